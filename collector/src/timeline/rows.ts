@@ -1,0 +1,187 @@
+/**
+ * The rows of the timeline: what the pipeline derives from an agent's batches and the store keeps for ever. Every row is
+ * a deterministic function of the batches before it. SCHEMA.md describes the tables; column names are these names in
+ * snake_case. Times are microseconds since the Unix epoch.
+ */
+import type { CoverageState, GapCause, ManagerEvidence, Op } from '@driftline/proto';
+import type { FindingState, Severity } from '@driftline/policy';
+
+/** One agent stream. tenant and cluster come from the credential, never from what the agent says. */
+export type StreamId = { readonly tenant: string; readonly cluster: string; readonly epoch: string };
+
+export type VersionRow = {
+  readonly sequence: number;
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly op: Op;
+  readonly observedAtUs: number;
+  /** Bounds of when it happened; equal to observedAtUs at the upper end when nothing better is known. */
+  readonly notBeforeUs: number;
+  /** Changed field paths as JSON Pointers; empty for first versions. */
+  readonly paths: readonly string[];
+  /** Canonical JSON; '' when deleted. */
+  readonly body: string;
+  readonly managers: readonly ManagerEvidence[];
+  readonly synthesised: boolean;
+};
+
+export type AuditRow = {
+  readonly sequence: number;
+  readonly digest: string;
+  readonly auditId: string;
+  readonly stage: string;
+  readonly level: string;
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly impersonatedUser: string;
+  readonly sourceIps: readonly string[];
+  readonly userAgent: string;
+  readonly code: number;
+  readonly happenedAtUs: number;
+  readonly observedAtUs: number;
+  readonly dryRun: boolean;
+  readonly event: string;
+};
+
+export type Origin = 'gitops' | 'pipeline' | 'controller' | 'human' | 'unknown';
+export type LinkConfidence = 'exact' | 'probable';
+
+/** An audit event caused a change. Written once, when the second of the two is seen. */
+export type LinkRow = {
+  /** Sequence of the message that completed the link. */
+  readonly sequence: number;
+  readonly changeEpoch: string;
+  readonly changeSequence: number;
+  readonly auditDigest: string;
+  readonly confidence: LinkConfidence;
+  /** One sentence: what matched. */
+  readonly evidence: string;
+  readonly origin: Origin;
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly impersonatedUser: string;
+  readonly sourceIps: readonly string[];
+  readonly userAgent: string;
+  readonly verb: string;
+  readonly happenedAtUs: number;
+  readonly group: string;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+};
+
+export type TransitionRow = {
+  readonly sequence: number;
+  /** Position among the transitions of that sequence. */
+  readonly index: number;
+  /** Stable over the life of the finding: digest of tenant, cluster, control, object, uid and path. */
+  readonly findingId: string;
+  readonly state: FindingState;
+  readonly control: string;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly path: string;
+  readonly value: string;
+  readonly reason: string;
+  readonly bundle: string;
+  readonly cause: 'change' | 'bundle' | 'coverage' | 'deadline';
+  readonly atUs: number;
+};
+
+export type GapRow = {
+  readonly sequence: number;
+  readonly group: string;
+  readonly resource: string;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly cause: GapCause;
+  readonly detail: string;
+  readonly fromSequence: number;
+  readonly toSequence: number;
+  readonly observedAtUs: number;
+};
+
+export type CoverageRow = {
+  readonly sequence: number;
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly state: CoverageState;
+  readonly reason: string;
+  readonly observedAtUs: number;
+};
+
+export type RejectedRow = {
+  readonly sequence: number;
+  readonly source: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly bytes: number;
+  readonly observedAtUs: number;
+};
+
+/** Posture after a batch, per scope, written when it changed. */
+export type PostureRow = {
+  readonly sequence: number;
+  /** cluster | namespace:<name> | category:<name> */
+  readonly scope: string;
+  readonly earned: number;
+  readonly possible: number;
+  /** 0–100; 100 when nothing could be judged. */
+  readonly score: number;
+  readonly openBySeverity: Readonly<Record<Severity, number>>;
+  readonly atUs: number;
+};
+
+/** A control that threw or could not be assessed on an object; current state only matters, history is kept. */
+export type UnjudgedRow = {
+  readonly sequence: number;
+  readonly index: number;
+  readonly control: string;
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly state: 'unjudged' | 'not-assessable' | 'cleared';
+  readonly reason: string;
+  readonly bundle: string;
+  readonly atUs: number;
+};
+
+/** Everything one agent batch became. */
+export type RecordedBatch = {
+  readonly stream: StreamId;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly versions: readonly VersionRow[];
+  readonly audits: readonly AuditRow[];
+  readonly links: readonly LinkRow[];
+  readonly transitions: readonly TransitionRow[];
+  readonly unjudged: readonly UnjudgedRow[];
+  readonly posture: readonly PostureRow[];
+  readonly gaps: readonly GapRow[];
+  readonly coverage: readonly CoverageRow[];
+  readonly rejected: readonly RejectedRow[];
+};

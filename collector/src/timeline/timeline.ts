@@ -1,0 +1,31 @@
+/**
+ * The store port. One implementation (ClickHouse over HTTP), two connections (embedded child, external server).
+ * Append only: there is no call that changes or removes a record.
+ */
+import type { RecordedBatch, StreamId, TransitionRow, VersionRow } from './rows.ts';
+
+export type ClusterId = { readonly tenant: string; readonly cluster: string };
+
+export type TimelineWriter = {
+  /**
+   * Makes whole batches durable, in the order given, each exactly once; resolves after their commit rows are durable.
+   * One insert per table carries all of them. Passing failures are retried inside, for ever, with backoff and the same
+   * deduplication tokens; a rejection means that the store refuses (schema, grants) and the caller must stop.
+   * Batches at or below the watermark are skipped. A predecessor's unfinished batch is completed, not repeated.
+   */
+  record(batches: readonly RecordedBatch[]): Promise<void>;
+  /** Last recorded sequence of a stream; 0 when none. */
+  watermark(stream: StreamId): Promise<number>;
+  close(): Promise<void>;
+};
+
+/** What a collector needs to rebuild its memory of one cluster; nothing past the last commit row. */
+export type TimelineRecovery = {
+  clusters(): Promise<readonly ClusterId[]>;
+  /** Epochs of the cluster, oldest first, with their watermarks. */
+  epochs(cluster: ClusterId): Promise<readonly { readonly epoch: string; readonly recordedSequence: number }[]>;
+  /** Last version of every object that exists, streamed. `epoch` is the one that wrote it. */
+  inventory(cluster: ClusterId): AsyncIterable<VersionRow & { readonly epoch: string }>;
+  /** Last transition of every finding, open or not. */
+  findings(cluster: ClusterId): AsyncIterable<TransitionRow & { readonly epoch: string }>;
+};

@@ -1,0 +1,122 @@
+/**
+ * What a control is, what it may see, and what it answers: the types every language, the engine, the library and the
+ * collector agree on. Paths in violations are field paths as kubectl and Kubernetes errors write them, with list items
+ * named where they have a name: `spec.template.spec.containers[name=web].securityContext.privileged`.
+ */
+import type { JsonObject } from '@driftline/proto';
+
+export type Severity = 'critical' | 'high' | 'medium' | 'low' | 'info';
+export type Category = 'identity' | 'network' | 'data' | 'compute' | 'supply-chain' | 'governance';
+
+/** A kind as controls name it: group '' is core. */
+export type GroupKind = { readonly group: string; readonly kind: string };
+
+/** An object as the engine knows it: by group, kind, namespace ('' for cluster-scoped) and name. */
+export type ObjectKey = GroupKind & { readonly namespace: string; readonly name: string };
+
+export type FrameworkMapping = { readonly framework: string; readonly requirements: readonly string[] };
+
+export type Remediation = {
+  /** What to do, in one or two sentences. */
+  readonly summary: string;
+  /** The exact fields to set. */
+  readonly fields: readonly string[];
+  /** What is likely to break or change when it is done. */
+  readonly impact: string;
+};
+
+/** The part of a control that people read. */
+export type ControlMeta = {
+  readonly id: string;
+  readonly title: string;
+  readonly severity: Severity;
+  /** Weight in the posture score, > 0. */
+  readonly weight: number;
+  readonly category: Category;
+  readonly rationale: string;
+  readonly remediation: Remediation;
+  readonly references: readonly string[];
+  readonly frameworks: readonly FrameworkMapping[];
+};
+
+export type Violation = {
+  /** '' when the object as a whole fails. Together with control and object it identifies the finding. */
+  readonly path: string;
+  /** The offending value as short text; '' when there is none. Never a secret: input is redacted already. */
+  readonly value: string;
+  /** The sentence that says why. */
+  readonly reason: string;
+};
+
+export type Verdict =
+  | { readonly verdict: 'pass' }
+  | { readonly verdict: 'fail'; readonly violations: readonly Violation[] }
+  | { readonly verdict: 'not-applicable' }
+  | { readonly verdict: 'not-assessable'; readonly reason: string }
+  | { readonly verdict: 'unjudged'; readonly reason: string };
+
+/** Labels selector in the Kubernetes form (matchLabels, matchExpressions). */
+export type LabelSelector = {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+    readonly values?: readonly string[];
+  }[];
+};
+
+/**
+ * The only way a control sees anything but its own object. Every read is recorded, and the evaluation runs again
+ * exactly when the result of one of its reads changes. Results are frozen.
+ */
+export type TrackedView = {
+  /** One object, or undefined. */
+  get(key: ObjectKey): JsonObject | undefined;
+  /** Objects of a kind, ordered by namespace and name. namespace undefined: in all namespaces. */
+  list(query: { readonly group: string; readonly kind: string; readonly namespace?: string; readonly selector?: LabelSelector }): readonly JsonObject[];
+  /**
+   * A projection of objects of a kind: like list, but dependents run again only when a projected value changes
+   * (equality cut-off). `project` must be a pure named function registered with the engine.
+   */
+  facts<T>(fact: Fact<T>, namespace?: string): readonly { readonly key: ObjectKey; readonly value: T }[];
+  /** Milliseconds since the epoch. Reading it yields the deadline at which the answer can change. */
+  now(deadlineMs: number): boolean;
+  /** Whether objects of this kind can be seen at all; a control answers not-assessable when not. */
+  covers(kind: GroupKind): boolean;
+};
+
+/** A named pure projection of one object; undefined means the object contributes nothing. T must be plain JSON. */
+export type Fact<T> = {
+  readonly name: string;
+  readonly group: string;
+  readonly kind: string;
+  readonly project: (object: JsonObject) => T | undefined;
+};
+
+/** A control ready to run, whatever language it was written in. */
+export type CompiledControl = {
+  readonly meta: ControlMeta;
+  readonly language: 'cel' | 'relation';
+  /** Kinds it judges. */
+  readonly kinds: readonly GroupKind[];
+  /** True when evaluate reads nothing but its own object (the engine then needs no tracking). */
+  readonly selfContained: boolean;
+  evaluate(object: JsonObject, view: TrackedView): Verdict;
+};
+
+export type FindingState = 'opened' | 'updated' | 'resolved' | 'reopened' | 'excepted';
+
+/** (control, object, path) that fails. */
+export type FindingKey = { readonly control: string; readonly object: ObjectKey; readonly uid: string; readonly path: string };
+
+export type Transition = {
+  readonly finding: FindingKey;
+  readonly state: FindingState;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly value: string;
+  readonly reason: string;
+};
+
+/** One observed change as the engine takes it; undefined before = new, undefined after = deleted. */
+export type ObjectChange = { readonly key: ObjectKey; readonly uid: string; readonly after: JsonObject | undefined };

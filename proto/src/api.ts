@@ -1,0 +1,182 @@
+/**
+ * The JSON shapes of the public HTTP API (`/api/v1`), shared by the collector that serves them and the CLI and console
+ * that read them. Times are RFC 3339 with microseconds, UTC. Lists come as {items, next}: `next` is the opaque cursor
+ * of the following page, or null. Errors are {error: {code, message}} with the matching HTTP status.
+ */
+import type { Json } from './message.ts';
+
+export type ApiPage<T> = { readonly items: readonly T[]; readonly next: string | null };
+export type ApiError = { readonly error: { readonly code: string; readonly message: string } };
+
+export type ApiObject = {
+  readonly cluster: string;
+  readonly group: string;
+  readonly kind: string;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+};
+
+/** exact: the audit event names this very version. probable: matched by object, verb, agent and time. */
+export type ApiConfidence = 'exact' | 'probable' | 'manager-only' | 'none';
+export type ApiOrigin = 'gitops' | 'pipeline' | 'controller' | 'human' | 'unknown';
+
+export type ApiWho = {
+  /** Audit user name; '' when there is no audit event. */
+  readonly user: string;
+  readonly groups: readonly string[];
+  /** The user acted as this one; '' when not. */
+  readonly impersonatedUser: string;
+  readonly sourceIps: readonly string[];
+  readonly userAgent: string;
+  readonly verb: string;
+  /** Field managers of the changed paths, most paths first. */
+  readonly managers: readonly string[];
+  readonly confidence: ApiConfidence;
+  /** One sentence. */
+  readonly evidence: string;
+};
+
+export type ApiFieldChange = {
+  /** `spec.template.spec.containers[name=web].image` */
+  readonly path: string;
+  /** Absent when the field was not there. */
+  readonly before?: Json;
+  readonly after?: Json;
+};
+
+export type ApiApproval = {
+  readonly type: 'gitops-revision' | 'gitops-application' | 'helm-release' | 'change-cause' | 'change-reference';
+  readonly value: string;
+  /** Carried by the object, not checked against its source. */
+  readonly state: 'claimed';
+  /** Where it was read. */
+  readonly path: string;
+};
+
+export type ApiTransition = {
+  readonly findingId: string;
+  readonly state: 'opened' | 'updated' | 'resolved' | 'reopened' | 'excepted';
+  readonly control: string;
+  readonly title: string;
+  readonly severity: 'critical' | 'high' | 'medium' | 'low' | 'info';
+  readonly object: ApiObject;
+  readonly path: string;
+  readonly value: string;
+  readonly reason: string;
+  readonly bundle: string;
+  readonly cause: string;
+  readonly at: string;
+  /** The change that caused it, or null for bundle, coverage and deadline causes. */
+  readonly changeId: string | null;
+};
+
+export type ApiChange = {
+  /** `<epoch>:<sequence>`: stable for ever. */
+  readonly id: string;
+  readonly object: ApiObject;
+  readonly apiVersion: string;
+  readonly resourceVersion: string;
+  readonly op: 'snapshot' | 'created' | 'modified' | 'deleted';
+  readonly observedAt: string;
+  /** When it happened, as far as the evidence says. `source`: audit | managed-fields | watch. */
+  readonly happened: { readonly notBefore: string | null; readonly notAfter: string; readonly source: string };
+  readonly fields: readonly ApiFieldChange[];
+  readonly who: ApiWho;
+  readonly origin: { readonly kind: ApiOrigin; readonly evidence: string };
+  /** Empty: none found. */
+  readonly approval: readonly ApiApproval[];
+  readonly findings: readonly ApiTransition[];
+  readonly synthesised: boolean;
+};
+
+export type ApiFinding = {
+  readonly id: string;
+  readonly state: 'open' | 'resolved' | 'excepted';
+  readonly control: string;
+  readonly title: string;
+  readonly severity: ApiTransition['severity'];
+  readonly object: ApiObject;
+  readonly path: string;
+  readonly value: string;
+  readonly reason: string;
+  readonly bundle: string;
+  readonly openedAt: string;
+  readonly changedAt: string;
+  readonly remediation: { readonly summary: string; readonly fields: readonly string[]; readonly impact: string } | null;
+};
+
+export type ApiObjectState = {
+  readonly object: ApiObject;
+  readonly apiVersion: string;
+  readonly resourceVersion: string;
+  readonly observedAt: string;
+  /** certain: seen and no gap covers the moment. gap: a gap record covers it. */
+  readonly certainty: 'certain' | 'gap';
+  readonly changeId: string;
+  readonly body: Json;
+};
+
+export type ApiScore = {
+  readonly cluster: string;
+  /** cluster | namespace:<name> | category:<name> */
+  readonly scope: string;
+  readonly score: number;
+  readonly earned: number;
+  readonly possible: number;
+  readonly openBySeverity: Readonly<Record<ApiTransition['severity'], number>>;
+  readonly at: string;
+};
+
+export type ApiGap = {
+  readonly cluster: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly from: string;
+  readonly to: string;
+  readonly cause: string;
+  readonly detail: string;
+  readonly observedAt: string;
+};
+
+export type ApiAgentStatus = {
+  readonly cluster: string;
+  readonly connected: boolean;
+  readonly epoch: string;
+  readonly agentVersion: string;
+  readonly kubernetesVersion: string;
+  readonly recordedSequence: number;
+  readonly lastSequence: number;
+  /** Milliseconds between the newest observation and its record; null when nothing was recorded yet. */
+  readonly lagMs: number | null;
+  readonly lastRecordedAt: string | null;
+  readonly spoolBytes: number;
+  readonly objects: number;
+  readonly gaps: number;
+};
+
+export type ApiCoverage = {
+  readonly cluster: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly state: 'watched' | 'forbidden' | 'excluded' | 'failing' | 'gone';
+  readonly reason: string;
+  readonly since: string;
+};
+
+export type ApiStatus = {
+  readonly version: string;
+  readonly bundle: string;
+  readonly controls: number;
+  readonly mode: 'embedded' | 'fleet';
+  readonly agents: readonly ApiAgentStatus[];
+  readonly gaps: readonly ApiGap[];
+  readonly coverage: readonly ApiCoverage[];
+  readonly unjudged: number;
+  readonly notAssessable: number;
+  readonly rejected: number;
+};

@@ -1,0 +1,27 @@
+// Runs the test suites on the pinned Node: `fast` needs nothing but npm packages, `real` brings its own control plane,
+// broker and servers. Extra arguments are file names or globs that replace the suite's own.
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+
+const suites = {
+  fast: ['{proto,policy,agent,collector,cli}/**/*.test.ts', 'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts'],
+  real: ['test/real/**/*.test.ts'],
+};
+const [suite = 'fast', ...only] = process.argv.slice(2);
+const globs = only.length > 0 ? only : suites[suite];
+if (globs === undefined) {
+  console.error(`test/run.mjs: no suite '${suite}'; there are: ${Object.keys(suites).join(', ')}`);
+  process.exit(2);
+}
+const files = globs.flatMap((glob) => globSync(glob, { exclude: (name) => name === 'node_modules' })).sort();
+if (files.length === 0) {
+  console.error(`test/run.mjs: no test files for ${globs.join(' ')}`);
+  process.exit(2);
+}
+if (suite === 'fast' && process.env.DRIFTLINE_CORPORA === undefined) {
+  console.error('note: DRIFTLINE_CORPORA is not set: the corpus tests are skipped (they name their counts below)');
+}
+// Real suites share one control plane and two cores: one file at a time.
+const concurrency = suite === 'real' ? 1 : 2;
+const child = spawn(process.execPath, ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...files], { stdio: 'inherit' });
+child.once('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
