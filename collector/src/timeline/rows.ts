@@ -60,7 +60,10 @@ export type AuditRow = {
 export type Origin = 'gitops' | 'pipeline' | 'controller' | 'human' | 'unknown';
 export type LinkConfidence = 'exact' | 'probable';
 
-/** An audit event caused a change. Written once, when the second of the two is seen. */
+/**
+ * An audit event caused a change. Written when the second of the two is seen. When a later event turns out to fit a
+ * change better, another link is written: the last recorded link of a change (and object) is the one that counts.
+ */
 export type LinkRow = {
   /** Sequence of the message that completed the link. */
   readonly sequence: number;

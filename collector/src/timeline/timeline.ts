@@ -2,7 +2,7 @@
  * The store port. One implementation (ClickHouse over HTTP), two connections (embedded child, external server).
  * Append only: there is no call that changes or removes a record.
  */
-import type { RecordedBatch, StreamId, TransitionRow, VersionRow } from './rows.ts';
+import type { AuditRow, LinkRow, RecordedBatch, StreamId, TransitionRow, VersionRow } from './rows.ts';
 
 export type ClusterId = { readonly tenant: string; readonly cluster: string };
 
@@ -28,4 +28,15 @@ export type TimelineRecovery = {
   inventory(cluster: ClusterId): AsyncIterable<VersionRow & { readonly epoch: string }>;
   /** Last transition of every finding, open or not. */
   findings(cluster: ClusterId): AsyncIterable<TransitionRow & { readonly epoch: string }>;
+  /**
+   * What the correlator may still link: changes, audit events and links observed at or after `sinceUs`, each in
+   * recorded order. Bodies stay behind. A link counts as observed with the message that completed it.
+   */
+  recent(cluster: ClusterId, sinceUs: number): Promise<RecentRows>;
+};
+
+export type RecentRows = {
+  readonly versions: readonly (Omit<VersionRow, 'body'> & { readonly epoch: string })[];
+  readonly audits: readonly (Omit<AuditRow, 'event'> & { readonly epoch: string })[];
+  readonly links: readonly LinkRow[];
 };
