@@ -73,15 +73,30 @@ export type TrackedView = {
   /** One object, or undefined. */
   get(key: ObjectKey): JsonObject | undefined;
   /** Objects of a kind, ordered by namespace and name. namespace undefined: in all namespaces. */
-  list(query: { readonly group: string; readonly kind: string; readonly namespace?: string; readonly selector?: LabelSelector }): readonly JsonObject[];
+  list(query: {
+    readonly group: string;
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly selector?: LabelSelector;
+  }): readonly JsonObject[];
   /**
    * A projection of objects of a kind: like list, but dependents run again only when a projected value changes
    * (equality cut-off). `project` must be a pure named function registered with the engine.
    */
-  facts<T>(fact: Fact<T>, namespace?: string): readonly { readonly key: ObjectKey; readonly value: T }[];
-  /** Milliseconds since the epoch. Reading it yields the deadline at which the answer can change. */
+  facts<T>(fact: Fact<T>, namespace?: string): readonly FactOf<T>[];
+  /** The projection of one object, or undefined when there is no such object or it contributes nothing. */
+  fact<T>(fact: Fact<T>, key: ObjectKey): T | undefined;
+  /**
+   * The facts whose `keys` contain `key`, in all namespaces: an index, so that dependents run again only when one of
+   * those changes. Use it wherever facts() over all namespaces would be asked by many objects.
+   */
+  lookup<T>(fact: Fact<T>, key: string): readonly FactOf<T>[];
+  /** Whether the time has reached `deadlineMs` (milliseconds since the Unix epoch). The evaluation runs again when it does. */
   now(deadlineMs: number): boolean;
-  /** Whether objects of this kind can be seen at all; a control answers not-assessable when not. */
+  /**
+   * Whether objects of this kind can be seen. A kind the API server does not serve is covered: there are none.
+   * Reading a kind that is not covered without having asked ends the evaluation as not-assessable.
+   */
   covers(kind: GroupKind): boolean;
 };
 
@@ -107,7 +122,12 @@ export type CompiledControl = {
 export type FindingState = 'opened' | 'updated' | 'resolved' | 'reopened' | 'excepted';
 
 /** (control, object, path) that fails. */
-export type FindingKey = { readonly control: string; readonly object: ObjectKey; readonly uid: string; readonly path: string };
+export type FindingKey = {
+  readonly control: string;
+  readonly object: ObjectKey;
+  readonly uid: string;
+  readonly path: string;
+};
 
 export type Transition = {
   readonly finding: FindingKey;
