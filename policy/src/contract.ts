@@ -106,7 +106,11 @@ export type Fact<T> = {
   readonly group: string;
   readonly kind: string;
   readonly project: (object: JsonObject) => T | undefined;
+  /** Index keys of a fact, for lookup(). Pure; a fact without it cannot be looked up. */
+  readonly keys?: (value: T, key: ObjectKey) => readonly string[];
 };
+
+export type FactOf<T> = { readonly key: ObjectKey; readonly value: T };
 
 /** A control ready to run, whatever language it was written in. */
 export type CompiledControl = {
