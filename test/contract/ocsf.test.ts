@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { apiActivity, complianceFinding, type LinkRow, type Producer, type TransitionRow } from '@driftline/collector';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+
+const schema: unknown = JSON.parse(readFileSync(join(import.meta.dirname, 'ocsf-required.schema.json'), 'utf8'));
+const validate = new Ajv2020({ strict: false }).compile(schema as object);
+const stream = { tenant: 'default', cluster: 'prod', epoch: 'e1' };
+const producer: Producer = {
+  version: '0.1.0',
+  control: () => ({
+    frameworks: [{ framework: 'cis-kubernetes', requirements: ['5.2.2'] }],
+    remediation: 'Set privileged: false.',
+  }),
+};
+const transition: TransitionRow = {
+  sequence: 7,
+  index: 0,
+  findingId: 'f1',
+  state: 'opened',
+  control: 'DL-POD-001',
+  severity: 'high',
+  title: 'Privileged container',
+  group: 'apps',
+  kind: 'Deployment',
+  namespace: 'shop',
+  name: 'web',
+  uid: 'u1',
+  path: 'spec.template.spec.containers[name=web].securityContext.privileged',
+  value: 'true',
+  reason: 'container web is privileged',
+  bundle: 'b1',
+  cause: 'change',
+  atUs: 1_750_000_000_123_456,
+};
+const link: LinkRow = {
+  sequence: 9,
+  changeEpoch: 'e1',
+  changeSequence: 7,
+  auditDigest: 'd1',
+  confidence: 'exact',
+  evidence: 'same uid and resourceVersion',
+  origin: 'human',
+  user: 'alice@example.com',
+  groups: ['dev'],
+  impersonatedUser: '',
+  sourceIps: ['192.0.2.7', '192.0.2.8'],
+  userAgent: 'kubectl/v1.36',
+  verb: 'patch',
+  happenedAtUs: 1_750_000_000_000_001,
+  group: 'apps',
+  resource: 'deployments',
+  namespace: 'shop',
+  name: 'web',
+  uid: 'u1',
+};
+
+function assertValid(event: unknown): void {
+  assert.ok(validate(event), JSON.stringify(validate.errors, null, 1));
+}
+
+test('every state of a finding is a valid Compliance Finding with the activity of its life', () => {
+  const expected = { opened: [1, 1], updated: [2, 1], reopened: [2, 1], excepted: [2, 3], resolved: [3, 4] } as const;
+  for (const [state, [activity, status]] of Object.entries(expected)) {
+    const event = complianceFinding(stream, { ...transition, state: state as TransitionRow['state'] }, producer);
+    assertValid(event);
+    assert.equal(event.activity_id, activity, state);
+    assert.equal(event.type_uid, 200300 + activity, state);
+    assert.equal(event.status_id, status, state);
+    assert.equal((event.compliance as { status_id: number }).status_id, state === 'resolved' ? 1 : 3, state);
+  }
+});
+
+test('one finding keeps its uid over its life while every event has its own', () => {
+  const opened = complianceFinding(stream, transition, producer);
+  const resolved = complianceFinding(stream, { ...transition, sequence: 8, state: 'resolved' }, producer);
+  assert.deepEqual((opened.finding_info as { uid: string }).uid, (resolved.finding_info as { uid: string }).uid);
+  assert.notEqual(opened.metadata.uid, resolved.metadata.uid);
+  assert.deepEqual(complianceFinding(stream, transition, producer), opened);
+});
+
+test('a linked change is a valid API Activity for every verb, with or without addresses', () => {
+  for (const verb of ['create', 'update', 'patch', 'delete', 'deletecollection', 'bind']) {
+    assertValid(apiActivity(stream, { ...link, verb }, producer));
+    assertValid(apiActivity(stream, { ...link, verb, sourceIps: [], user: '' }, producer));
+  }
+  assert.equal(apiActivity(stream, link, producer).type_uid, 600303);
+});
+
+test('the schema refuses an event without what OCSF requires', () => {
+  for (const missing of ['finding_info', 'compliance', 'time', 'metadata', 'severity_id', 'type_uid']) {
+    const { [missing]: _removed, ...rest } = complianceFinding(stream, transition, producer);
+    assert.equal(validate(rest), false, missing);
+  }
+  for (const missing of ['actor', 'api', 'src_endpoint']) {
+    const { [missing]: _removed, ...rest } = apiActivity(stream, link, producer);
+    assert.equal(validate(rest), false, missing);
+  }
+});
