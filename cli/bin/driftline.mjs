@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// Runs the CLI on a Node that runs TypeScript: this one when it is new enough, else the checkout's pinned one.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+if (major >= 24) {
+  const { main } = await import('../src/main.ts');
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  const self = fileURLToPath(import.meta.url);
+  let node;
+  try {
+    node = join(dirname(createRequire(self).resolve('node/package.json')), 'bin/node');
+  } catch {
+    console.error(
+      `driftline needs Node 24 (this is ${process.version}) and finds no pinned one: run 'npm ci' in the checkout`,
+    );
+    process.exit(2);
+  }
+  const run = spawnSync(node, [self, ...process.argv.slice(2)], { stdio: 'inherit' });
+  process.exit(run.status ?? 1);
+}

@@ -1,0 +1,35 @@
+/** What a command is, and what it gets. Commands are functions of their arguments: the process is only in main.ts. */
+import type { parseArgs } from 'node:util';
+import type { ApiClient } from '../api-client.ts';
+import type { ExitCode } from '../exit-code.ts';
+import type { Paint } from '../output/text.ts';
+
+export type OptionValues = ReturnType<typeof parseArgs>['values'];
+export type OptionConfig = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;
+
+export type CommandContext = {
+  readonly values: OptionValues;
+  readonly positionals: readonly string[];
+  /** Connects on first use, so that offline commands need no collector. */
+  readonly api: () => ApiClient;
+  readonly print: (text: string) => void;
+  readonly paint: Paint;
+  readonly now: () => Date;
+};
+
+export type Command = {
+  readonly name: string;
+  /** What follows `driftline` in the usage line. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: OptionConfig;
+  /** One line for each option, for `help`. */
+  readonly help: readonly (readonly [flag: string, text: string])[];
+  run(context: CommandContext): Promise<ExitCode>;
+};
+
+/** The option's value when it was given as text. */
+export function text(values: OptionValues, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,53 @@
+/** `driftline score`: the posture, for clusters, categories and namespaces. */
+import type { ApiScore } from '@driftline/proto';
+import { CliError, exitCode } from '../exit-code.ts';
+import { parseMoment } from '../moment.ts';
+import { table } from '../output/text.ts';
+import { type Command, text } from './command.ts';
+import { outputFormat, outputHelp, outputOptions, printData, scopeHelp, scopeOptions, scopeQuery } from './scope.ts';
+
+export const scoreCommand: Command = {
+  name: 'score',
+  usage: 'score [options]',
+  summary: 'weighted posture score (earned of possible), by cluster, category and namespace',
+  options: { ...scopeOptions, ...outputOptions, at: { type: 'string' }, 'min-score': { type: 'string' } },
+  help: [
+    ...scopeHelp,
+    ['--at MOMENT', 'the score at a moment in the past'],
+    ['--min-score N', 'exit 1 when a cluster scores below N'],
+    ...outputHelp,
+  ],
+  async run(context) {
+    const { values } = context;
+    const minimum = minimumScore(text(values, 'min-score'));
+    const at = text(values, 'at');
+    const query = { ...scopeQuery(values), at: at === undefined ? undefined : parseMoment(at, context.now()) };
+    const { items } = await context.api().get<{ readonly items: readonly ApiScore[] }>('score', query);
+    const format = outputFormat(values);
+    if (format === 'json' || format === 'yaml') await printData(context, { items });
+    else context.print(items.length === 0 ? 'Nothing has been judged yet.' : renderScores(items));
+    const isBelow = minimum !== undefined && items.some((item) => item.scope === 'cluster' && item.score < minimum);
+    return isBelow ? exitCode.failed : exitCode.ok;
+  },
+};
+
+function minimumScore(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const score = Number(value);
+  if (value.trim() === '' || !(score >= 0 && score <= 100))
+    throw new CliError(exitCode.usage, `--min-score takes a number from 0 to 100, not '${value}'`);
+  return score;
+}
+
+function renderScores(items: readonly ApiScore[]): string {
+  const rows = items.map((item) => [
+    item.cluster,
+    item.scope,
+    item.score.toFixed(1),
+    `${item.earned}/${item.possible}`,
+    ...(['critical', 'high', 'medium', 'low', 'info'] as const).map((severity) =>
+      String(item.openBySeverity[severity]),
+    ),
+  ]);
+  return table(['CLUSTER', 'SCOPE', 'SCORE', 'EARNED', 'CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFO'], rows);
+}

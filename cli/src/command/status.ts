@@ -1,0 +1,92 @@
+/** `driftline status`: who watches what, how far behind, and what could not be seen. */
+import type { ApiCoverage, ApiStatus } from '@driftline/proto';
+import { exitCode } from '../exit-code.ts';
+import { localTime, shorten, table } from '../output/text.ts';
+import type { Command, CommandContext } from './command.ts';
+import { outputFormat, outputHelp, outputOptions, printData, scopeHelp, scopeOptions, scopeQuery } from './scope.ts';
+
+export const statusCommand: Command = {
+  name: 'status',
+  usage: 'status [options]',
+  summary: 'agents, lag, gaps and coverage; exit 1 when an agent is not connected',
+  options: { ...scopeOptions, ...outputOptions },
+  help: [...scopeHelp, ...outputHelp],
+  async run(context) {
+    const status = await context.api().get<ApiStatus>('status', scopeQuery(context.values));
+    const format = outputFormat(context.values);
+    if (format === 'json' || format === 'yaml') await printData(context, status);
+    else printStatus(context, status, format === 'wide');
+    return status.agents.length > 0 && status.agents.every((agent) => agent.connected) ? exitCode.ok : exitCode.failed;
+  },
+};
+
+function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean): void {
+  const { print } = context;
+  print(
+    `Driftline ${status.version} (${status.mode}), ${status.controls} controls, policy bundle ${shorten(status.bundle, 12)}`,
+  );
+  if (status.agents.length === 0) print('\nNo agent has connected yet.');
+  else {
+    const rows = status.agents.map((agent) => [
+      agent.cluster,
+      agent.connected ? 'connected' : 'AWAY',
+      agent.kubernetesVersion,
+      String(agent.objects),
+      `${agent.recordedSequence}/${agent.lastSequence}`,
+      agent.lagMs === null ? '-' : `${agent.lagMs} ms`,
+      agent.lastRecordedAt === null ? '-' : localTime(agent.lastRecordedAt),
+      String(agent.gaps),
+      `${Math.ceil(agent.spoolBytes / 1024)} KiB`,
+    ]);
+    print(
+      `\n${table(['CLUSTER', 'AGENT', 'KUBERNETES', 'OBJECTS', 'RECORDED', 'LAG', 'LAST RECORD', 'GAPS', 'SPOOL'], rows)}`,
+    );
+  }
+  printGaps(context, status, isWide);
+  printCoverage(context, status.coverage, isWide);
+  print(
+    `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}.`,
+  );
+}
+
+const gapsShown = 10;
+
+function printGaps({ print }: CommandContext, status: ApiStatus, isWide: boolean): void {
+  if (status.gaps.length === 0) {
+    print('\nGaps: none.');
+    return;
+  }
+  const shown = isWide ? status.gaps : status.gaps.slice(0, gapsShown);
+  const rows = shown.map((gap) => [
+    gap.cluster,
+    gap.resource === '' ? 'everything' : gap.resource,
+    gap.cause,
+    localTime(gap.from),
+    localTime(gap.to),
+    gap.detail,
+  ]);
+  const more = status.gaps.length - shown.length;
+  print(
+    `\n${table(['CLUSTER', 'GAP IN', 'CAUSE', 'FROM', 'TO', 'DETAIL'], rows)}${more > 0 ? `\n… and ${more} more (-o wide shows all)` : ''}`,
+  );
+}
+
+function printCoverage({ print }: CommandContext, coverage: readonly ApiCoverage[], isWide: boolean): void {
+  const watched = coverage.filter((kind) => kind.state === 'watched');
+  const blind = coverage.filter((kind) => kind.state !== 'watched' && kind.state !== 'excluded');
+  const excluded = coverage.filter((kind) => kind.state === 'excluded');
+  print(`\nCoverage: ${watched.length} kinds watched, ${blind.length} not seen, ${excluded.length} excluded.`);
+  const listed = isWide ? coverage : blind;
+  if (listed.length === 0) return;
+  print(
+    table(
+      ['CLUSTER', 'KIND', 'STATE', 'REASON'],
+      listed.map((kind) => [
+        kind.cluster,
+        kind.group === '' ? kind.resource : `${kind.resource}.${kind.group}`,
+        kind.state,
+        kind.reason,
+      ]),
+    ),
+  );
+}

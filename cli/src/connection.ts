@@ -1,0 +1,71 @@
+/**
+ * Where the collector's API is and how to speak to it: flags, then DRIFTLINE_URL and DRIFTLINE_TOKEN, then the file
+ * `.driftline/connection.json` that a running `npm start` leaves in its checkout (looked for upwards from here), then
+ * the same in the home directory.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { CliError, exitCode } from './exit-code.ts';
+
+export type Connection = { readonly url: string; readonly token: string };
+
+export type ConnectionSources = {
+  readonly server: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+};
+
+export function findConnection(sources: ConnectionSources): Connection {
+  const file =
+    sources.server === undefined && sources.env.DRIFTLINE_URL === undefined ? findFile(sources.cwd) : undefined;
+  const url = sources.server ?? sources.env.DRIFTLINE_URL ?? file?.url;
+  if (url === undefined) {
+    throw new CliError(
+      exitCode.unavailable,
+      "no collector to ask: start one with 'npm start' in the checkout, or set DRIFTLINE_URL and DRIFTLINE_TOKEN (or --server and --token-file)",
+    );
+  }
+  if (!URL.canParse(url))
+    throw new CliError(exitCode.usage, `'${url}' is not a URL: expected something like https://driftline.example.com`);
+  const token =
+    sources.tokenFile === undefined ? (sources.env.DRIFTLINE_TOKEN ?? file?.token ?? '') : readToken(sources.tokenFile);
+  return { url: url.replace(/\/+$/, ''), token };
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw new CliError(exitCode.usage, `cannot read the token file ${path}`, { cause });
+  }
+}
+
+function findFile(cwd: string): Connection | undefined {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    const connection = readConnection(join(folder, '.driftline', 'connection.json'));
+    if (connection !== undefined) return connection;
+    if (folder === dirname(folder)) return readConnection(join(homedir(), '.driftline', 'connection.json'));
+  }
+}
+
+function readConnection(path: string): Connection | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof value === 'object' && value !== null && 'url' in value && 'token' in value) {
+      return { url: String(value.url), token: String(value.token) };
+    }
+  } catch (cause) {
+    throw new CliError(
+      exitCode.usage,
+      `${path} is not valid JSON: stop the collector, remove the file and start again`,
+      { cause },
+    );
+  }
+  throw new CliError(
+    exitCode.usage,
+    `${path} has no url and token: stop the collector, remove the file and start again`,
+  );
+}

@@ -1,0 +1,24 @@
+/** Exit codes, for scripts. They are part of the interface: `driftline help` prints them. */
+export const exitCode = {
+  ok: 0,
+  /** The command ran and its answer is the one a gate should stop at (findings at `--fail-on`, a failed policy case). */
+  failed: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** The collector cannot be reached or refuses the credential. */
+  unavailable: 3,
+  /** What was asked for is not in the timeline. */
+  notFound: 4,
+} as const;
+
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+
+/** Ends the command with a message on standard error. */
+export class CliError extends Error {
+  readonly exitCode: ExitCode;
+  constructor(code: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CliError';
+    this.exitCode = code;
+  }
+}

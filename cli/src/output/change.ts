@@ -1,0 +1,112 @@
+/** One change for people: when, where, what, who, why it was allowed, and what it broke or mended. */
+import type { ApiApproval, ApiChange, ApiFieldChange, ApiTransition, ApiWho, Json } from '@driftline/proto';
+import { localTime, type Paint, printable, shorten } from './text.ts';
+
+const valueWidth = 72;
+const fieldsShown = 8;
+
+export function changeBlock(change: ApiChange, options: { readonly paint: Paint; readonly isWide: boolean }): string {
+  const { paint, isWide } = options;
+  const opColour = { created: paint.green, modified: paint.yellow, deleted: paint.red, snapshot: paint.dim }[change.op];
+  const head = `${paint.bold(isWide ? change.observedAt : localTime(change.observedAt))}  ${opColour(change.op)}  ${paint.cyan(objectName(change))}  ${paint.dim(`in ${printable(change.object.cluster)}`)}`;
+  const lines = [
+    ['who', whoLine(change.who, isWide)],
+    [
+      'origin',
+      `${change.origin.kind}${change.origin.evidence === '' ? '' : paint.dim(`  ${printable(change.origin.evidence)}`)}`,
+    ],
+    ...fieldLines(change, isWide).map((line, index) => [index === 0 ? 'what' : '', line]),
+    ['approval', approvalLine(change.approval)],
+    ...change.findings.map((finding, index) => [index === 0 ? 'findings' : '', findingLine(finding, paint)]),
+    ...(isWide ? wideLines(change) : []),
+  ];
+  return [head, ...lines.map(([label = '', text = '']) => `  ${paint.dim(label.padEnd(9))}${text}`)].join('\n');
+}
+
+/** The same on one line, for `--oneline`. */
+export function changeLine(change: ApiChange): readonly string[] {
+  const opened = change.findings.filter((finding) => finding.state === 'opened' || finding.state === 'reopened').length;
+  const resolved = change.findings.filter((finding) => finding.state === 'resolved').length;
+  const findings = [opened > 0 ? `+${opened}` : '', resolved > 0 ? `-${resolved}` : '']
+    .filter((text) => text !== '')
+    .join(' ');
+  const paths = change.fields.map((field) => field.path);
+  return [
+    localTime(change.observedAt),
+    change.object.cluster,
+    objectName(change),
+    change.op,
+    shorten(paths.slice(0, 2).join(', ') + (paths.length > 2 ? ` +${paths.length - 2}` : ''), 60),
+    shorten(change.who.user === '' ? change.who.managers.slice(0, 1).join('') || '?' : change.who.user, 48),
+    change.origin.kind,
+    change.approval[0] === undefined ? 'none' : shorten(change.approval[0].value, 30),
+    findings,
+  ];
+}
+
+function objectName(change: ApiChange): string {
+  const { kind, namespace, name } = change.object;
+  return printable(`${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`);
+}
+
+function whoLine(who: ApiWho, isWide: boolean): string {
+  if (who.confidence === 'none') return 'unknown (no audit event, no field manager)';
+  const managers = who.managers.length === 0 ? '' : `field manager ${who.managers.join(', ')}`;
+  if (who.user === '') return printable(`${managers} (${who.confidence})`);
+  const impersonated = who.impersonatedUser === '' ? '' : ` acting as ${who.impersonatedUser}`;
+  const from = who.sourceIps.length === 0 ? '' : ` from ${who.sourceIps.join(', ')}`;
+  const agent = who.userAgent === '' ? '' : ` by ${isWide ? who.userAgent : shorten(who.userAgent, 40)}`;
+  const groups = isWide && who.groups.length > 0 ? ` groups ${who.groups.join(', ')}` : '';
+  return printable(`${who.user}${impersonated} (${who.confidence})${from}${agent}${groups}`);
+}
+
+function fieldLines(change: ApiChange, isWide: boolean): readonly string[] {
+  if (change.op === 'created') return ['the object is new'];
+  if (change.op === 'snapshot') return ['first sight of the object'];
+  if (change.op === 'deleted')
+    return [change.synthesised ? 'the object is gone (seen missing in a list)' : 'the object is gone'];
+  const shown = isWide ? change.fields : change.fields.slice(0, fieldsShown);
+  const more = change.fields.length - shown.length;
+  return [
+    ...shown.map((field) => fieldLine(field, isWide)),
+    ...(more > 0 ? [`… and ${more} more fields (-o wide shows all)`] : []),
+  ];
+}
+
+export function fieldLine(field: ApiFieldChange, isWide: boolean): string {
+  const width = isWide ? Number.MAX_SAFE_INTEGER : valueWidth;
+  const before = field.before === undefined ? undefined : shorten(valueText(field.before), width);
+  const after = field.after === undefined ? undefined : shorten(valueText(field.after), width);
+  const path = printable(field.path);
+  if (before === undefined) return `${path}: + ${after ?? ''}`;
+  if (after === undefined) return `${path}: - ${before}`;
+  return `${path}: ${before} → ${after}`;
+}
+
+function valueText(value: Json): string {
+  return printable(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function approvalLine(approval: readonly ApiApproval[]): string {
+  if (approval.length === 0) return 'none found';
+  return printable(approval.map((evidence) => `${evidence.type} ${evidence.value} (${evidence.state})`).join('; '));
+}
+
+function findingLine(finding: ApiTransition, paint: Paint): string {
+  const sign = finding.state === 'resolved' ? paint.green('resolved') : paint.red(finding.state);
+  const path = finding.path === '' ? '' : `  ${printable(finding.path)}`;
+  const other = finding.object.name;
+  return `${sign} ${finding.severity} ${finding.control} ${printable(finding.title)} ${paint.dim(`${printable(`${finding.object.kind}/${other}`)}${path}`)}`;
+}
+
+function wideLines(change: ApiChange): readonly (readonly string[])[] {
+  const { notBefore, notAfter, source } = change.happened;
+  return [
+    ['happened', `${notBefore === null ? 'before' : `between ${notBefore} and`} ${notAfter} (${source})`],
+    ['evidence', printable(change.who.evidence)],
+    [
+      'change',
+      `${change.id}  resourceVersion ${printable(change.resourceVersion)}  uid ${printable(change.object.uid)}`,
+    ],
+  ];
+}
