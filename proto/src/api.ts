@@ -104,7 +104,11 @@ export type ApiFinding = {
   readonly bundle: string;
   readonly openedAt: string;
   readonly changedAt: string;
-  readonly remediation: { readonly summary: string; readonly fields: readonly string[]; readonly impact: string } | null;
+  readonly remediation: {
+    readonly summary: string;
+    readonly fields: readonly string[];
+    readonly impact: string;
+  } | null;
 };
 
 export type ApiObjectState = {

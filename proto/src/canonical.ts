@@ -1,0 +1,53 @@
+import { ProtocolError } from './error.ts';
+import { maxJsonDepth } from './limits.ts';
+import type { Json, JsonObject, Sha256 } from './message.ts';
+
+/**
+ * The one text of a JSON value: keys sorted by UTF-16 code unit, no whitespace, strings and numbers as JSON.stringify
+ * writes them (lone surrogates escaped, -0 as 0), `undefined` members dropped. Two values have the same text exactly
+ * when they are equal as JSON. Integers beyond 2^53 have already lost digits in JSON.parse: see PROTOCOL.md.
+ *
+ * Throws ProtocolError 'too-deep' beyond maxJsonDepth.
+ */
+export function canonicalJson(value: Json): string {
+  return write(value, 0);
+}
+
+/** Content hash of a canonical text: lower-case hex of its SHA-256. */
+export function contentHash(canonical: string, sha256: Sha256): string {
+  return sha256(canonical);
+}
+
+function write(value: Json | undefined, depth: number): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value === 0 ? 0 : value) : 'null';
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  if (typeof value !== 'object' || value === null) return 'null';
+  if (depth >= maxJsonDepth) throw new ProtocolError('too-deep', `JSON is nested deeper than ${maxJsonDepth} levels`);
+  return Array.isArray(value) ? writeArray(value, depth + 1) : writeObject(value as JsonObject, depth + 1);
+}
+
+function writeArray(items: readonly Json[], depth: number): string {
+  let text = '[';
+  for (let i = 0; i < items.length; i++) text += i === 0 ? write(items[i], depth) : `,${write(items[i], depth)}`;
+  return `${text}]`;
+}
+
+function writeObject(object: JsonObject, depth: number): string {
+  const keys = sortedKeys(object);
+  let text = '';
+  for (const key of keys) {
+    const value = object[key];
+    if (value === undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${write(value, depth)}`;
+  }
+  return `{${text}}`;
+}
+
+function sortedKeys(object: JsonObject): readonly string[] {
+  const keys = Object.keys(object);
+  for (let i = 1; i < keys.length; i++) {
+    if ((keys[i - 1] ?? '') > (keys[i] ?? '')) return keys.sort();
+  }
+  return keys;
+}

@@ -1,0 +1,19 @@
+/** Bounds of the protocol: both ends refuse what passes them. PROTOCOL.md lists them. */
+
+/** Messages in one batch. */
+export const maxMessagesPerBatch = 16_384;
+
+/** Bytes of one batch after decompression. Holds the largest object the API server stores, redacted, with room. */
+export const maxUncompressedBatchBytes = 16 * 1024 * 1024;
+
+/** Bytes of one batch on the wire, after compression. */
+export const maxCompressedBatchBytes = 8 * 1024 * 1024;
+
+/** Bytes of one frame on the wire: the gRPC message limit of both ends. */
+export const maxFrameBytes = maxCompressedBatchBytes + 64 * 1024;
+
+/** Nesting of a JSON value. Kubernetes' own objects stay below 40; deeper input is rejected, not half read. */
+export const maxJsonDepth = 512;
+
+/** Objects in one NeedFull frame. */
+export const maxNeedFullObjects = 1024;
