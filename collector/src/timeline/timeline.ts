@@ -29,10 +29,11 @@ export type TimelineRecovery = {
   /** Last transition of every finding, open or not. */
   findings(cluster: ClusterId): AsyncIterable<TransitionRow & { readonly epoch: string }>;
   /**
-   * What the correlator may still link: changes, audit events and links observed at or after `sinceUs`, each in
-   * recorded order. Bodies stay behind. A link counts as observed with the message that completed it.
+   * What the correlator may still link: changes, audit events and links observed within `spanUs` before the newest
+   * record of the cluster, each in recorded order; of changes and of events at most the newest `entries`. Bodies stay
+   * behind. A link counts as observed with the message that completed it.
    */
-  recent(cluster: ClusterId, sinceUs: number): Promise<RecentRows>;
+  recent(cluster: ClusterId, window: { readonly spanUs: number; readonly entries: number }): Promise<RecentRows>;
 };
 
 export type RecentRows = {
