@@ -107,7 +107,7 @@ export type Fact<T> = {
   readonly kind: string;
   readonly project: (object: JsonObject) => T | undefined;
   /** Index keys of a fact, for lookup(). Pure; a fact without it cannot be looked up. */
-  readonly keys?: (value: T, key: ObjectKey) => readonly string[];
+  keys?(value: T, key: ObjectKey): readonly string[];
 };
 
 export type FactOf<T> = { readonly key: ObjectKey; readonly value: T };
@@ -120,6 +120,8 @@ export type CompiledControl = {
   readonly kinds: readonly GroupKind[];
   /** True when evaluate reads nothing but its own object (the engine then needs no tracking). */
   readonly selfContained: boolean;
+  /** Digest of everything its answers depend on: with an equal one, a reloaded control judges nothing again. */
+  readonly digest?: string;
   evaluate(object: JsonObject, view: TrackedView): Verdict;
 };
 

@@ -1,0 +1,180 @@
+/**
+ * Outcomes by (control, object), and what follows when one is replaced: transitions of findings, changes of what could
+ * not be answered, and the tallies the score is made of.
+ */
+import type { FindingKey, FindingState, ObjectKey, Severity, Transition, Violation } from '../contract.ts';
+import type { Tally } from '../score/tally.ts';
+import type { Slot, Subject, SubjectVerdicts } from './graph.ts';
+import { noOutcome, type Outcome, outcomeCode, plainOutcome } from './outcome.ts';
+
+/** Why a finding moved. `index` is the position of the change in the batch given to apply. */
+export type Cause =
+  | { readonly type: 'change'; readonly index: number }
+  | { readonly type: 'deadline' | 'coverage' | 'bundle' };
+
+export type JudgedTransition = Transition & { readonly cause: Cause };
+
+/** A control that has no answer for an object, or (name '') for all objects of a kind. */
+export type Unanswered = {
+  readonly control: string;
+  readonly object: ObjectKey;
+  readonly uid: string;
+  readonly state: 'unjudged' | 'not-assessable';
+  readonly reason: string;
+};
+
+/** 'answered': it has an answer again, or the object has gone. */
+export type UnansweredChange = Omit<Unanswered, 'state'> & { readonly state: Unanswered['state'] | 'answered' };
+
+export type Finding = {
+  readonly finding: FindingKey;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly value: string;
+  readonly reason: string;
+};
+
+/** The last known state of a finding, from an earlier life of the engine. */
+export type KnownFinding = Finding & { readonly state: FindingState };
+
+export type Replacement = {
+  readonly subject: Subject;
+  readonly slot: Slot;
+  readonly outcome: Outcome;
+  readonly cause: Cause;
+  /** Severity or title changed: findings that stay are updated. */
+  readonly rewritten?: boolean;
+  /** Why nothing is judged any more; only with noOutcome. */
+  readonly closing?: string;
+};
+
+export type VerdictBook = {
+  replace(replacement: Replacement): void;
+  /** Takes over a finding of an earlier life of the engine: open ones are expected to fail, resolved ones may reopen. */
+  seed(
+    subject: Subject,
+    control: string,
+    known: { readonly path: string; readonly value: string; readonly reason: string; readonly isOpen: boolean },
+  ): void;
+  /** Says that a finding no subject holds is over. */
+  close(finding: Finding, reason: string, cause: Cause): void;
+  note(change: UnansweredChange): void;
+  /** What happened since the last call, in the order it happened. */
+  take(): { readonly transitions: readonly JudgedTransition[]; readonly unanswered: readonly UnansweredChange[] };
+};
+
+export function createVerdictBook(tally: Tally): VerdictBook {
+  let transitions: JudgedTransition[] = [];
+  let unanswered: UnansweredChange[] = [];
+  /** Paths that were resolved while their object lived, by subject and control: the next time they are reopened. */
+  const resolved = new WeakMap<SubjectVerdicts, Map<string, Set<string>>>();
+
+  function resolvedPaths(verdicts: SubjectVerdicts, control: string): Set<string> {
+    const byControl = resolved.get(verdicts) ?? new Map<string, Set<string>>();
+    resolved.set(verdicts, byControl);
+    const paths = byControl.get(control) ?? new Set();
+    byControl.set(control, paths);
+    return paths;
+  }
+
+  function emit({ subject, slot, cause }: Replacement, state: FindingState, violation: Violation): void {
+    const { id, severity, title } = slot.control.meta;
+    const finding: FindingKey = { control: id, object: subject.key, uid: subject.uid, path: violation.path };
+    transitions.push({ finding, state, severity, title, value: violation.value, reason: violation.reason, cause });
+  }
+
+  function compare(replacement: Replacement, before: readonly Violation[], verdicts: SubjectVerdicts): void {
+    const { slot, outcome } = replacement;
+    if (before.length === 0 && outcome.violations.length === 0) return;
+    const known = new Map(before.map((violation) => [violation.path, violation]));
+    const stays = new Set(outcome.violations.map((violation) => violation.path));
+    for (const violation of before) {
+      if (stays.has(violation.path)) continue;
+      resolvedPaths(verdicts, slot.control.meta.id).add(violation.path);
+      emit(replacement, 'resolved', { ...violation, reason: closingReason(replacement) });
+    }
+    for (const violation of outcome.violations) {
+      const earlier = known.get(violation.path);
+      if (earlier === undefined) {
+        const again = resolved.get(verdicts)?.get(slot.control.meta.id)?.delete(violation.path) === true;
+        emit(replacement, again ? 'reopened' : 'opened', violation);
+      } else if (
+        replacement.rewritten === true ||
+        earlier.value !== violation.value ||
+        earlier.reason !== violation.reason
+      ) {
+        emit(replacement, 'updated', violation);
+      }
+    }
+  }
+
+  return {
+    replace(replacement) {
+      const { subject, slot, outcome } = replacement;
+      const { verdicts } = subject;
+      if (verdicts === undefined) return;
+      const control = slot.control.meta.id;
+      const code = verdicts.codes[slot.position] ?? outcomeCode.none;
+      const before = verdicts.told?.get(control) ?? plainOutcome(code);
+      if (before === outcome) return;
+      tally.move(control, subject.key.namespace, code, outcome.code);
+      verdicts.codes[slot.position] = outcome.code;
+      if (tells(outcome)) (verdicts.told ??= new Map()).set(control, outcome);
+      else verdicts.told?.delete(control);
+      if (verdicts.told?.size === 0) verdicts.told = undefined;
+      compare(replacement, before.violations, verdicts);
+      const state = unansweredState(outcome) ?? 'answered';
+      if ((unansweredState(before) ?? 'answered') !== state || before.reason !== outcome.reason) {
+        unanswered.push({ control, object: subject.key, uid: subject.uid, state, reason: outcome.reason });
+      }
+    },
+    seed(subject, control, { isOpen, ...violation }) {
+      if (subject.verdicts === undefined) return;
+      if (!isOpen) {
+        resolvedPaths(subject.verdicts, control).add(violation.path);
+        return;
+      }
+      subject.verdicts.told ??= new Map();
+      const earlier = subject.verdicts.told.get(control)?.violations ?? [];
+      const violations = [...earlier, violation].sort((a, b) => (a.path < b.path ? -1 : 1));
+      subject.verdicts.told.set(control, { ...noOutcome, violations });
+    },
+    close({ finding, severity, title, value }, reason, cause) {
+      transitions.push({ finding, state: 'resolved', severity, title, value, reason, cause });
+    },
+    note: (change) => unanswered.push(change),
+    take() {
+      const taken = { transitions, unanswered };
+      transitions = [];
+      unanswered = [];
+      return taken;
+    },
+  };
+}
+
+/** The answers of one subject that are more than a code. */
+export function toldBy(subject: Subject): readonly { readonly slot: Slot; readonly outcome: Outcome }[] {
+  const { verdicts } = subject;
+  if (verdicts?.told === undefined) return [];
+  return verdicts.slots.flatMap((slot) => {
+    const outcome = verdicts.told?.get(slot.control.meta.id);
+    return outcome === undefined ? [] : [{ slot, outcome }];
+  });
+}
+
+export function unansweredState(outcome: Outcome): Unanswered['state'] | undefined {
+  if (outcome.code === outcomeCode.unjudged) return 'unjudged';
+  return outcome.code === outcomeCode.notAssessable ? 'not-assessable' : undefined;
+}
+
+function tells(outcome: Outcome): boolean {
+  return outcome.violations.length > 0 || outcome.reason !== '';
+}
+
+function closingReason({ outcome, closing }: Replacement): string {
+  if (closing !== undefined) return closing;
+  if (outcome.code === outcomeCode.notApplicable) return 'the control no longer applies';
+  if (outcome.code === outcomeCode.unjudged) return `could not be judged: ${outcome.reason}`;
+  if (outcome.code === outcomeCode.notAssessable) return `cannot be assessed: ${outcome.reason}`;
+  return 'no longer fails';
+}
