@@ -2,7 +2,16 @@
  * The store port. One implementation (ClickHouse over HTTP), two connections (embedded child, external server).
  * Append only: there is no call that changes or removes a record.
  */
-import type { AuditRow, LinkRow, RecordedBatch, StreamId, TransitionRow, VersionRow } from './rows.ts';
+import type {
+  AuditRow,
+  LinkRow,
+  PostureRow,
+  RecordedBatch,
+  StreamId,
+  TransitionRow,
+  UnjudgedRow,
+  VersionRow,
+} from './rows.ts';
 
 export type ClusterId = { readonly tenant: string; readonly cluster: string };
 
@@ -28,6 +37,10 @@ export type TimelineRecovery = {
   inventory(cluster: ClusterId): AsyncIterable<VersionRow & { readonly epoch: string }>;
   /** Last transition of every finding, open or not. */
   findings(cluster: ClusterId): AsyncIterable<TransitionRow & { readonly epoch: string }>;
+  /** Last posture of every scope. */
+  posture(cluster: ClusterId): Promise<readonly PostureRow[]>;
+  /** What could not be judged as of now: the last row of each (control, object), unless that is 'cleared'. */
+  unjudged(cluster: ClusterId): Promise<readonly UnjudgedRow[]>;
   /**
    * What the correlator may still link: changes, audit events and links observed within `spanUs` before the newest
    * record of the cluster, each in recorded order; of changes and of events at most the newest `entries`. Bodies stay
