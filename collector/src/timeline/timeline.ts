@@ -4,6 +4,7 @@
  */
 import type {
   AuditRow,
+  CoverageRow,
   LinkRow,
   PostureRow,
   RecordedBatch,
@@ -41,6 +42,8 @@ export type TimelineRecovery = {
   posture(cluster: ClusterId): Promise<readonly PostureRow[]>;
   /** What could not be judged as of now: the last row of each (control, object), unless that is 'cleared'. */
   unjudged(cluster: ClusterId): Promise<readonly UnjudgedRow[]>;
+  /** Last coverage of every kind. */
+  coverage(cluster: ClusterId): Promise<readonly CoverageRow[]>;
   /**
    * What the correlator may still link: changes, audit events and links observed within `spanUs` before the newest
    * record of the cluster, each in recorded order; of changes and of events at most the newest `entries`. Bodies stay
