@@ -1,0 +1,105 @@
+import { check, type CheckOptions, type Checked } from './check.ts';
+import { emitProgram } from './emit.ts';
+import { CelError, CostExceeded, positionOf, SourceError } from './error.ts';
+import type { Expr } from './ast.ts';
+import { parse } from './parser.ts';
+import { type Reads, readsOf } from './reads.ts';
+import { type Code, Run } from './run.ts';
+import type { CelType } from './types.ts';
+import { isError, type Value } from './value.ts';
+
+/** Cost at which an evaluation is abandoned, when the caller sets no other: the API server's limit per expression. */
+export const defaultCostLimit = 1_000_000;
+
+/** Longest source compiled, in UTF-16 units. */
+export const maxSourceLength = 100_000;
+
+export type CelOptions = {
+  /** Declared variables. Reading one that is not declared is a compile error; one not bound, an evaluation error. */
+  readonly variables: Readonly<Record<string, CelType>>;
+  /** In the cost units of the Kubernetes API server. Default defaultCostLimit. */
+  readonly costLimit?: number;
+  /** Namespace in which names are looked up first. Default ''. */
+  readonly container?: string;
+  /** Refuse list and map literals of mixed types, and bad literals of regular expressions, as Kubernetes does. Default true. */
+  readonly strictLiterals?: boolean;
+};
+
+export type CelSourceError = { readonly message: string; readonly line: number; readonly column: number };
+
+export type CelResult =
+  | { readonly ok: true; readonly value: Value; readonly cost: number }
+  | { readonly ok: false; readonly error: CelError; readonly cost: number };
+
+export type CelProgram = {
+  readonly source: string;
+  readonly type: CelType;
+  readonly reads: Reads;
+  /** Never throws. Bindings are read by own properties; JSON is read in place and never changed. */
+  evaluate(bindings: Readonly<Record<string, Value>>): CelResult;
+};
+
+export type CelCompilation =
+  | { readonly ok: true; readonly program: CelProgram }
+  | { readonly ok: false; readonly error: CelSourceError };
+
+/** Parses, checks and compiles. Never throws: errors are values with line and column, both from 1. */
+export function compileCel(source: string, options: CelOptions): CelCompilation {
+  try {
+    if (source.length > maxSourceLength)
+      throw new SourceError(`expression longer than ${maxSourceLength} characters`, 0);
+    const expr = parse(source);
+    const checked = check(expr, checkOptions(options));
+    return {
+      ok: true,
+      program: createProgram(source, { expr, checked, costLimit: options.costLimit ?? defaultCostLimit }),
+    };
+  } catch (error) {
+    if (error instanceof SourceError) {
+      return { ok: false, error: { message: error.message, ...positionOf(source, error.offset) } };
+    }
+    const message =
+      error instanceof RangeError ? 'expression is nested too deeply' : `cannot compile: ${String(error)}`;
+    return { ok: false, error: { message, line: 1, column: 1 } };
+  }
+}
+
+const checkOptions = (options: CelOptions): CheckOptions => ({
+  variables: options.variables,
+  container: options.container ?? '',
+  strictLiterals: options.strictLiterals ?? true,
+});
+
+type Compiled = { readonly expr: Expr; readonly checked: Checked; readonly costLimit: number };
+
+function createProgram(source: string, { expr, checked, costLimit }: Compiled): CelProgram {
+  const code = emitProgram(expr, checked);
+  const { slotCount, variables } = checked.scope;
+  return {
+    source,
+    type: checked.result,
+    reads: readsOf(expr, checked),
+    evaluate: (bindings) => {
+      const slots: Value[] = [];
+      for (let i = 0; i < slotCount; i++) slots.push(undefined);
+      for (const { name, slot } of variables) slots[slot] = Object.hasOwn(bindings, name) ? bindings[name] : undefined;
+      return evaluate(code, new Run(slots, costLimit));
+    },
+  };
+}
+
+function evaluate(code: Code, run: Run): CelResult {
+  try {
+    const value = code(run);
+    if (run.cost > run.limit) throw new CostExceeded(run.limit);
+    return isError(value) ? { ok: false, error: value, cost: run.cost } : { ok: true, value, cost: run.cost };
+  } catch (failure) {
+    return { ok: false, error: asError(failure), cost: run.cost };
+  }
+}
+
+function asError(failure: unknown): CelError {
+  if (failure instanceof CostExceeded)
+    return new CelError('cost-limit', `evaluation exceeded its cost limit of ${failure.limit}`);
+  return new CelError('internal', failure instanceof Error ? failure.message : 'evaluation failed');
+}

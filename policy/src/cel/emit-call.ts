@@ -1,0 +1,56 @@
+import type { CallExpr, Expr } from './ast.ts';
+import type { Emitter } from './emit.ts';
+import { CelError, noSuchOverload } from './error.ts';
+import type { Code, Run } from './run.ts';
+import { guardOf, type Overload } from './signature.ts';
+import { kindOf, type Value } from './value.ts';
+
+/** Code for a call of a library function: bound to one overload when the types say which, else chosen by kind. */
+export function emitFunction(emitter: Emitter, expr: CallExpr): Code {
+  const { target } = expr;
+  const isMember = target !== undefined && !emitter.checked.namespaced.has(expr);
+  const argExprs = isMember ? [target, ...expr.args] : expr.args;
+  const codes = argExprs.map((arg) => emitter.emit(arg));
+  const overloads = emitter.checked.overloads.get(expr) ?? [];
+  const [only] = overloads;
+  const call =
+    only !== undefined && overloads.length === 1 && isSettled(emitter, argExprs, only)
+      ? (run: Run, args: readonly Value[]) => apply(run, only, args)
+      : (run: Run, args: readonly Value[]) => dispatch(run, { name: expr.name, overloads }, args);
+  return emitArguments(codes, call);
+}
+
+/** Whether the static types already guarantee the kinds that the overload asks for. */
+function isSettled(emitter: Emitter, args: readonly Expr[], overload: Overload): boolean {
+  return overload.guards.every((guard, i) => {
+    const arg = args[i];
+    const type = arg && emitter.checked.types.get(arg);
+    return guard === '' || (type !== undefined && guardOf(type) === guard);
+  });
+}
+
+function emitArguments(codes: readonly Code[], call: (run: Run, args: readonly Value[]) => Value): Code {
+  return (run) => {
+    const args: Value[] = [];
+    for (let i = 0; i < codes.length; i++) {
+      const value = (codes[i] as Code)(run);
+      if (value instanceof CelError) return value;
+      args.push(value);
+    }
+    return call(run, args);
+  };
+}
+
+function apply(run: Run, overload: Overload, args: readonly Value[]): Value {
+  run.charge(overload.cost === undefined ? 1 : overload.cost(args[0], args[1]));
+  return overload.apply(...args);
+}
+
+function dispatch(run: Run, call: { name: string; overloads: readonly Overload[] }, args: readonly Value[]): Value {
+  for (const overload of call.overloads) {
+    if (overload.guards.every((guard, i) => guard === '' || kindOf(args[i]) === guard))
+      return apply(run, overload, args);
+  }
+  run.cost += 1;
+  return noSuchOverload(`${call.name}(${args.map(kindOf).join(', ')})`);
+}
