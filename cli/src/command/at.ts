@@ -1,5 +1,5 @@
 /** `driftline at MOMENT get KIND [NAME]`: the state in the past. */
-import type { ApiObjectState, Json } from '@driftline/proto';
+import { type ApiObjectState, isJsonObject, type Json } from '@driftline/proto';
 import { CliError, exitCode } from '../exit-code.ts';
 import { parseMoment } from '../moment.ts';
 import { localTime, table } from '../output/text.ts';
@@ -56,7 +56,7 @@ export const atCommand: Command = {
 
 /** The object with the facts that made it this answer, as annotations would carry them. */
 function manifest(state: ApiObjectState): Json {
-  const body = typeof state.body === 'object' && state.body !== null && !Array.isArray(state.body) ? state.body : {};
+  const body = isJsonObject(state.body) ? state.body : {};
   return {
     ...body,
     driftline: {

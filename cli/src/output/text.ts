@@ -2,7 +2,7 @@
 
 /** Control characters, C1 and bidirectional overrides become visible escapes. */
 export function printable(text: string): string {
-  // biome-ignore lint: the class is what must be escaped
+  // oxlint-disable-next-line no-control-regex -- the class is what must be escaped
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (char) => {
     const code = char.codePointAt(0) ?? 0;
     return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;

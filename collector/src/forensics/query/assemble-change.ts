@@ -1,0 +1,205 @@
+/** One change in its public form, from the rows that speak of it. Pure. */
+import {
+  type ApiChange,
+  type ApiTransition,
+  type ApiWho,
+  fieldChanges,
+  type JsonObject,
+  type ManagerEvidence,
+  type Op,
+} from '@driftline/proto';
+import { extractApproval } from '../approval.ts';
+import { classifyOrigin } from '../origin.ts';
+import type { Origin } from '../../timeline/rows.ts';
+import type { ObjectColumns, VersionColumns } from './object-key.ts';
+import { type Int64, toNumber, toRfc3339 } from './timeline-query.ts';
+
+export type ChangeRow = VersionColumns & {
+  readonly epoch: string;
+  readonly kind: string;
+  readonly api_version: string;
+  readonly uid: string;
+  readonly resource_version: string;
+  readonly op: Op;
+  readonly observed_at_us: Int64;
+  readonly not_before_us: Int64;
+  readonly managers: readonly ManagerEvidence[];
+  readonly synthesised: boolean;
+};
+
+export type LinkColumns = ObjectColumns & {
+  readonly change_epoch: string;
+  readonly change_sequence: Int64;
+  readonly audit_digest: string;
+  readonly confidence: 'exact' | 'probable';
+  readonly evidence: string;
+  readonly origin: Origin;
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly impersonated_user: string;
+  readonly source_ips: readonly string[];
+  readonly user_agent: string;
+  readonly verb: string;
+  readonly happened_at_us: Int64;
+};
+
+export type TransitionColumns = {
+  readonly cluster: string;
+  readonly epoch: string;
+  readonly sequence: Int64;
+  readonly index: number;
+  readonly finding_id: string;
+  readonly state: ApiTransition['state'];
+  readonly control: string;
+  readonly severity: ApiTransition['severity'];
+  readonly title: string;
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly path: string;
+  readonly value: string;
+  readonly reason: string;
+  readonly bundle: string;
+  readonly cause: string;
+  readonly at_us: Int64;
+};
+
+export type ChangeFacts = {
+  readonly row: ChangeRow;
+  /** undefined: there was no object. */
+  readonly before: JsonObject | undefined;
+  readonly after: JsonObject | undefined;
+  readonly link: LinkColumns | undefined;
+  readonly transitions: readonly TransitionColumns[];
+};
+
+export function assembleChange(facts: ChangeFacts): ApiChange {
+  const { row, before, after, link } = facts;
+  const object = after ?? before;
+  return {
+    id: changeId(row),
+    object: {
+      cluster: row.cluster,
+      group: row.group,
+      kind: row.kind,
+      resource: row.resource,
+      namespace: row.namespace,
+      name: row.name,
+      uid: row.uid,
+    },
+    apiVersion: row.api_version,
+    resourceVersion: row.resource_version,
+    op: row.op === 'snapshot' && before !== undefined ? 'modified' : row.op,
+    observedAt: toRfc3339(row.observed_at_us),
+    happened: happened(row, link),
+    fields: before === undefined || after === undefined ? [] : fieldChanges(before, after),
+    who: whoOf(row, link),
+    origin: originOf(row, link, object),
+    approval: object === undefined ? [] : extractApproval(object),
+    findings: facts.transitions.map(transition),
+    synthesised: row.synthesised,
+  };
+}
+
+/** `<epoch>:<sequence>`; objects that one list showed to be gone share a sequence and are told apart by `.index`. */
+export function changeId(row: { readonly epoch: string; readonly sequence: Int64; readonly index: number }): string {
+  return `${row.epoch}:${toNumber(row.sequence)}${row.index === 0 ? '' : `.${row.index}`}`;
+}
+
+function whoOf(row: ChangeRow, link: LinkColumns | undefined): ApiWho {
+  const managers = row.managers.toSorted((a, b) => b.paths.length - a.paths.length).map((manager) => manager.manager);
+  const unique = [...new Set(managers)];
+  if (link === undefined) {
+    return {
+      user: '',
+      groups: [],
+      impersonatedUser: '',
+      sourceIps: [],
+      userAgent: '',
+      verb: '',
+      managers: unique,
+      confidence: unique.length === 0 ? 'none' : 'manager-only',
+      evidence:
+        unique.length === 0
+          ? 'no audit event was seen and no field manager claims the change'
+          : 'no audit event was seen; the field manager names itself',
+    };
+  }
+  return {
+    user: link.user,
+    groups: link.groups,
+    impersonatedUser: link.impersonated_user,
+    sourceIps: link.source_ips,
+    userAgent: link.user_agent,
+    verb: link.verb,
+    managers: unique,
+    confidence: link.confidence,
+    evidence: link.evidence,
+  };
+}
+
+function originOf(row: ChangeRow, link: LinkColumns | undefined, object: JsonObject | undefined): ApiChange['origin'] {
+  const approval = object === undefined ? [] : extractApproval(object);
+  const verdict = classifyOrigin({
+    user: link?.user ?? '',
+    groups: link?.groups ?? [],
+    impersonatedUser: link?.impersonated_user ?? '',
+    userAgent: link?.user_agent ?? '',
+    managers: row.managers.map((manager) => manager.manager),
+    gitopsMarked: approval.some((evidence) => evidence.type === 'gitops-application'),
+  });
+  return { kind: link?.origin ?? verdict.origin, evidence: verdict.evidence };
+}
+
+/** Field managers give whole seconds, cut: the change happened within the second after. */
+const managerTimeUs = 1_000_000;
+
+function happened(row: ChangeRow, link: LinkColumns | undefined): ApiChange['happened'] {
+  if (link !== undefined) {
+    const at = toRfc3339(link.happened_at_us);
+    return { notBefore: at, notAfter: at, source: 'audit' };
+  }
+  const observedAtUs = toNumber(row.observed_at_us);
+  const newest = Math.max(0, ...row.managers.map((manager) => manager.timeUs));
+  const notBeforeUs = toNumber(row.not_before_us);
+  if (newest > 0 && newest + managerTimeUs >= notBeforeUs && newest <= observedAtUs) {
+    return {
+      notBefore: toRfc3339(newest),
+      notAfter: toRfc3339(Math.min(newest + managerTimeUs, observedAtUs)),
+      source: 'managed-fields',
+    };
+  }
+  return {
+    notBefore: notBeforeUs === 0 ? null : toRfc3339(notBeforeUs),
+    notAfter: toRfc3339(observedAtUs),
+    source: 'watch',
+  };
+}
+
+function transition(row: TransitionColumns): ApiTransition {
+  return {
+    findingId: row.finding_id,
+    state: row.state,
+    control: row.control,
+    title: row.title,
+    severity: row.severity,
+    object: {
+      cluster: row.cluster,
+      group: row.group,
+      kind: row.kind,
+      resource: '',
+      namespace: row.namespace,
+      name: row.name,
+      uid: row.uid,
+    },
+    path: row.path,
+    value: row.value,
+    reason: row.reason,
+    bundle: row.bundle,
+    cause: row.cause,
+    at: toRfc3339(row.at_us),
+    changeId: row.cause === 'change' ? `${row.epoch}:${toNumber(row.sequence)}` : null,
+  };
+}

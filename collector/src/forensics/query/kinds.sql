@@ -1,0 +1,2 @@
+-- Kinds the agents know of: what a kind's name can mean.
+SELECT DISTINCT `group`, kind, resource FROM coverage WHERE tenant = {tenant:String}

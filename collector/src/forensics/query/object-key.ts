@@ -1,0 +1,33 @@
+/** Objects and their versions as query parameters and map keys. */
+import { TupleParam } from '@clickhouse/client';
+import type { Int64 } from './timeline-query.ts';
+
+export type ObjectColumns = {
+  readonly cluster: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+};
+
+export type VersionColumns = ObjectColumns & {
+  readonly epoch_ordinal: number;
+  readonly sequence: Int64;
+  readonly index: number;
+};
+
+export function objectKey(row: ObjectColumns): string {
+  return JSON.stringify([row.cluster, row.group, row.resource, row.namespace, row.name]);
+}
+
+export function versionKey(row: VersionColumns): string {
+  return `${row.epoch_ordinal}:${row.sequence}:${row.index}@${objectKey(row)}`;
+}
+
+/** Each object once, as Array(Tuple(String, String, String, String, String)). */
+export function objectsParameter(rows: readonly ObjectColumns[]): readonly TupleParam[] {
+  const unique = new Map(rows.map((row) => [objectKey(row), row]));
+  return [...unique.values()].map(
+    (row) => new TupleParam([row.cluster, row.group, row.resource, row.namespace, row.name]),
+  );
+}

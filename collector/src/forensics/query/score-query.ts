@@ -1,0 +1,32 @@
+/** Posture at a moment, per scope. */
+import type { ApiScore } from '@driftline/proto';
+import { loadSql } from '../../timeline/reader/sql-file.ts';
+import { type Int64, type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+
+const sql = loadSql(import.meta.url, 'scores.sql');
+
+type ScoreColumns = {
+  readonly cluster: string;
+  readonly scope: string;
+  readonly score: number;
+  readonly earned: number;
+  readonly possible: number;
+  readonly open_by_severity: Readonly<Record<string, number>>;
+  readonly at_us: Int64;
+};
+
+export async function queryScores(
+  query: TimelineQuery,
+  filter: { readonly tenant: string; readonly cluster: string; readonly namespace: string; readonly atUs: number },
+): Promise<readonly ApiScore[]> {
+  const rows = await query<ScoreColumns>(sql, filter);
+  return rows.map(({ cluster, scope, score, earned, possible, open_by_severity, at_us }) => ({
+    cluster,
+    scope,
+    score,
+    earned,
+    possible,
+    openBySeverity: { critical: 0, high: 0, medium: 0, low: 0, info: 0, ...open_by_severity },
+    at: toRfc3339(at_us),
+  }));
+}
