@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-const root = process.env.DRIFTLINE_TEST_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'driftline-test');
+const root =
+  process.env.DRIFTLINE_TEST_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'driftline-test');
 
 /** Hex digest of the files' contents and the extra strings. */
 export function digestOf(files: readonly string[], ...extra: readonly string[]): string {

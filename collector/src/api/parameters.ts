@@ -26,7 +26,7 @@ export function momentOf(query: RawQuery, name: string, fallbackUs: number): num
   if (Number.isNaN(wholeMs))
     throw new Problem('bad-request', `${name}: not an RFC 3339 moment such as 2026-11-21T02:13:00Z`);
   const us = wholeMs * 1_000 + Number((match?.[2] ?? '').padEnd(6, '0'));
-  if (us < 0 || us > endOfTimeUs) throw new Problem('bad-request', `${name}: outside 1970 to 9999`);
+  if (us < 0 || us > endOfTimeUs) throw new Problem('bad-request', `${name}: outside 1970 to 2255`);
   return us;
 }
 

@@ -17,7 +17,8 @@ export function buildControlPlane(): string {
     .sort()
     .map((name) => join(here, name));
   const go = spawnSync('go', ['version'], { encoding: 'utf8' });
-  if (go.status !== 0) throw new Error('the real suite needs Go to compile the control plane: install Go 1.26 or newer');
+  if (go.status !== 0)
+    throw new Error('the real suite needs Go to compile the control plane: install Go 1.26 or newer');
   const folder = cached('kubeplane', digestOf(sources, go.stdout.trim()), (target) => {
     console.error('compiling the control plane from Go modules (once per version, 5–10 minutes) …');
     execFileSync(join(here, 'build.sh'), [join(target, 'kubeplane')], { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -49,7 +50,11 @@ export type ControlPlane = {
   /** Runs kubectl as admin; throws with its stderr when it fails. */
   kubectl(args: readonly string[], input?: string): string;
   /** Runs kubectl as another user; never throws. */
-  kubectlAs(user: string, args: readonly string[], input?: string): { readonly status: number; readonly stdout: string; readonly stderr: string };
+  kubectlAs(
+    user: string,
+    args: readonly string[],
+    input?: string,
+  ): { readonly status: number; readonly stdout: string; readonly stderr: string };
   /** SIGKILL of one component: etcd, apiserver, controller-manager. */
   crash(component: string): void;
   start(component: string): void;

@@ -23,7 +23,11 @@ export type Broker = {
   kill(): Promise<void>;
 };
 
-export type KafkaCluster = { readonly brokers: readonly Broker[]; readonly bootstrap: string; destroy(): Promise<void> };
+export type KafkaCluster = {
+  readonly brokers: readonly Broker[];
+  readonly bootstrap: string;
+  destroy(): Promise<void>;
+};
 
 /** Folder with the jars; resolves them when no copy of this version is cached. */
 export function resolveKafka(): string {
@@ -62,7 +66,12 @@ export async function startKafka(count = 1): Promise<KafkaCluster> {
   return { brokers, bootstrap: brokers.map((broker) => `${host}:${broker.port}`).join(','), destroy };
 }
 
-type BrokerFiles = Broker & { readonly dir: string; readonly lib: string; readonly config: string; readonly controllerPort: number };
+type BrokerFiles = Broker & {
+  readonly dir: string;
+  readonly lib: string;
+  readonly config: string;
+  readonly controllerPort: number;
+};
 
 function openBroker(node: { id: number; port: number; controllerPort: number; dir: string; lib: string }): BrokerFiles {
   const config = join(node.dir, 'server.properties');
@@ -97,10 +106,15 @@ function openBroker(node: { id: number; port: number; controllerPort: number; di
       closeSync(out);
       child.unref();
       pid = child.pid;
-      await until(() => {
-        if (child.exitCode !== null) throw new Error(`broker ${node.id} exited with ${child.exitCode}:\n${tail(log)}`);
-        return readFileSync(log).subarray(before).includes('Kafka Server started');
-      }, 60_000, `broker ${node.id} to start`);
+      await until(
+        () => {
+          if (child.exitCode !== null)
+            throw new Error(`broker ${node.id} exited with ${child.exitCode}:\n${tail(log)}`);
+          return readFileSync(log).subarray(before).includes('Kafka Server started');
+        },
+        60_000,
+        `broker ${node.id} to start`,
+      );
     },
     async stop() {
       if (pid === undefined || !isRunning()) return;
@@ -140,7 +154,12 @@ function format(broker: BrokerFiles, cluster: { clusterId: string; voters: strin
     'num.network.threads': 2,
     'num.io.threads': 4,
   };
-  writeFileSync(broker.config, Object.entries(settings).map(([key, value]) => `${key}=${value}\n`).join(''));
+  writeFileSync(
+    broker.config,
+    Object.entries(settings)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  );
   writeFileSync(
     join(broker.dir, 'log4j2.properties'),
     [
@@ -155,7 +174,8 @@ function format(broker: BrokerFiles, cluster: { clusterId: string; voters: strin
   // '=' because an id may begin with '-'.
   const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${cluster.clusterId}`, '--config', broker.config];
   const run = spawnSync('java', [...jvmArgs(broker), ...args], { encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(`formatting broker ${broker.id} failed (${run.status}): ${run.stdout}${run.stderr}`);
+  if (run.status !== 0)
+    throw new Error(`formatting broker ${broker.id} failed (${run.status}): ${run.stdout}${run.stderr}`);
 }
 
 function jvmArgs(node: { dir: string; lib: string }): readonly string[] {

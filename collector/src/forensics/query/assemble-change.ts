@@ -12,43 +12,43 @@ import { extractApproval } from '../approval.ts';
 import { classifyOrigin } from '../origin.ts';
 import type { Origin } from '../../timeline/rows.ts';
 import type { ObjectColumns, VersionColumns } from './object-key.ts';
-import { type Int64, toNumber, toRfc3339 } from './timeline-query.ts';
+import { toRfc3339 } from './timeline-query.ts';
 
 export type ChangeRow = VersionColumns & {
   readonly epoch: string;
   readonly kind: string;
-  readonly api_version: string;
+  readonly apiVersion: string;
   readonly uid: string;
-  readonly resource_version: string;
+  readonly resourceVersion: string;
   readonly op: Op;
-  readonly observed_at_us: Int64;
-  readonly not_before_us: Int64;
+  readonly observedAtUs: number;
+  readonly notBeforeUs: number;
   readonly managers: readonly ManagerEvidence[];
   readonly synthesised: boolean;
 };
 
 export type LinkColumns = ObjectColumns & {
-  readonly change_epoch: string;
-  readonly change_sequence: Int64;
-  readonly audit_digest: string;
+  readonly changeEpoch: string;
+  readonly changeSequence: number;
+  readonly auditDigest: string;
   readonly confidence: 'exact' | 'probable';
   readonly evidence: string;
   readonly origin: Origin;
   readonly user: string;
   readonly groups: readonly string[];
-  readonly impersonated_user: string;
-  readonly source_ips: readonly string[];
-  readonly user_agent: string;
+  readonly impersonatedUser: string;
+  readonly sourceIps: readonly string[];
+  readonly userAgent: string;
   readonly verb: string;
-  readonly happened_at_us: Int64;
+  readonly happenedAtUs: number;
 };
 
 export type TransitionColumns = {
   readonly cluster: string;
   readonly epoch: string;
-  readonly sequence: Int64;
+  readonly sequence: number;
   readonly index: number;
-  readonly finding_id: string;
+  readonly findingId: string;
   readonly state: ApiTransition['state'];
   readonly control: string;
   readonly severity: ApiTransition['severity'];
@@ -63,7 +63,7 @@ export type TransitionColumns = {
   readonly reason: string;
   readonly bundle: string;
   readonly cause: string;
-  readonly at_us: Int64;
+  readonly atUs: number;
 };
 
 export type ChangeFacts = {
@@ -89,10 +89,10 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
       name: row.name,
       uid: row.uid,
     },
-    apiVersion: row.api_version,
-    resourceVersion: row.resource_version,
+    apiVersion: row.apiVersion,
+    resourceVersion: row.resourceVersion,
     op: row.op === 'snapshot' && before !== undefined ? 'modified' : row.op,
-    observedAt: toRfc3339(row.observed_at_us),
+    observedAt: toRfc3339(row.observedAtUs),
     happened: happened(row, link),
     fields: before === undefined || after === undefined ? [] : fieldChanges(before, after),
     who: whoOf(row, link),
@@ -104,8 +104,8 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
 }
 
 /** `<epoch>:<sequence>`; objects that one list showed to be gone share a sequence and are told apart by `.index`. */
-export function changeId(row: { readonly epoch: string; readonly sequence: Int64; readonly index: number }): string {
-  return `${row.epoch}:${toNumber(row.sequence)}${row.index === 0 ? '' : `.${row.index}`}`;
+export function changeId(row: { readonly epoch: string; readonly sequence: number; readonly index: number }): string {
+  return `${row.epoch}:${row.sequence}${row.index === 0 ? '' : `.${row.index}`}`;
 }
 
 function whoOf(row: ChangeRow, link: LinkColumns | undefined): ApiWho {
@@ -130,9 +130,9 @@ function whoOf(row: ChangeRow, link: LinkColumns | undefined): ApiWho {
   return {
     user: link.user,
     groups: link.groups,
-    impersonatedUser: link.impersonated_user,
-    sourceIps: link.source_ips,
-    userAgent: link.user_agent,
+    impersonatedUser: link.impersonatedUser,
+    sourceIps: link.sourceIps,
+    userAgent: link.userAgent,
     verb: link.verb,
     managers: unique,
     confidence: link.confidence,
@@ -145,8 +145,8 @@ function originOf(row: ChangeRow, link: LinkColumns | undefined, object: JsonObj
   const verdict = classifyOrigin({
     user: link?.user ?? '',
     groups: link?.groups ?? [],
-    impersonatedUser: link?.impersonated_user ?? '',
-    userAgent: link?.user_agent ?? '',
+    impersonatedUser: link?.impersonatedUser ?? '',
+    userAgent: link?.userAgent ?? '',
     managers: row.managers.map((manager) => manager.manager),
     gitopsMarked: approval.some((evidence) => evidence.type === 'gitops-application'),
   });
@@ -158,12 +158,12 @@ const managerTimeUs = 1_000_000;
 
 function happened(row: ChangeRow, link: LinkColumns | undefined): ApiChange['happened'] {
   if (link !== undefined) {
-    const at = toRfc3339(link.happened_at_us);
+    const at = toRfc3339(link.happenedAtUs);
     return { notBefore: at, notAfter: at, source: 'audit' };
   }
-  const observedAtUs = toNumber(row.observed_at_us);
+  const observedAtUs = row.observedAtUs;
   const newest = Math.max(0, ...row.managers.map((manager) => manager.timeUs));
-  const notBeforeUs = toNumber(row.not_before_us);
+  const notBeforeUs = row.notBeforeUs;
   if (newest > 0 && newest + managerTimeUs >= notBeforeUs && newest <= observedAtUs) {
     return {
       notBefore: toRfc3339(newest),
@@ -180,7 +180,7 @@ function happened(row: ChangeRow, link: LinkColumns | undefined): ApiChange['hap
 
 function transition(row: TransitionColumns): ApiTransition {
   return {
-    findingId: row.finding_id,
+    findingId: row.findingId,
     state: row.state,
     control: row.control,
     title: row.title,
@@ -199,7 +199,7 @@ function transition(row: TransitionColumns): ApiTransition {
     reason: row.reason,
     bundle: row.bundle,
     cause: row.cause,
-    at: toRfc3339(row.at_us),
-    changeId: row.cause === 'change' ? `${row.epoch}:${toNumber(row.sequence)}` : null,
+    at: toRfc3339(row.atUs),
+    changeId: row.cause === 'change' ? `${row.epoch}:${row.sequence}` : null,
   };
 }

@@ -7,7 +7,7 @@ import { TupleParam } from '@clickhouse/client';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { assembleChange, type ChangeRow, type LinkColumns, type TransitionColumns } from './assemble-change.ts';
 import { objectKey, objectsParameter, type VersionColumns, versionKey } from './object-key.ts';
-import { endOfTimeUs, type TimelineQuery, toNumber } from './timeline-query.ts';
+import { endOfTimeUs, type TimelineQuery } from './timeline-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 
 const sql = {
@@ -94,7 +94,7 @@ function candidateParameters(filter: ChangeFilter, after: ChangePosition, limit:
 
 function positionOf(row: ChangeRow | undefined): ChangePosition {
   if (row === undefined) return fromTheEnd;
-  return [toNumber(row.observed_at_us), row.cluster, row.epoch_ordinal, toNumber(row.sequence), row.index];
+  return [row.observedAtUs, row.cluster, row.epochOrdinal, row.sequence, row.index];
 }
 
 type Assembled = { readonly change: ApiChange; readonly labels: Readonly<Record<string, string>> };
@@ -106,8 +106,8 @@ async function assemble(
 ): Promise<readonly Assembled[]> {
   if (rows.length === 0) return [];
   const objects = objectsParameter(rows);
-  const changes = rows.map((row) => new TupleParam([row.cluster, row.epoch, toNumber(row.sequence)]));
-  const times = rows.map((row) => toNumber(row.observed_at_us));
+  const changes = rows.map((row) => new TupleParam([row.cluster, row.epoch, row.sequence]));
+  const times = rows.map((row) => row.observedAtUs);
   const [before, links, transitions] = await Promise.all([
     predecessors(query, tenant, rows),
     query<LinkColumns>(sql.links, { tenant, objects, changes }),
@@ -119,17 +119,13 @@ async function assemble(
     }),
   ]);
   const bodies = await fetchBodies(query, tenant, [...rows, ...before.values()]);
-  const linkOf = new Map(
-    links.map((link) => [`${link.change_epoch}:${link.change_sequence}@${objectKey(link)}`, link]),
-  );
-  const transitionsOf = Map.groupBy(transitions, (row) =>
-    JSON.stringify([row.cluster, row.epoch, toNumber(row.sequence)]),
-  );
+  const linkOf = new Map(links.map((link) => [`${link.changeEpoch}:${link.changeSequence}@${objectKey(link)}`, link]));
+  const transitionsOf = Map.groupBy(transitions, (row) => JSON.stringify([row.cluster, row.epoch, row.sequence]));
   return rows.map((row) => {
     const previous = before.get(versionKey(row));
     const body = bodies.get(versionKey(row));
     const previousBody = previous === undefined ? undefined : bodies.get(versionKey(previous));
-    const sameSequence = transitionsOf.get(JSON.stringify([row.cluster, row.epoch, toNumber(row.sequence)])) ?? [];
+    const sameSequence = transitionsOf.get(JSON.stringify([row.cluster, row.epoch, row.sequence])) ?? [];
     const change = assembleChange({
       row,
       before: previousBody,
@@ -174,9 +170,7 @@ async function fetchBodies(
   const rows = await query<BodyColumns>(sql.bodies, {
     tenant,
     objects: objectsParameter(versions),
-    versions: versions.map(
-      (row) => new TupleParam([row.cluster, row.epoch_ordinal, toNumber(row.sequence), row.index]),
-    ),
+    versions: versions.map((row) => new TupleParam([row.cluster, row.epochOrdinal, row.sequence, row.index])),
   });
   return new Map(rows.map((row) => [versionKey(row), parseBody(row.body)]));
 }

@@ -2,7 +2,7 @@
 import type { ApiFinding } from '@driftline/proto';
 import type { ControlMeta } from '@driftline/policy';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import { type Int64, type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 
 const sql = loadSql(import.meta.url, 'findings.sql');
@@ -23,7 +23,7 @@ const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
 type FindingColumns = {
   readonly cluster: string;
-  readonly finding_id: string;
+  readonly findingId: string;
   readonly group: string;
   readonly kind: string;
   readonly namespace: string;
@@ -31,14 +31,14 @@ type FindingColumns = {
   readonly uid: string;
   readonly control: string;
   readonly path: string;
-  readonly opened_at_us: Int64;
+  readonly openedAtUs: number;
   readonly state: string;
   readonly severity: ApiFinding['severity'];
   readonly title: string;
   readonly value: string;
   readonly reason: string;
   readonly bundle: string;
-  readonly changed_at_us: Int64;
+  readonly changedAtUs: number;
 };
 
 export type FindingObject = Pick<FindingColumns, 'cluster' | 'group' | 'kind' | 'namespace' | 'name'>;
@@ -79,7 +79,7 @@ export async function queryFindings(
 
 function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFinding {
   return {
-    id: row.finding_id,
+    id: row.findingId,
     state: row.state === 'resolved' || row.state === 'excepted' ? row.state : 'open',
     control: row.control,
     title: row.title,
@@ -97,8 +97,8 @@ function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFi
     value: row.value,
     reason: row.reason,
     bundle: row.bundle,
-    openedAt: toRfc3339(row.opened_at_us),
-    changedAt: toRfc3339(row.changed_at_us),
+    openedAt: toRfc3339(row.openedAtUs),
+    changedAt: toRfc3339(row.changedAtUs),
     remediation: control === undefined ? null : control.remediation,
   };
 }

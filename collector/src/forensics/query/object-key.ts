@@ -1,6 +1,5 @@
 /** Objects and their versions as query parameters and map keys. */
 import { TupleParam } from '@clickhouse/client';
-import type { Int64 } from './timeline-query.ts';
 
 export type ObjectColumns = {
   readonly cluster: string;
@@ -11,8 +10,8 @@ export type ObjectColumns = {
 };
 
 export type VersionColumns = ObjectColumns & {
-  readonly epoch_ordinal: number;
-  readonly sequence: Int64;
+  readonly epochOrdinal: number;
+  readonly sequence: number;
   readonly index: number;
 };
 
@@ -21,7 +20,7 @@ export function objectKey(row: ObjectColumns): string {
 }
 
 export function versionKey(row: VersionColumns): string {
-  return `${row.epoch_ordinal}:${row.sequence}:${row.index}@${objectKey(row)}`;
+  return `${row.epochOrdinal}:${row.sequence}:${row.index}@${objectKey(row)}`;
 }
 
 /** Each object once, as Array(Tuple(String, String, String, String, String)). */

@@ -1,7 +1,7 @@
 /** Posture at a moment, per scope. */
 import type { ApiScore } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import { type Int64, type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
 
 const sql = loadSql(import.meta.url, 'scores.sql');
 
@@ -11,8 +11,8 @@ type ScoreColumns = {
   readonly score: number;
   readonly earned: number;
   readonly possible: number;
-  readonly open_by_severity: Readonly<Record<string, number>>;
-  readonly at_us: Int64;
+  readonly openBySeverity: Readonly<Record<string, number>>;
+  readonly atUs: number;
 };
 
 export async function queryScores(
@@ -20,13 +20,13 @@ export async function queryScores(
   filter: { readonly tenant: string; readonly cluster: string; readonly namespace: string; readonly atUs: number },
 ): Promise<readonly ApiScore[]> {
   const rows = await query<ScoreColumns>(sql, filter);
-  return rows.map(({ cluster, scope, score, earned, possible, open_by_severity, at_us }) => ({
+  return rows.map(({ cluster, scope, score, earned, possible, openBySeverity, atUs }) => ({
     cluster,
     scope,
     score,
     earned,
     possible,
-    openBySeverity: { critical: 0, high: 0, medium: 0, low: 0, info: 0, ...open_by_severity },
-    at: toRfc3339(at_us),
+    openBySeverity: { critical: 0, high: 0, medium: 0, low: 0, info: 0, ...openBySeverity },
+    at: toRfc3339(atUs),
   }));
 }

@@ -5,7 +5,7 @@ import { changeId } from './assemble-change.ts';
 import { labelsOf, parseBody } from './change-query.ts';
 import { type GapColumns, queryGaps } from './gap-query.ts';
 import type { ObjectColumns } from './object-key.ts';
-import { type Int64, type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 
 const sql = loadSql(import.meta.url, 'states.sql');
@@ -23,12 +23,12 @@ export type StateFilter = {
 
 type StateColumns = ObjectColumns & {
   readonly kind: string;
-  readonly api_version: string;
-  readonly resource_version: string;
+  readonly apiVersion: string;
+  readonly resourceVersion: string;
   readonly uid: string;
-  readonly observed_at_us: Int64;
+  readonly observedAtUs: number;
   readonly epoch: string;
-  readonly sequence: Int64;
+  readonly sequence: number;
   readonly index: number;
   readonly body: string;
 };
@@ -69,9 +69,9 @@ function toState(row: StateColumns, gaps: readonly GapColumns[]): ApiObjectState
       name: row.name,
       uid: row.uid,
     },
-    apiVersion: row.api_version,
-    resourceVersion: row.resource_version,
-    observedAt: toRfc3339(row.observed_at_us),
+    apiVersion: row.apiVersion,
+    resourceVersion: row.resourceVersion,
+    observedAt: toRfc3339(row.observedAtUs),
     certainty: inGap ? 'gap' : 'certain',
     changeId: changeId(row),
     body: parseBody(row.body) ?? null,

@@ -2,7 +2,7 @@
 import type { ApiAgentStatus, ApiCoverage, ApiStatus, KindName } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryGaps, toGap } from './gap-query.ts';
-import { type Int64, type TimelineQuery, toNumber, toRfc3339 } from './timeline-query.ts';
+import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
 
 const sql = {
   agents: loadSql(import.meta.url, 'agents.sql'),
@@ -25,17 +25,17 @@ export type ConnectedAgent = {
 type AgentColumns = {
   readonly cluster: string;
   readonly epoch: string;
-  readonly recorded_sequence: Int64;
-  readonly recorded_at_us: Int64;
-  readonly newest_observed_at_us: Int64;
-  readonly agent_version: string;
-  readonly kubernetes_version: string;
-  readonly objects: Int64;
-  readonly gaps: Int64;
+  readonly recordedSequence: number;
+  readonly recordedAtUs: number;
+  readonly newestObservedAtUs: number;
+  readonly agentVersion: string;
+  readonly kubernetesVersion: string;
+  readonly objects: number;
+  readonly gaps: number;
 };
 
-type CoverageColumns = Omit<ApiCoverage, 'since'> & { readonly observed_at_us: Int64 };
-type JudgingColumns = { readonly unjudged: Int64; readonly not_assessable: Int64; readonly rejected: Int64 };
+type CoverageColumns = Omit<ApiCoverage, 'since'> & { readonly observedAtUs: number };
+type JudgingColumns = { readonly unjudged: number; readonly notAssessable: number; readonly rejected: number };
 
 export type StatusScope = { readonly tenant: string; readonly cluster: string };
 
@@ -59,10 +59,10 @@ export async function queryStatus(
       ),
     ),
     gaps: gaps.map(toGap),
-    coverage: coverage.map(({ observed_at_us, ...row }) => ({ ...row, since: toRfc3339(observed_at_us) })),
-    unjudged: toNumber(verdicts?.unjudged ?? 0),
-    notAssessable: toNumber(verdicts?.not_assessable ?? 0),
-    rejected: toNumber(verdicts?.rejected ?? 0),
+    coverage: coverage.map(({ observedAtUs, ...row }) => ({ ...row, since: toRfc3339(observedAtUs) })),
+    unjudged: verdicts?.unjudged ?? 0,
+    notAssessable: verdicts?.notAssessable ?? 0,
+    rejected: verdicts?.rejected ?? 0,
   };
 }
 
@@ -79,23 +79,20 @@ function agentStatus(rows: readonly AgentColumns[], connected: readonly Connecte
     const row = recorded.get(cluster);
     const agent = live.get(cluster);
     const isSameEpoch = row !== undefined && (agent === undefined || agent.epoch === row.epoch);
-    const recordedSequence = isSameEpoch ? toNumber(row.recorded_sequence) : 0;
+    const recordedSequence = isSameEpoch ? row.recordedSequence : 0;
     return {
       cluster,
       connected: agent !== undefined,
       epoch: agent?.epoch ?? row?.epoch ?? '',
-      agentVersion: agent?.agentVersion ?? row?.agent_version ?? '',
-      kubernetesVersion: agent?.kubernetesVersion ?? row?.kubernetes_version ?? '',
+      agentVersion: agent?.agentVersion ?? row?.agentVersion ?? '',
+      kubernetesVersion: agent?.kubernetesVersion ?? row?.kubernetesVersion ?? '',
       recordedSequence,
       lastSequence: Math.max(agent?.lastSequence ?? 0, recordedSequence),
-      lagMs:
-        row === undefined
-          ? null
-          : Math.max(0, Math.round((toNumber(row.recorded_at_us) - toNumber(row.newest_observed_at_us)) / 1000)),
-      lastRecordedAt: row === undefined ? null : toRfc3339(row.recorded_at_us),
+      lagMs: row === undefined ? null : Math.max(0, Math.round((row.recordedAtUs - row.newestObservedAtUs) / 1000)),
+      lastRecordedAt: row === undefined ? null : toRfc3339(row.recordedAtUs),
       spoolBytes: agent?.spoolBytes ?? 0,
-      objects: toNumber(row?.objects ?? 0),
-      gaps: toNumber(row?.gaps ?? 0),
+      objects: row?.objects ?? 0,
+      gaps: row?.gaps ?? 0,
     };
   });
 }
