@@ -1,0 +1,67 @@
+/** The timeline as the collector uses it: one call, whichever store the settings name. */
+import type { Logger } from 'pino';
+import type { StoreConnection } from './connection/store-connection.ts';
+import type { StoreSettings } from './connection/store-settings.ts';
+import { migrate } from './migrations/migrate.ts';
+import { openTimelineReader, type TimelineReader } from './reader/timeline-reader.ts';
+import { timelineRecovery } from './recovery/clickhouse-timeline-recovery.ts';
+import { type EmbeddedClickHouse, openEmbeddedClickHouse } from './server/embedded-clickhouse.ts';
+import type { TimelineRecovery } from './timeline.ts';
+import { type ClickHouseTimelineWriter, openTimelineWriter } from './writer/clickhouse-timeline-writer.ts';
+
+export type TimelineOptions = {
+  readonly settings: StoreSettings;
+  /** Folder of the embedded server; unused with an external one. */
+  readonly dataDir: string;
+  readonly logger: Logger;
+  readonly nowUs: () => number;
+  /** Of the embedded server; see EmbeddedClickHouseOptions. */
+  readonly maxMemoryBytes?: number;
+};
+
+export type Timeline = {
+  readonly connection: StoreConnection;
+  readonly writer: ClickHouseTimelineWriter;
+  readonly recovery: TimelineRecovery;
+  readonly reader: TimelineReader;
+  /** Resolves if the embedded server ends before close; never with an external one. */
+  readonly serverEnded: Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Starts the embedded server when there is no other, migrates, and opens writer and reader. */
+export async function openTimeline(options: TimelineOptions): Promise<Timeline> {
+  const server = await openServer(options);
+  const connection = options.settings.mode === 'external' ? options.settings.connection : serverConnection(server);
+  try {
+    await migrate(connection, options.logger);
+    const writer = await openTimelineWriter({ connection, logger: options.logger, nowUs: options.nowUs });
+    const reader = openTimelineReader(connection);
+    return {
+      connection,
+      writer,
+      recovery: timelineRecovery(reader),
+      reader,
+      serverEnded: server?.ended ?? new Promise<void>(() => {}),
+      async close() {
+        await writer.close();
+        await reader.close();
+        await server?.stop();
+      },
+    };
+  } catch (error) {
+    await server?.stop();
+    throw error;
+  }
+}
+
+async function openServer(options: TimelineOptions): Promise<EmbeddedClickHouse | undefined> {
+  if (options.settings.mode === 'external') return undefined;
+  const { dataDir, logger, maxMemoryBytes } = options;
+  return openEmbeddedClickHouse({ dataDir, logger, ...(maxMemoryBytes === undefined ? {} : { maxMemoryBytes }) });
+}
+
+function serverConnection(server: EmbeddedClickHouse | undefined): StoreConnection {
+  if (server === undefined) throw new RangeError('embedded mode without a server');
+  return server.connection;
+}

@@ -1,0 +1,52 @@
+/** TimelineRecovery over ClickHouse. Answers stream, and stop at the last commit row of each epoch. */
+import { loadSql } from '../reader/sql-file.ts';
+import type { TimelineReader } from '../reader/timeline-reader.ts';
+import type { CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
+import type { ClusterId, RecentRows, TimelineRecovery } from '../timeline.ts';
+
+const sql = {
+  clusters: loadSql(import.meta.url, './clusters.sql'),
+  epochs: loadSql(import.meta.url, './epochs.sql'),
+  inventory: loadSql(import.meta.url, './inventory.sql'),
+  findings: loadSql(import.meta.url, './findings.sql'),
+  posture: loadSql(import.meta.url, './posture.sql'),
+  unjudged: loadSql(import.meta.url, './unjudged.sql'),
+  coverage: loadSql(import.meta.url, './coverage.sql'),
+  recentVersions: loadSql(import.meta.url, './recent-versions.sql'),
+  recentAudits: loadSql(import.meta.url, './recent-audits.sql'),
+  recentLinks: loadSql(import.meta.url, './recent-links.sql'),
+} as const;
+
+/** Does not own the reader. */
+export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
+  const of = ({ tenant, cluster }: ClusterId) => ({ tenant, cluster });
+  return {
+    clusters: () => reader.all<ClusterId>(sql.clusters, {}),
+    epochs: (cluster) => reader.all<{ epoch: string; recordedSequence: number }>(sql.epochs, of(cluster)),
+    inventory: (cluster) => reader.query<VersionRow & { readonly epoch: string }>(sql.inventory, of(cluster)),
+    findings: (cluster) => reader.query<TransitionRow & { readonly epoch: string }>(sql.findings, of(cluster)),
+    posture: (cluster) => reader.all<PostureRow>(sql.posture, of(cluster)),
+    unjudged: (cluster) => reader.all<UnjudgedRow>(sql.unjudged, of(cluster)),
+    coverage: (cluster) => reader.all<CoverageRow>(sql.coverage, of(cluster)),
+    async recent(cluster, { spanUs, entries }) {
+      const span = { ...of(cluster), spanUs: Math.trunc(spanUs) };
+      const [versions, audits, links] = await Promise.all([
+        reader.all<RecentRows['versions'][number] & Stored>(sql.recentVersions, { ...span, entries }),
+        reader.all<RecentRows['audits'][number] & Stored>(sql.recentAudits, { ...span, entries }),
+        reader.all<LinkRow>(sql.recentLinks, span),
+      ]);
+      return { versions: versions.map(withoutPlace), audits: audits.map(withoutPlace), links };
+    },
+  };
+}
+
+type Stored = { readonly epochOrdinal: number; readonly index: number };
+
+/** Columns that only the order needed. */
+function withoutPlace<Row extends Stored>({
+  epochOrdinal: _ordinal,
+  index: _index,
+  ...row
+}: Row): Omit<Row, keyof Stored> {
+  return row;
+}

@@ -1,0 +1,1 @@
+SELECT DISTINCT tenant, cluster FROM batch_commits ORDER BY tenant, cluster

@@ -1,0 +1,23 @@
+WITH recorded AS (
+  SELECT epoch, max(last_sequence) AS recorded_sequence
+  FROM batch_commits
+  WHERE tenant = {tenant:String} AND cluster = {cluster:String}
+  GROUP BY epoch
+),
+(
+  SELECT max(newest_observed_at_us)
+  FROM batch_commits
+  WHERE tenant = {tenant:String} AND cluster = {cluster:String}
+) AS newest_us
+SELECT * FROM (
+  SELECT audit_events.epoch AS epoch, sequence, digest, audit_id, stage, level, verb, `group`, resource, subresource,
+    namespace, name, uid, resource_version, user, groups, impersonated_user, source_ips, user_agent, code,
+    happened_at_us, observed_at_us, dry_run, epoch_ordinal, `index`
+  FROM audit_events
+  INNER JOIN recorded ON audit_events.epoch = recorded.epoch
+  WHERE tenant = {tenant:String} AND cluster = {cluster:String}
+    AND observed_at_us >= newest_us - {spanUs:Int64} AND sequence <= recorded_sequence
+  ORDER BY epoch_ordinal DESC, sequence DESC, `index` DESC
+  LIMIT {entries:UInt64}
+)
+ORDER BY epoch_ordinal, sequence, `index`

@@ -1,0 +1,146 @@
+/**
+ * What recording a list of batches means, worked out before anything is sent: which rows each table gets and the commit
+ * row of each batch. Pure but for the stream states it advances.
+ */
+import { batchLink, batchRoot, chainVersion } from '../chain/chain.ts';
+import type { RecordedBatch } from '../rows.ts';
+import { TimelineError } from '../timeline-error.ts';
+import { type StoredRow, storedRows } from './stored-row.ts';
+import type { StreamState } from './stream-state.ts';
+import { type FieldValues, recordTables, type Table } from './tables.ts';
+
+export type TableRows = { readonly state: StreamState; readonly rows: readonly StoredRow[] };
+
+export type Plan = {
+  /** By table name: rows to insert, of whichever streams. */
+  readonly inserts: ReadonlyMap<string, readonly TableRows[]>;
+  readonly commits: readonly FieldValues[];
+  readonly advances: readonly { readonly state: StreamState; readonly lastSequence: number }[];
+};
+
+export type PlanContext = { readonly recordedAtUs: number; readonly generation: number };
+
+/** Batches at or below what is planned already are left out. Throws 'bad-batch' before any state has moved. */
+export function planBatches(
+  batches: readonly { readonly batch: RecordedBatch; readonly state: StreamState }[],
+  context: PlanContext,
+): Plan {
+  const fresh = selectFresh(batches);
+  const inserts = new Map<string, TableRows[]>();
+  const commits: FieldValues[] = [];
+  for (const { batch, state } of fresh) {
+    const digests: string[] = [];
+    const counts: Record<string, number> = {};
+    for (const table of recordTables) {
+      const { missing, stored } = completeTable(table, batch, state);
+      if (missing.length > 0) append(inserts, table.name, { state, rows: missing });
+      if (stored.length > 0) counts[table.name] = stored.length;
+      for (const row of stored) digests.push(row.digest);
+    }
+    commits.push(commitRow({ batch, state, counts, root: batchRoot(digests) }, context));
+  }
+  const advances = fresh.map(({ batch, state }) => ({ state, lastSequence: batch.lastSequence }));
+  return { inserts, commits, advances };
+}
+
+type Fresh = readonly { readonly batch: RecordedBatch; readonly state: StreamState }[];
+
+function selectFresh(batches: Fresh): Fresh {
+  const planned = new Map<StreamState, number>();
+  return batches.filter(({ batch, state }) => {
+    const upTo = planned.get(state) ?? state.plannedSequence;
+    if (batch.lastSequence <= upTo) return false;
+    if (batch.firstSequence <= upTo || batch.firstSequence > batch.lastSequence) {
+      throw badBatch(batch, `recorded or planned already up to ${upTo}`);
+    }
+    planned.set(state, batch.lastSequence);
+    requireOwnRows(batch);
+    return true;
+  });
+}
+
+function requireOwnRows(batch: RecordedBatch): void {
+  for (const table of recordTables) {
+    for (const row of table.rows(batch)) {
+      const sequence = row['sequence'] as number;
+      if (sequence < batch.firstSequence || sequence > batch.lastSequence) {
+        throw badBatch(batch, `a row of ${table.name} has sequence ${sequence}`);
+      }
+    }
+  }
+}
+
+function badBatch(batch: RecordedBatch, why: string): TimelineError {
+  const { tenant, cluster, epoch } = batch.stream;
+  return new TimelineError(
+    'bad-batch',
+    `Batch ${batch.firstSequence}–${batch.lastSequence} of ${tenant}/${cluster} epoch ${epoch} cannot be recorded: ${why}. ` +
+      'Boundaries of a batch must never change.',
+  );
+}
+
+/**
+ * A predecessor may have stored some rows of this batch before it died without its commit row. Those are not sent
+ * again, and it is those that count for the batch's root, even where they differ from what is derived now.
+ */
+function completeTable(
+  table: Table,
+  batch: RecordedBatch,
+  state: StreamState,
+): { missing: readonly StoredRow[]; stored: readonly StoredRow[] } {
+  const derived = storedRows(table, table.rows(batch));
+  const unfinished = state.unfinished.get(table.name);
+  if (unfinished === undefined) return { missing: derived, stored: derived };
+  const own = unfinished.filter(({ sequence }) => sequence >= batch.firstSequence && sequence <= batch.lastSequence);
+  const key = ({ sequence, index }: StoredRow) => `${sequence}.${index}`;
+  const known = new Set(own.map(key));
+  const missing = derived.filter((row) => !known.has(key(row)));
+  const stored = [...own, ...missing].sort((a, b) => a.sequence - b.sequence || a.index - b.index);
+  return { missing, stored };
+}
+
+function commitRow(
+  made: { batch: RecordedBatch; state: StreamState; counts: Readonly<Record<string, number>>; root: string },
+  context: PlanContext,
+): FieldValues {
+  const { batch, state, counts, root } = made;
+  const { firstSequence, lastSequence } = batch;
+  const prev = state.link;
+  const link = batchLink({
+    stream: state.stream,
+    firstSequence,
+    lastSequence,
+    recordedAtUs: context.recordedAtUs,
+    root,
+    prev,
+  });
+  state.link = link;
+  state.plannedSequence = lastSequence;
+  return {
+    ...state.stream,
+    epochOrdinal: state.epochOrdinal,
+    firstSequence,
+    lastSequence,
+    rowCounts: counts,
+    newestObservedAtUs: newestObservedAtUs(batch),
+    recordedAtUs: context.recordedAtUs,
+    generation: context.generation,
+    chainVersion,
+    root,
+    prev,
+    link,
+  };
+}
+
+function newestObservedAtUs(batch: RecordedBatch): number {
+  const observed = [batch.versions, batch.audits, batch.gaps, batch.coverage, batch.rejected].map((rows) =>
+    rows.reduce((newest, row) => Math.max(newest, row.observedAtUs), 0),
+  );
+  return Math.max(0, ...observed);
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
