@@ -1,4 +1,5 @@
-import { check, type CheckOptions, type Checked } from './check.ts';
+import { check } from './check.ts';
+import type { Checked, CheckOptions } from './check-context.ts';
 import { emitProgram } from './emit.ts';
 import { CelError, CostExceeded, positionOf, SourceError } from './error.ts';
 import type { Expr } from './ast.ts';
@@ -23,6 +24,8 @@ export type CelOptions = {
   readonly container?: string;
   /** Refuse list and map literals of mixed types, and bad literals of regular expressions, as Kubernetes does. Default true. */
   readonly strictLiterals?: boolean;
+  /** Parse only: names and types that do not resolve are errors of the evaluation. Default false. */
+  readonly unchecked?: boolean;
 };
 
 export type CelSourceError = { readonly message: string; readonly line: number; readonly column: number };
@@ -68,6 +71,7 @@ const checkOptions = (options: CelOptions): CheckOptions => ({
   variables: options.variables,
   container: options.container ?? '',
   strictLiterals: options.strictLiterals ?? true,
+  unchecked: options.unchecked ?? false,
 });
 
 type Compiled = { readonly expr: Expr; readonly checked: Checked; readonly costLimit: number };

@@ -31,7 +31,7 @@ function pathOf(emitter: Emitter, expr: Expr): Path {
     names.push(root.field);
     root = root.operand;
   }
-  return { root, names: names.reverse() };
+  return { root, names: names.toReversed() };
 }
 
 /** Index and selection extend an attribute at 1 each; anything else becomes one first, at 1 more. */

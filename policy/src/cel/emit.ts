@@ -1,6 +1,6 @@
 import type { BindExpr, CallExpr, Expr, LiteralExpr, MapExpr, StructExpr } from './ast.ts';
 import { CelMap, isMapKey } from './cel-map.ts';
-import type { Checked } from './check.ts';
+import type { Checked } from './check-context.ts';
 import { emitFunction } from './emit-call.ts';
 import { emitFold } from './emit-fold.ts';
 import { emitOperator } from './emit-operator.ts';

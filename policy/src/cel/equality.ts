@@ -43,7 +43,7 @@ export function equal(a: Value, b: Value, meter?: Meter): boolean {
 }
 
 /** Exact even between a bigint and a double. NaN equals nothing. */
-const sameNumber = (x: number | bigint, y: number | bigint): boolean => x <= y && x >= y;
+const sameNumber = (x: number | bigint, y: number | bigint): boolean => order(x, y) === 0;
 
 function equalLists(a: readonly Value[], b: readonly Value[], meter: Meter | undefined): boolean {
   if (a.length !== b.length) return false;

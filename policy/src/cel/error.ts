@@ -48,5 +48,5 @@ export class SourceError extends Error {
 export function positionOf(source: string, offset: number): { readonly line: number; readonly column: number } {
   const before = source.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;
-  return { line: before.split('\n').length, column: [...before.slice(lineStart)].length + 1 };
+  return { line: before.split('\n').length, column: Array.from(before.slice(lineStart)).length + 1 };
 }

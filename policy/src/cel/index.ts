@@ -40,6 +40,7 @@ export {
   CelTypeValue,
   CelUint,
   kindOf,
+  lazyFields,
   LazyFields,
   type Value,
 } from './value.ts';

@@ -1,5 +1,5 @@
 import type { Expr } from './ast.ts';
-import type { Checked } from './check.ts';
+import type { Checked } from './check-context.ts';
 
 /** What a program can read of its bindings. */
 export type Reads = {

@@ -1,6 +1,15 @@
 import { mapPairs } from './cel-map.ts';
 import { formatDuration, formatTimestamp } from './time.ts';
-import { CelDuration, CelOptional, CelTimestamp, CelTypeValue, kindOf, numeric, type Value } from './value.ts';
+import {
+  CelDuration,
+  CelObject,
+  CelOptional,
+  CelTimestamp,
+  CelTypeValue,
+  kindOf,
+  numeric,
+  type Value,
+} from './value.ts';
 import { encodeBase64 } from './library/encoders.ts';
 
 /** A value as JSON: integers beyond 2^53 and times as strings, bytes as base64, none and unknown values as null. */
@@ -30,5 +39,5 @@ function scalar(value: Value): unknown {
   if (value instanceof CelDuration) return formatDuration(value.nanos);
   if (value instanceof CelTypeValue) return value.name;
   if (value instanceof CelOptional) return value.hasValue ? toJson(value.value) : null;
-  return value === null || value === undefined ? null : String(value);
+  return value instanceof CelObject ? String(value) : null;
 }

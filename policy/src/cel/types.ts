@@ -42,6 +42,13 @@ export const bytesType = plain('bytes');
 export const timestampType = plain('timestamp', 'google.protobuf.Timestamp');
 export const durationType = plain('duration', 'google.protobuf.Duration');
 
+const primitives: ReadonlyMap<TypeKind, CelType> = new Map(
+  [boolType, intType, uintType, doubleType, stringType, bytesType, nullType].map((type) => [type.kind, type]),
+);
+
+/** The type of a literal. */
+export const literalType = (kind: TypeKind): CelType => primitives.get(kind) ?? dynType;
+
 export const listType = (element: CelType): CelType => ({ kind: 'list', name: 'list', params: [element] });
 export const mapType = (key: CelType, value: CelType): CelType => ({ kind: 'map', name: 'map', params: [key, value] });
 export const typeType = (of: CelType = dynType): CelType => ({ kind: 'type', name: 'type', params: [of] });

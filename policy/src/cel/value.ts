@@ -12,6 +12,9 @@ export type Value = unknown;
 /** What the engine makes beside JSON. `celKind` is what kindOf answers. */
 export abstract class CelObject {
   abstract readonly celKind: string;
+  toString(): string {
+    return this.celKind;
+  }
 }
 
 export class CelDouble extends CelObject {
@@ -91,12 +94,21 @@ export class LazyFields extends CelObject {
   get(name: string): Value {
     let value = this.known.get(name);
     if (value === undefined && !this.known.has(name)) {
-      value = this.resolve(name);
+      value = this.resolveSafely(name);
       this.known.set(name, value);
     }
     return value;
   }
+  private resolveSafely(name: string): Value {
+    try {
+      return this.resolve(name);
+    } catch (failure) {
+      return new CelError('internal', failure instanceof Error ? failure.message : `cannot resolve ${name}`);
+    }
+  }
 }
+
+export const lazyFields = (resolve: (name: string) => Value): LazyFields => new LazyFields(resolve);
 
 const objectPrototype: unknown = Object.prototype;
 

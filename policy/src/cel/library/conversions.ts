@@ -1,4 +1,4 @@
-import { CelError, invalid, overflow } from '../error.ts';
+import { type CelError, invalid, overflow } from '../error.ts';
 import { formatDouble } from '../number-format.ts';
 import { define, type CostRule, type Definition } from '../signature.ts';
 import { formatDuration, formatTimestamp, parseDuration, parseTimestamp } from '../time.ts';

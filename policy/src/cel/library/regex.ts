@@ -44,7 +44,8 @@ function findAll(text: string, pattern: string, limit: number | bigint = -1): Va
   if (!(regex instanceof RE2JS)) return regex;
   const matcher = regex.matcher(text);
   const found: string[] = [];
-  while ((limit < 0 || found.length < limit) && matcher.find()) found.push(matcher.group() ?? '');
+  const most = limit < 0 ? Number.POSITIVE_INFINITY : Number(limit);
+  while (found.length < most && matcher.find()) found.push(matcher.group() ?? '');
   return found;
 }
 

@@ -86,7 +86,7 @@ const joinCost: CostRule = (list, separator) => {
   return walk(size * 2);
 };
 
-const reverse = (text: string): string => Array.from(text).reverse().join('');
+const reverse = (text: string): string => Array.from(text).toReversed().join('');
 
 /** White space as Unicode has it: the zero-width no-break space is none. */
 const isSpace = (character: string): boolean => character !== '\ufeff' && /[\s\u0085]/.test(character);
@@ -112,7 +112,7 @@ const quoted: ReadonlyMap<string, string> = new Map([
 ]);
 
 export const quote = (text: string): string =>
-  `"${text.toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (character) => quoted.get(character) ?? character)}"`;
+  `"${text.toWellFormed().replace(/[\p{Cc}\\"]/gu, (character) => quoted.get(character) ?? character)}"`;
 
 export const stringDefinitions: readonly Definition[] = [
   define('string::charAt(int) -> string', charAt),
