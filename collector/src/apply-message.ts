@@ -1,0 +1,145 @@
+/**
+ * One message of a batch: applied to the cluster's memory, judged and correlated, its rows written into the batch. Never
+ * throws: input that breaks a step becomes a rejected row and, where a version is lost with it, a gap. The line goes on.
+ */
+import { objectKey } from '@driftline/proto';
+import type { AuditMessage, Delta, Gap, KindSynced, Message, MessageBody, ObjectRef } from '@driftline/proto';
+import { gapRow, lostVersionGap, readAudit, rejectedRow, sweptRow, versionRow } from './batch-rows.ts';
+import type { At, BatchRows } from './batch-rows.ts';
+import { isNewestEpoch } from './cluster-memory.ts';
+import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
+import { applyDelta } from './inventory/apply-delta.ts';
+import { syncKind } from './inventory/sync-kind.ts';
+import type { CollectorMetrics } from './metrics.ts';
+import type { VersionRow } from './timeline/rows.ts';
+
+export type MessageStep = {
+  readonly memory: ClusterMemory;
+  readonly stream: StreamMemory;
+  readonly rows: BatchRows;
+  /** Objects to ask for whole, by key. */
+  readonly needFull: Map<string, ObjectRef>;
+  readonly metrics: CollectorMetrics;
+  /** Called with the error of a step that threw. */
+  readonly onFailure: (error: unknown, body: MessageBody) => void;
+};
+
+const reject = (step: MessageStep, at: At, rejected: Parameters<typeof rejectedRow>[0]): void => {
+  step.metrics.rejected.inc();
+  step.rows.rejected.push(rejectedRow(rejected, at));
+};
+
+const judgeAndCorrelate = (step: MessageStep, row: VersionRow, after: Parameters<typeof judgeChange>[2]): void => {
+  step.rows.versions.push(row);
+  step.metrics.versions.inc();
+  judgeChange(step, row, after);
+  const links = step.memory.correlator.change({ ...row, epoch: step.stream.epoch });
+  step.rows.links.push(...links);
+};
+
+const judgeChange = (
+  step: MessageStep,
+  row: VersionRow,
+  after: Parameters<ClusterMemory['judge']['change']>[0]['after'],
+): void => {
+  const key = { group: row.group, kind: row.kind, namespace: row.namespace, name: row.name };
+  step.memory.judge.change({ key, uid: row.uid, after }, row, step.rows);
+};
+
+const sizeOf = (delta: Delta): number => (delta.full ?? delta.patch ?? '').length;
+
+const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
+  const { memory, stream, rows, metrics } = step;
+  const applied = applyDelta(memory.inventory, delta, stream.epoch);
+  switch (applied.type) {
+    case 'version':
+      memory.wanted.delete(applied.key);
+      judgeAndCorrelate(step, versionRow(delta, applied, at), applied.after);
+      return;
+    case 'duplicate':
+      memory.wanted.delete(objectKey(delta.ref));
+      metrics.duplicates.inc();
+      return;
+    case 'need-full':
+      metrics.needFull.inc();
+      step.needFull.set(objectKey(applied.ref), applied.ref);
+      rows.gaps.push(lostVersionGap(delta, applied.knownVersion, `${applied.reason}; asked for the whole object`, at));
+      return;
+    case 'rejected': {
+      const { reason, detail } = applied;
+      reject(step, at, { source: 'delta', reason, detail, bytes: sizeOf(delta) });
+      const known = memory.inventory.get(objectKey(delta.ref));
+      rows.gaps.push(lostVersionGap(delta, known?.resourceVersion ?? '', `rejected: ${reason}`, at));
+      return;
+    }
+  }
+};
+
+const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
+  const { correlator } = step.memory;
+  if (correlator.knows(message.digest)) return;
+  const read = readAudit(message, at);
+  if (read.type === 'rejected') {
+    const rejected = { source: 'audit', reason: 'not-an-event', detail: read.reason, bytes: message.event.length };
+    reject(step, at, rejected);
+    return;
+  }
+  step.rows.audits.push(read.row);
+  const links = correlator.audit({ ...read.row, fieldManager: read.fieldManager }, read.isNoop);
+  step.rows.links.push(...links);
+};
+
+/** The first epoch of a cluster has nothing behind it that could be missing. */
+const takeGap = (step: MessageStep, gap: Gap, at: At): void => {
+  if (gap.cause !== 'epoch_start') step.rows.gaps.push(gapRow(gap, at));
+  else if (step.memory.streams.size > 1) step.rows.gaps.push(gapRow({ ...gap, detail: 'agent state lost' }, at));
+};
+
+const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => {
+  const { memory, stream } = step;
+  // A stream that was already succeeded does not decide what exists.
+  if (!isNewestEpoch(memory, stream.epoch)) return;
+  const { deleted, unsure } = syncKind(memory.inventory, synced, stream);
+  for (const entry of deleted) {
+    memory.wanted.delete(objectKey(entry.ref));
+    judgeAndCorrelate(step, sweptRow(entry, synced, at), undefined);
+  }
+  for (const ref of unsure) step.needFull.set(objectKey(ref), ref);
+};
+
+const take = (step: MessageStep, body: MessageBody, at: At): void => {
+  const { memory, rows } = step;
+  switch (body.type) {
+    case 'delta':
+      return takeDelta(step, body, at);
+    case 'audit':
+      return takeAudit(step, body, at);
+    case 'gap':
+      return takeGap(step, body, at);
+    case 'kind-synced':
+      return takeKindSynced(step, body, at);
+    case 'coverage': {
+      const { group, resource, kind, state, reason } = body;
+      rows.coverage.push({ ...at, group, resource, kind, state, reason });
+      return memory.judge.coverage({ group, kind }, state, at, rows);
+    }
+    case 'rejected':
+      return reject(step, at, body);
+  }
+};
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : 'failure');
+
+export const applyMessage = (step: MessageStep, message: Message, sequence: number): void => {
+  const { body, observedAtUs } = message;
+  const at: At = { sequence, observedAtUs };
+  step.metrics.messages.inc({ type: body.type });
+  try {
+    take(step, body, at);
+  } catch (error) {
+    step.onFailure(error, body);
+    reject(step, at, { source: body.type, reason: 'failed', detail: nameOf(error), bytes: 0 });
+    if (body.type === 'delta') step.rows.gaps.push(lostVersionGap(body, '', 'the delta could not be applied', at));
+  }
+  step.stream.lastObservedUs = observedAtUs;
+};

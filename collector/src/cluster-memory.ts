@@ -1,0 +1,126 @@
+/**
+ * What a collector remembers of one cluster. All of it follows from the timeline: `recoverCluster` rebuilds it after a
+ * restart or when another worker takes the cluster over.
+ */
+import type { ObjectRef } from '@driftline/proto';
+import { createCorrelator } from './forensics/correlate.ts';
+import type { Correlator, CorrelatorLimits } from './forensics/correlate.ts';
+import { sha256 } from './inventory/hash.ts';
+import { createInventory } from './inventory/inventory.ts';
+import type { Inventory, InventoryLimits } from './inventory/inventory.ts';
+import type { ClusterJudge } from './judge/cluster-judge.ts';
+import type { CoverageRow, PostureRow, TransitionRow, UnjudgedRow } from './timeline/rows.ts';
+import type { ClusterId, TimelineRecovery } from './timeline/timeline.ts';
+
+/**
+ * The collector's own stream in a cluster's timeline, for what no agent message causes: deadlines and new bundles. It
+ * has an epoch's name and sequences of its own, so that its rows are recorded exactly once like all others.
+ */
+export const collectorEpoch = 'collector';
+
+export type StreamMemory = {
+  readonly epoch: string;
+  /** The sequence that continues the stream; runs ahead of `recordedSequence` while rows are being written. */
+  nextSequence: number;
+  recordedSequence: number;
+  /** Whether this process has applied the stream from its first message on. */
+  readonly seenFromStart: boolean;
+  lastObservedUs: number;
+  /** When a hole was last asked for again, milliseconds of the pipeline's clock; 0 when none is open. */
+  resendAskedAtMs: number;
+};
+
+/** An object that was asked for whole and has not come yet. */
+export type Wanted = { readonly ref: ObjectRef; readonly epoch: string; askedAtMs: number; attempts: number };
+
+export type ClusterMemory = {
+  readonly id: ClusterId;
+  readonly inventory: Inventory;
+  readonly judge: ClusterJudge;
+  readonly correlator: Correlator;
+  /** Agent epochs by name, oldest first. */
+  readonly streams: Map<string, StreamMemory>;
+  readonly own: StreamMemory;
+  readonly wanted: Map<string, Wanted>;
+};
+
+const openStream = (epoch: string, recordedSequence: number): StreamMemory => ({
+  epoch,
+  nextSequence: recordedSequence + 1,
+  recordedSequence,
+  seenFromStart: recordedSequence === 0,
+  lastObservedUs: 0,
+  resendAskedAtMs: 0,
+});
+
+/** The memory of an agent's stream, opened when this is its first batch. */
+export const streamOf = (memory: ClusterMemory, epoch: string): StreamMemory => {
+  const known = memory.streams.get(epoch);
+  if (known !== undefined) return known;
+  const opened = openStream(epoch, 0);
+  memory.streams.set(epoch, opened);
+  return opened;
+};
+
+export const isNewestEpoch = (memory: ClusterMemory, epoch: string): boolean =>
+  [...memory.streams.keys()].at(-1) === epoch;
+
+export type MemoryLimits = { readonly inventory: InventoryLimits; readonly correlator: CorrelatorLimits };
+
+/** What an earlier life of the judge ended with. */
+export type JudgedBefore = {
+  readonly findings: readonly TransitionRow[];
+  readonly posture: readonly PostureRow[];
+  readonly unjudged: readonly UnjudgedRow[];
+  readonly coverage: readonly CoverageRow[];
+};
+
+export type OpenJudge = (id: ClusterId, inventory: Inventory, before: JudgedBefore) => ClusterJudge;
+
+const recoverInventory = async (
+  recovery: TimelineRecovery,
+  id: ClusterId,
+  limits: InventoryLimits,
+): Promise<Inventory> => {
+  const inventory = createInventory(limits);
+  for await (const row of recovery.inventory(id)) {
+    if (row.op === 'deleted') continue;
+    const { group, resource, kind, namespace, name, uid, apiVersion, resourceVersion, epoch, body } = row;
+    const ref: ObjectRef = { group, resource, kind, namespace, name, uid };
+    inventory.put({ ref, apiVersion, resourceVersion, contentHash: sha256(body), epoch }, body);
+  }
+  return inventory;
+};
+
+const recoverJudged = async (recovery: TimelineRecovery, id: ClusterId): Promise<JudgedBefore> => {
+  const findings: TransitionRow[] = [];
+  for await (const row of recovery.findings(id)) findings.push(row);
+  const [posture, unjudged, coverage] = await Promise.all([
+    recovery.posture(id),
+    recovery.unjudged(id),
+    recovery.coverage(id),
+  ]);
+  return { findings, posture, unjudged, coverage };
+};
+
+export const recoverCluster = async (
+  recovery: TimelineRecovery,
+  openJudge: OpenJudge,
+  id: ClusterId,
+  limits: MemoryLimits,
+): Promise<ClusterMemory> => {
+  const epochs = await recovery.epochs(id);
+  const inventory = await recoverInventory(recovery, id, limits.inventory);
+  const before = await recoverJudged(recovery, id);
+  const correlator = createCorrelator(limits.correlator);
+  const streams = new Map<string, StreamMemory>();
+  let own = openStream(collectorEpoch, 0);
+  for (const { epoch, recordedSequence } of epochs) {
+    if (epoch === collectorEpoch) own = openStream(epoch, recordedSequence);
+    else streams.set(epoch, openStream(epoch, recordedSequence));
+  }
+  const { windowUs, windowEntries } = limits.correlator;
+  correlator.restore(await recovery.recent(id, { spanUs: windowUs, entries: windowEntries }));
+  const judge = openJudge(id, inventory, before);
+  return { id, inventory, judge, correlator, streams, own, wanted: new Map() };
+};

@@ -1,0 +1,92 @@
+/**
+ * What an object says about who approved it. All of it is claimed by the object itself: checking a claim against its
+ * source is another step. Reads only; an object without evidence gives an empty list.
+ */
+import type { ApiApproval, JsonObject } from '@driftline/proto';
+
+type Approval = ApiApproval;
+
+/** Characters of a value that are kept. */
+const maxValueCharacters = 512;
+
+const own = (object: JsonObject | undefined, key: string): unknown =>
+  object !== undefined && Object.hasOwn(object, key) ? object[key] : undefined;
+
+const child = (object: JsonObject | undefined, key: string): JsonObject | undefined => {
+  const value = own(object, key);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+};
+
+const text = (object: JsonObject | undefined, key: string): string => {
+  const value = own(object, key);
+  return typeof value === 'string' ? value.slice(0, maxValueCharacters) : '';
+};
+
+const pointer = (...parts: readonly string[]): string =>
+  parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+const claimed = (type: Approval['type'], value: string, path: string): Approval[] =>
+  value === '' ? [] : [{ type, value, state: 'claimed', path }];
+
+type Metadata = { readonly labels: JsonObject | undefined; readonly annotations: JsonObject | undefined };
+
+const qualified = (namespace: string, name: string): string =>
+  namespace === '' || name === '' ? name : `${namespace}/${name}`;
+
+const argoCd = (object: JsonObject, { labels, annotations }: Metadata): Approval[] => {
+  // `<application>:<group>/<kind>:<namespace>/<name>`
+  const application = text(annotations, 'argocd.argoproj.io/tracking-id').split(':', 1)[0] ?? '';
+  const found = claimed(
+    'gitops-application',
+    application,
+    pointer('metadata', 'annotations', 'argocd.argoproj.io/tracking-id'),
+  );
+  if (application === '') {
+    const label = text(labels, 'argocd.argoproj.io/instance');
+    found.push(...claimed('gitops-application', label, pointer('metadata', 'labels', 'argocd.argoproj.io/instance')));
+  }
+  if (own(object, 'kind') !== 'Application' || !text(object, 'apiVersion').startsWith('argoproj.io/')) return found;
+  const synced = text(child(child(object, 'status'), 'sync'), 'revision');
+  if (synced !== '') return [...found, ...claimed('gitops-revision', synced, '/status/sync/revision')];
+  const requested = text(child(child(object, 'operation'), 'sync'), 'revision');
+  return [...found, ...claimed('gitops-revision', requested, '/operation/sync/revision')];
+};
+
+const fluxOwners = ['kustomize.toolkit.fluxcd.io', 'helm.toolkit.fluxcd.io'] as const;
+
+const flux = (object: JsonObject, { labels }: Metadata): Approval[] => {
+  const found = fluxOwners.flatMap((owner) => {
+    const value = qualified(text(labels, `${owner}/namespace`), text(labels, `${owner}/name`));
+    return claimed('gitops-application', value, pointer('metadata', 'labels', `${owner}/name`));
+  });
+  const apiVersion = text(object, 'apiVersion');
+  if (!fluxOwners.some((owner) => apiVersion.startsWith(`${owner}/`))) return found;
+  const revision = text(child(object, 'status'), 'lastAppliedRevision');
+  return [...found, ...claimed('gitops-revision', revision, '/status/lastAppliedRevision')];
+};
+
+const helm = ({ labels, annotations }: Metadata): Approval[] => {
+  const release = text(annotations, 'meta.helm.sh/release-name');
+  if (release === '') return [];
+  const name = qualified(text(annotations, 'meta.helm.sh/release-namespace'), release);
+  const chart = text(labels, 'helm.sh/chart');
+  const value = chart === '' ? name : `${name} (${chart})`;
+  return claimed('helm-release', value, pointer('metadata', 'annotations', 'meta.helm.sh/release-name'));
+};
+
+const plainAnnotations = [
+  ['change-reference', 'driftline.io/change-reference'],
+  ['change-cause', 'kubernetes.io/change-cause'],
+] as const;
+
+const plain = ({ annotations }: Metadata): Approval[] =>
+  plainAnnotations.flatMap(([type, name]) =>
+    claimed(type, text(annotations, name), pointer('metadata', 'annotations', name)),
+  );
+
+/** Approval evidence of a (redacted, canonical) object body. */
+export const extractApproval = (object: JsonObject): readonly ApiApproval[] => {
+  const metadata = child(object, 'metadata');
+  const read: Metadata = { labels: child(metadata, 'labels'), annotations: child(metadata, 'annotations') };
+  return [...argoCd(object, read), ...flux(object, read), ...helm(read), ...plain(read)];
+};

@@ -1,0 +1,155 @@
+/**
+ * What exists in one cluster, as its last recorded versions say: key → identity, version and canonical text. The texts
+ * of objects that were touched lately stay plain, the others are compressed, so that a large fleet fits in memory and a
+ * busy object costs nothing extra.
+ */
+import { objectKey } from '@driftline/proto';
+import type { JsonObject, ObjectRef } from '@driftline/proto';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+
+export type InventoryEntry = {
+  readonly ref: ObjectRef;
+  readonly apiVersion: string;
+  /** Opaque. */
+  readonly resourceVersion: string;
+  readonly contentHash: string;
+  /** Epoch that last reported the object, changed or not. */
+  readonly epoch: string;
+};
+
+type Stored = InventoryEntry & { text: string | Buffer };
+
+export type Inventory = {
+  get(key: string): InventoryEntry | undefined;
+  /** Canonical JSON of the object, or undefined when there is none. */
+  text(key: string): string | undefined;
+  /** Parsed anew at each call; the caller owns it. */
+  object(key: string): JsonObject | undefined;
+  put(entry: InventoryEntry, text: string): void;
+  /** The same content was reported again, perhaps at another version or by another epoch. */
+  touch(key: string, seen: { readonly resourceVersion: string; readonly epoch: string; readonly uid: string }): void;
+  remove(key: string): InventoryEntry | undefined;
+  /** Entries of one storage, in no particular order. */
+  ofResource(group: string, resource: string): IterableIterator<InventoryEntry>;
+  /** Plural of a kind that was seen here, or undefined. */
+  resourceOf(group: string, kind: string): string | undefined;
+  keys(): IterableIterator<string>;
+  readonly size: number;
+};
+
+export type InventoryLimits = {
+  /** Characters of texts kept uncompressed. */
+  readonly warmCharacters: number;
+};
+
+export const defaultInventoryLimits: InventoryLimits = { warmCharacters: 32 * 1024 * 1024 };
+
+/** Below this compression gains nothing. */
+const compressFromCharacters = 512;
+
+const kindKey = (group: string, kind: string): string => `${group}\n${kind}`;
+
+class CompactInventory implements Inventory {
+  readonly #limits: InventoryLimits;
+  readonly #entries = new Map<string, Stored>();
+  readonly #byResource = new Map<string, Map<string, Stored>>();
+  readonly #resources = new Map<string, string>();
+  // Least recently written first; holds exactly the keys whose text is a string worth compressing.
+  readonly #warm = new Map<string, number>();
+  #warmCharacters = 0;
+
+  constructor(limits: InventoryLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: string): InventoryEntry | undefined {
+    return this.#entries.get(key);
+  }
+
+  text(key: string): string | undefined {
+    const stored = this.#entries.get(key);
+    if (stored === undefined) return undefined;
+    return typeof stored.text === 'string' ? stored.text : zstdDecompressSync(stored.text).toString('utf8');
+  }
+
+  object(key: string): JsonObject | undefined {
+    const text = this.text(key);
+    return text === undefined ? undefined : (JSON.parse(text) as JsonObject);
+  }
+
+  put(entry: InventoryEntry, text: string): void {
+    const key = objectKey(entry.ref);
+    this.#store(key, { ...entry, text });
+    this.#resources.set(kindKey(entry.ref.group, entry.ref.kind), entry.ref.resource);
+    this.#heat(key, text.length);
+  }
+
+  touch(key: string, seen: { readonly resourceVersion: string; readonly epoch: string; readonly uid: string }): void {
+    const stored = this.#entries.get(key);
+    if (stored === undefined) return;
+    const { resourceVersion, epoch, uid } = seen;
+    this.#store(key, { ...stored, resourceVersion, epoch, ref: { ...stored.ref, uid } });
+  }
+
+  remove(key: string): InventoryEntry | undefined {
+    const stored = this.#entries.get(key);
+    if (stored === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#table(stored.ref).delete(key);
+    this.#cool(key);
+    return stored;
+  }
+
+  ofResource(group: string, resource: string): IterableIterator<InventoryEntry> {
+    return this.#table({ group, resource }).values();
+  }
+
+  resourceOf(group: string, kind: string): string | undefined {
+    return this.#resources.get(kindKey(group, kind));
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  #store(key: string, stored: Stored): void {
+    this.#entries.set(key, stored);
+    this.#table(stored.ref).set(key, stored);
+  }
+
+  #table(ref: { readonly group: string; readonly resource: string }): Map<string, Stored> {
+    const name = `${ref.group}\n${ref.resource}`;
+    const existing = this.#byResource.get(name);
+    if (existing !== undefined) return existing;
+    const created = new Map<string, Stored>();
+    this.#byResource.set(name, created);
+    return created;
+  }
+
+  #cool(key: string): void {
+    const characters = this.#warm.get(key);
+    if (characters === undefined) return;
+    this.#warm.delete(key);
+    this.#warmCharacters -= characters;
+  }
+
+  #heat(key: string, characters: number): void {
+    this.#cool(key);
+    if (characters < compressFromCharacters) return;
+    this.#warm.set(key, characters);
+    this.#warmCharacters += characters;
+    for (const [oldest] of this.#warm) {
+      if (this.#warmCharacters <= this.#limits.warmCharacters || oldest === key) break;
+      this.#cool(oldest);
+      const stored = this.#entries.get(oldest);
+      if (stored !== undefined && typeof stored.text === 'string') stored.text = zstdCompressSync(stored.text);
+    }
+  }
+}
+
+export const createInventory = (limits: InventoryLimits = defaultInventoryLimits): Inventory =>
+  new CompactInventory(limits);

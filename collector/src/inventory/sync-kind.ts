@@ -1,0 +1,44 @@
+/**
+ * The end of a kind's list in a new epoch. The agent has lost its memory, so deletes that happened meanwhile were never
+ * sent: what an older epoch reported and this one did not is gone. That conclusion needs the whole epoch to have been
+ * seen by this process; where it was not (a restart in the middle), the objects are asked for instead: the agent sends
+ * each one whole, or its delete.
+ */
+import { objectKey } from '@driftline/proto';
+import type { KindSynced, ObjectRef } from '@driftline/proto';
+import type { Inventory, InventoryEntry } from './inventory.ts';
+
+export type KindSync = { readonly deleted: readonly InventoryEntry[]; readonly unsure: readonly ObjectRef[] };
+
+const byPlace = (a: InventoryEntry, b: InventoryEntry): number => {
+  const left = objectKey(a.ref);
+  const right = objectKey(b.ref);
+  return left < right ? -1 : left > right ? 1 : 0;
+};
+
+/** Removes what is surely gone from the inventory, in the order of namespace and name. */
+export const syncKind = (
+  inventory: Inventory,
+  synced: KindSynced,
+  stream: { readonly epoch: string; readonly seenFromStart: boolean },
+): KindSync => {
+  const stale: InventoryEntry[] = [];
+  let objects = 0;
+  for (const entry of inventory.ofResource(synced.group, synced.resource)) {
+    objects += 1;
+    if (entry.epoch !== stream.epoch) stale.push(entry);
+  }
+  if (stale.length === 0) return { deleted: [], unsure: [] };
+  stale.sort(byPlace);
+  if (!stream.seenFromStart) {
+    if (objects === synced.objects) {
+      // As many as the agent counted: all of them were reported, only this process did not see it.
+      for (const { ref, resourceVersion } of stale)
+        inventory.touch(objectKey(ref), { resourceVersion, epoch: stream.epoch, uid: ref.uid });
+      return { deleted: [], unsure: [] };
+    }
+    return { deleted: [], unsure: stale.map((entry) => entry.ref) };
+  }
+  for (const entry of stale) inventory.remove(objectKey(entry.ref));
+  return { deleted: stale, unsure: [] };
+};

@@ -1,0 +1,207 @@
+/**
+ * The incremental engine of one cluster, fed from the inventory; its answers become rows with their cause. Judging never
+ * throws and never holds up recording: what fails here is an unjudged row with its error.
+ */
+import { createEngine } from '@driftline/policy';
+import type {
+  CompiledControl,
+  Engine,
+  GroupKind,
+  JudgedTransition,
+  KnownFinding,
+  ObjectChange,
+  ObjectKey,
+} from '@driftline/policy';
+import { objectKey } from '@driftline/proto';
+import type { CoverageState } from '@driftline/proto';
+import type { At, BatchRows } from '../batch-rows.ts';
+import type { JudgedBefore } from '../cluster-memory.ts';
+import { sha256 } from '../inventory/hash.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+import type { TransitionRow } from '../timeline/rows.ts';
+import type { ClusterId } from '../timeline/timeline.ts';
+import { createOpenFindings } from './open-findings.ts';
+import type { OpenFindings } from './open-findings.ts';
+import { createPostureBook } from './posture-book.ts';
+import type { PostureBook } from './posture-book.ts';
+import { createUnjudgedBook } from './unjudged-book.ts';
+import type { UnjudgedBook } from './unjudged-book.ts';
+
+export type PolicyBundle = {
+  readonly controls: readonly CompiledControl[];
+  /** Digest or version that names exactly these controls; recorded with every transition. */
+  readonly version: string;
+};
+
+export type ClusterJudge = {
+  /** What this bundle says of the recovered objects and was not recorded before. Called once, first. */
+  begin(at: At, rows: BatchRows): void;
+  change(change: ObjectChange, at: At, rows: BatchRows): void;
+  coverage(kind: GroupKind, state: CoverageState, at: At, rows: BatchRows): void;
+  /** Judges what has come due at `nowMs`. */
+  deadline(nowMs: number, at: At, rows: BatchRows): void;
+  /** Milliseconds since the Unix epoch, or undefined when no answer depends on time. */
+  nextDeadlineMs(): number | undefined;
+  /** Posture rows of every scope whose score differs from the recorded one. */
+  posture(at: At, rows: BatchRows): void;
+  readonly engine: Engine;
+};
+
+export type JudgeDeps = {
+  readonly bundle: PolicyBundle;
+  readonly onFailure: (error: unknown, id: ClusterId) => void;
+};
+
+/** Characters that tell a finding from another: 128 bits. */
+const findingIdCharacters = 32;
+
+export const findingIdOf = (id: ClusterId, finding: JudgedTransition['finding']): string => {
+  const { group, kind, namespace, name } = finding.object;
+  const parts = [id.tenant, id.cluster, finding.control, group, kind, namespace, name, finding.uid, finding.path];
+  return sha256(JSON.stringify(parts)).slice(0, findingIdCharacters);
+};
+
+const knownFinding = (row: TransitionRow): KnownFinding => {
+  const { control, group, kind, namespace, name, uid, path, state, severity, title, value, reason } = row;
+  const object: ObjectKey = { group, kind, namespace, name };
+  return { finding: { control, object, uid, path }, state, severity, title, value, reason };
+};
+
+const isVisible = (state: CoverageState | undefined): boolean =>
+  state === undefined || state === 'watched' || state === 'gone';
+
+const kindKey = ({ group, kind }: GroupKind): string => `${group}/${kind}`;
+
+const msOf = (at: At): number => Math.floor(at.observedAtUs / 1000);
+
+const objectsOf = function* (inventory: Inventory): Generator<ObjectChange> {
+  for (const key of inventory.keys()) {
+    const entry = inventory.get(key);
+    const after = inventory.object(key);
+    if (entry === undefined || after === undefined) continue;
+    const { group, kind, namespace, name, uid } = entry.ref;
+    yield { key: { group, kind, namespace, name }, uid, after };
+  }
+};
+
+const storeOf = (inventory: Inventory) => ({
+  get: ({ group, kind, namespace, name }: ObjectKey) => {
+    const resource = inventory.resourceOf(group, kind);
+    return resource === undefined ? undefined : inventory.object(objectKey({ group, resource, namespace, name }));
+  },
+});
+
+class EngineOfCluster implements ClusterJudge {
+  readonly engine: Engine;
+  readonly #deps: JudgeDeps;
+  readonly #id: ClusterId;
+  readonly #coverage: Map<string, CoverageState>;
+  readonly #open: OpenFindings;
+  readonly #postures: PostureBook;
+  readonly #unjudged: UnjudgedBook;
+  #isDirty = true;
+
+  constructor(deps: JudgeDeps, id: ClusterId, inventory: Inventory, before: JudgedBefore) {
+    const { bundle } = deps;
+    this.#deps = deps;
+    this.#id = id;
+    this.#coverage = new Map(before.coverage.map((row) => [kindKey(row), row.state]));
+    const categories = new Map(bundle.controls.map(({ meta }) => [meta.id, meta.category]));
+    this.#open = createOpenFindings((control) => categories.get(control));
+    this.#postures = createPostureBook(before.posture);
+    this.#unjudged = createUnjudgedBook(before.unjudged, bundle.version);
+    this.engine = createEngine({
+      controls: bundle.controls,
+      covers: (kind) => isVisible(this.#coverage.get(kindKey(kind))),
+      store: storeOf(inventory),
+    });
+    for (const row of before.findings) this.#open.move(row);
+    this.engine.restore(before.findings.map(knownFinding));
+    this.engine.load(objectsOf(inventory));
+  }
+
+  begin(at: At, rows: BatchRows): void {
+    this.#guarded(at, rows, () => this.engine.apply([], msOf(at)));
+    this.#unjudged.clearAllBut(this.engine.unanswered(), at, rows);
+  }
+
+  change(change: ObjectChange, at: At, rows: BatchRows): void {
+    this.#guarded(at, rows, () => this.engine.apply([change], msOf(at)));
+  }
+
+  coverage(kind: GroupKind, state: CoverageState, at: At, rows: BatchRows): void {
+    const key = kindKey(kind);
+    const isChanged = isVisible(this.#coverage.get(key)) !== isVisible(state);
+    this.#coverage.set(key, state);
+    if (isChanged) this.#guarded(at, rows, () => this.engine.refreshCoverage(msOf(at)));
+  }
+
+  deadline(nowMs: number, at: At, rows: BatchRows): void {
+    this.#guarded(at, rows, () => this.engine.apply([], nowMs));
+  }
+
+  nextDeadlineMs(): number | undefined {
+    return this.engine.deadline();
+  }
+
+  posture(at: At, rows: BatchRows): void {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    rows.posture.push(...this.#postures.changed(this.engine.score(), this.#open, at));
+  }
+
+  /** The engine promises not to throw; recording does not rely on it. */
+  #guarded(at: At, rows: BatchRows, judge: () => readonly JudgedTransition[]): void {
+    this.#isDirty = true;
+    try {
+      this.#record(judge(), at, rows);
+    } catch (error) {
+      this.#deps.onFailure(error, this.#id);
+      this.#unjudged.engineFailed(error, at, rows);
+    }
+  }
+
+  #record(transitions: readonly JudgedTransition[], at: At, rows: BatchRows): void {
+    const last = rows.transitions.at(-1);
+    let index = last !== undefined && last.sequence === at.sequence ? last.index + 1 : 0;
+    for (const transition of transitions) {
+      const row = transitionRow(this.#id, transition, { ...at, index, bundle: this.#deps.bundle.version });
+      this.#open.move(row);
+      rows.transitions.push(row);
+      index += 1;
+    }
+    this.#unjudged.note(this.engine.takeUnansweredChanges(), at, rows);
+  }
+}
+
+const transitionRow = (
+  id: ClusterId,
+  { finding, cause, state, severity, title, value, reason }: JudgedTransition,
+  { sequence, index, observedAtUs, bundle }: At & { readonly index: number; readonly bundle: string },
+): TransitionRow => ({
+  sequence,
+  index,
+  findingId: findingIdOf(id, finding),
+  state,
+  control: finding.control,
+  severity,
+  title,
+  group: finding.object.group,
+  kind: finding.object.kind,
+  namespace: finding.object.namespace,
+  name: finding.object.name,
+  uid: finding.uid,
+  path: finding.path,
+  value,
+  reason,
+  bundle,
+  cause: cause.type,
+  atUs: observedAtUs,
+});
+
+export const openClusterJudge = (
+  deps: JudgeDeps,
+  id: ClusterId,
+  inventory: Inventory,
+  before: JudgedBefore,
+): ClusterJudge => new EngineOfCluster(deps, id, inventory, before);

@@ -1,0 +1,69 @@
+/** What the collector counts. Names are the verbs of the line; one registry per collector, injected. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export type CollectorMetrics = {
+  readonly registry: Registry;
+  readonly sessions: Gauge;
+  readonly refused: Counter<'code'>;
+  readonly receivedBatches: Counter;
+  readonly receivedBytes: Counter;
+  readonly duplicateBatches: Counter;
+  readonly holes: Counter;
+  readonly resends: Counter;
+  readonly messages: Counter<'type'>;
+  readonly versions: Counter;
+  readonly duplicates: Counter;
+  readonly needFull: Counter;
+  readonly rejected: Counter;
+  readonly transitions: Counter;
+  readonly links: Counter;
+  readonly judgingFailures: Counter;
+  readonly recordedBatches: Counter;
+  readonly recordSeconds: Histogram;
+  readonly lagSeconds: Histogram;
+};
+
+export const createMetrics = (registry: Registry = new Registry()): CollectorMetrics => {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
+  return {
+    registry,
+    sessions: new Gauge({ name: 'driftline_ingest_sessions', help: 'Agents connected now', registers: [registry] }),
+    refused: new Counter({
+      name: 'driftline_ingest_refused_total',
+      help: 'Streams refused, by code',
+      labelNames: ['code'],
+      registers: [registry],
+    }),
+    receivedBatches: counter('driftline_ingest_batches_total', 'Batches taken from agents'),
+    receivedBytes: counter('driftline_ingest_bytes_total', 'Compressed payload bytes taken from agents'),
+    duplicateBatches: counter('driftline_admit_duplicates_total', 'Batches that were recorded before'),
+    holes: counter('driftline_admit_holes_total', 'Sequence holes confirmed as gone and recorded as gaps'),
+    resends: counter('driftline_admit_resends_total', 'Times that missing sequences were asked for again'),
+    messages: new Counter({
+      name: 'driftline_apply_messages_total',
+      help: 'Messages, by type',
+      labelNames: ['type'],
+      registers: [registry],
+    }),
+    versions: counter('driftline_apply_versions_total', 'Versions of objects'),
+    duplicates: counter('driftline_apply_duplicates_total', 'Deltas whose content was known'),
+    needFull: counter('driftline_apply_need_full_total', 'Deltas that did not fit, whose object was asked for whole'),
+    rejected: counter('driftline_apply_rejected_total', 'Inputs that could not be read and were recorded as rejected'),
+    transitions: counter('driftline_judge_transitions_total', 'Finding transitions'),
+    links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),
+    judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),
+    recordedBatches: counter('driftline_record_batches_total', 'Batches durable in the timeline'),
+    recordSeconds: new Histogram({
+      name: 'driftline_record_seconds',
+      help: 'Time to make one group of batches durable',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [registry],
+    }),
+    lagSeconds: new Histogram({
+      name: 'driftline_record_lag_seconds',
+      help: 'From the observation in the cluster to the durable record',
+      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300],
+      registers: [registry],
+    }),
+  };
+};

@@ -1,0 +1,79 @@
+/**
+ * From an admitted batch to its rows: decode → apply → judge → correlate. Synchronous, and a function of the batch and
+ * the cluster's memory, so that the same batches always become the same rows.
+ */
+import type { MessageBody, ObjectRef } from '@driftline/proto';
+import { applyMessage } from './apply-message.ts';
+import { openRows, rejectedRow, sequenceGap } from './batch-rows.ts';
+import type { BatchRows } from './batch-rows.ts';
+import type { StreamBatch } from './bus/bus.ts';
+import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
+import type { Admission } from './ingest/admit.ts';
+import { decode } from './ingest/decode.ts';
+import type { CollectorMetrics } from './metrics.ts';
+
+export type PrepareDeps = {
+  readonly limits: { readonly batchUncompressedBytes: number };
+  readonly metrics: CollectorMetrics;
+  readonly onFailure: (error: unknown, body: MessageBody) => void;
+  readonly onUndecodable: (item: StreamBatch, reason: string, detail: string) => void;
+};
+
+export type Prepared = { readonly rows: BatchRows; readonly needFull: ReadonlyMap<string, ObjectRef> };
+
+const recordMissing = (
+  rows: BatchRows,
+  stream: StreamMemory,
+  missing: NonNullable<Extract<Admission, { type: 'admitted' }>['missing']>,
+  observedAtUs: number,
+): void => {
+  const span = { fromUs: stream.lastObservedUs, toUs: observedAtUs, detail: 'the agent no longer held them' };
+  rows.gaps.push(sequenceGap('sequence_hole', missing, span, { sequence: rows.firstSequence, observedAtUs }));
+};
+
+const recordUndecodable = (
+  rows: BatchRows,
+  stream: StreamMemory,
+  failure: { readonly reason: string; readonly detail: string },
+  bytes: number,
+): void => {
+  // Its own times are unreadable: the last one that was read stands in.
+  const at = { sequence: rows.firstSequence, observedAtUs: stream.lastObservedUs };
+  const { reason, detail } = failure;
+  rows.rejected.push(rejectedRow({ source: 'batch', reason, detail, bytes }, at));
+  const range = { fromSequence: rows.firstSequence, toSequence: rows.lastSequence };
+  const span = { fromUs: at.observedAtUs, toUs: at.observedAtUs, detail: `${reason}: ${detail}` };
+  rows.gaps.push(sequenceGap('undecodable', range, span, at));
+};
+
+export const prepare = (
+  deps: PrepareDeps,
+  memory: ClusterMemory,
+  item: StreamBatch,
+  admission: Extract<Admission, { type: 'admitted' }>,
+): Prepared => {
+  const { metrics, onFailure } = deps;
+  const stream = memory.streams.get(item.stream.epoch);
+  if (stream === undefined) throw new Error('prepare: the stream was not opened by admission');
+  const rows = openRows(item.stream, admission.fromSequence, item.batch.lastSequence);
+  const needFull = new Map<string, ObjectRef>();
+  const decoded = decode(item.batch, deps.limits);
+  if (decoded.type === 'undecodable') {
+    metrics.rejected.inc();
+    deps.onUndecodable(item, decoded.reason, decoded.detail);
+    if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, stream.lastObservedUs);
+    recordUndecodable(rows, stream, decoded, item.batch.payload.byteLength);
+    return { rows, needFull };
+  }
+  const skipped = admission.fromSequence - item.batch.firstSequence;
+  const messages = skipped === 0 ? decoded.messages : decoded.messages.slice(skipped);
+  if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, messages[0]?.observedAtUs ?? 0);
+  const step = { memory, stream, rows, needFull, metrics, onFailure };
+  let sequence = admission.fromSequence;
+  for (const message of messages) {
+    applyMessage(step, message, sequence);
+    sequence += 1;
+  }
+  memory.judge.posture({ sequence: rows.lastSequence, observedAtUs: stream.lastObservedUs }, rows);
+  return { rows, needFull };
+};

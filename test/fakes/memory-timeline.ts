@@ -1,0 +1,145 @@
+/**
+ * A timeline in memory: a small real store behind the writer and recovery ports, held by the same contract suite as the
+ * ClickHouse one. `openMemoryTimeline` on the same store again is a restart. Rows are cloned and frozen on the way in,
+ * so that a caller that keeps writing to what it recorded is found out.
+ */
+import type {
+  ClusterId,
+  CoverageRow,
+  LinkRow,
+  PostureRow,
+  RecentRows,
+  RecordedBatch,
+  StreamId,
+  TimelineRecovery,
+  TimelineWriter,
+  TransitionRow,
+  UnjudgedRow,
+  VersionRow,
+} from '@driftline/collector';
+
+export type MemoryStore = {
+  /** Every recorded batch, in the order of recording. */
+  readonly batches: RecordedBatch[];
+  /** Waits before a group becomes durable; undefined: one turn of the event loop. */
+  delay?: (() => Promise<void>) | undefined;
+  /** The store refuses from now on. */
+  refusal?: Error | undefined;
+  /** Calls of `record`, for tests of grouping. */
+  groups: number;
+};
+
+export const createMemoryStore = (): MemoryStore => ({ batches: [], groups: 0 });
+
+type Epoched<T> = T & { readonly epoch: string };
+
+const inCluster = (id: ClusterId, stream: StreamId): boolean =>
+  stream.tenant === id.tenant && stream.cluster === id.cluster;
+
+const sameStream = (a: StreamId, b: StreamId): boolean => inCluster(a, b) && a.epoch === b.epoch;
+
+const placeOf = (row: {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}): string => [row.group, row.kind, row.namespace, row.name].join('\n');
+
+const freeze = <T>(value: T): T => {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+};
+
+const lastBy = <T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T> => {
+  const last = new Map<string, T>();
+  for (const row of rows) {
+    last.delete(keyOf(row));
+    last.set(keyOf(row), row);
+  }
+  return last;
+};
+
+const watermarkOf = (store: MemoryStore, stream: StreamId): number =>
+  store.batches.findLast((batch) => sameStream(batch.stream, stream))?.lastSequence ?? 0;
+
+export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & TimelineRecovery => {
+  let isClosed = false;
+  const of = (id: ClusterId): readonly RecordedBatch[] => store.batches.filter((batch) => inCluster(id, batch.stream));
+  const rows = <K extends 'versions' | 'transitions' | 'audits'>(
+    id: ClusterId,
+    table: K,
+  ): Epoched<RecordedBatch[K][number]>[] =>
+    of(id).flatMap((batch) => batch[table].map((row) => ({ ...row, epoch: batch.stream.epoch })));
+
+  return {
+    async record(batches) {
+      store.groups += 1;
+      await (store.delay?.() ?? new Promise<void>((resolve) => setImmediate(resolve)));
+      if (isClosed) throw new Error('memory timeline: closed');
+      if (store.refusal !== undefined) throw store.refusal;
+      for (const batch of batches) {
+        const watermark = watermarkOf(store, batch.stream);
+        if (batch.lastSequence <= watermark) continue;
+        if (batch.firstSequence <= watermark) throw new Error('memory timeline: a batch straddles the watermark');
+        store.batches.push(freeze(structuredClone(batch)));
+      }
+    },
+    async watermark(stream) {
+      return watermarkOf(store, stream);
+    },
+    async close() {
+      isClosed = true;
+    },
+    async clusters() {
+      return [
+        ...lastBy(
+          store.batches.map(({ stream: { tenant, cluster } }) => ({ tenant, cluster })),
+          ({ tenant, cluster }) => `${tenant}\n${cluster}`,
+        ).values(),
+      ];
+    },
+    async epochs(id) {
+      const epochs = new Map<string, number>();
+      for (const batch of of(id)) epochs.set(batch.stream.epoch, batch.lastSequence);
+      return [...epochs].map(([epoch, recordedSequence]) => ({ epoch, recordedSequence }));
+    },
+    async *inventory(id) {
+      const last = lastBy<Epoched<VersionRow>>(rows(id, 'versions'), placeOf);
+      for (const row of last.values()) if (row.op !== 'deleted') yield row;
+    },
+    async *findings(id) {
+      yield* lastBy<Epoched<TransitionRow>>(rows(id, 'transitions'), (row) => row.findingId).values();
+    },
+    async posture(id) {
+      const all = of(id).flatMap<PostureRow>((batch) => [...batch.posture]);
+      return [...lastBy(all, (row) => row.scope).values()];
+    },
+    async unjudged(id) {
+      const all = of(id).flatMap<UnjudgedRow>((batch) => [...batch.unjudged]);
+      const last = lastBy(all, (row) => `${row.control}\n${placeOf(row)}`);
+      return [...last.values()].filter((row) => row.state !== 'cleared');
+    },
+    async coverage(id) {
+      const all = of(id).flatMap<CoverageRow>((batch) => [...batch.coverage]);
+      return [...lastBy(all, (row) => `${row.group}\n${row.resource}`).values()];
+    },
+    async recent(id, { spanUs, entries }): Promise<RecentRows> {
+      const versions = rows(id, 'versions');
+      const audits = rows(id, 'audits');
+      const observed = new Map<string, number>();
+      for (const row of [...versions, ...audits]) observed.set(`${row.epoch}\n${row.sequence}`, row.observedAtUs);
+      const sinceUs = Math.max(0, ...observed.values()) - spanUs;
+      const links = of(id).flatMap<LinkRow>(({ stream, links }) =>
+        links.filter((link) => (observed.get(`${stream.epoch}\n${link.sequence}`) ?? 0) >= sinceUs),
+      );
+      return {
+        versions: versions.filter((row) => row.observedAtUs >= sinceUs).slice(-entries),
+        audits: audits.filter((row) => row.observedAtUs >= sinceUs).slice(-entries),
+        links,
+      };
+    },
+  };
+};
