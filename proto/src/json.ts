@@ -61,3 +61,30 @@ function objectsEqual(a: JsonObject, b: JsonObject): boolean {
   for (const key of keys) if (!Object.hasOwn(b, key) || !jsonEqual(a[key], b[key])) return false;
   return true;
 }
+
+/** `items` with each item mapped; the same list when that changes none. */
+export function mapItems(items: readonly Json[], map: (item: Json, index: number) => Json): readonly Json[] {
+  let result: Json[] | undefined;
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i] as Json;
+    const mapped = map(item, i);
+    if (mapped === item) continue;
+    result ??= items.slice();
+    result[i] = mapped;
+  }
+  return result ?? items;
+}
+
+/** `object` with each member mapped; the same object when that changes none. */
+export function mapMembers(object: JsonObject, map: (value: Json, key: string) => Json): JsonObject {
+  let result: MutableObject | undefined;
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (value === undefined) continue;
+    const mapped = map(value, key);
+    if (mapped === value) continue;
+    result ??= copyObject(object);
+    setOwn(result, key, mapped);
+  }
+  return result ?? object;
+}
