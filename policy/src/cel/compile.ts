@@ -6,7 +6,7 @@ import type { Expr } from './ast.ts';
 import { parse } from './parser.ts';
 import { type Reads, readsOf } from './reads.ts';
 import { type Code, Run } from './run.ts';
-import type { CelType } from './types.ts';
+import { type CelType, dynType } from './types.ts';
 import { isError, type Value } from './value.ts';
 
 /** Cost at which an evaluation is abandoned, when the caller sets no other: the API server's limit per expression. */
@@ -16,8 +16,11 @@ export const defaultCostLimit = 1_000_000;
 export const maxSourceLength = 100_000;
 
 export type CelOptions = {
-  /** Declared variables. Reading one that is not declared is a compile error; one not bound, an evaluation error. */
-  readonly variables: Readonly<Record<string, CelType>>;
+  /**
+   * Declared variables, or only their names when all are dyn. Reading one that is not declared is a compile error; one
+   * not bound, an evaluation error.
+   */
+  readonly variables: Readonly<Record<string, CelType>> | readonly string[];
   /** In the cost units of the Kubernetes API server. Default defaultCostLimit. */
   readonly costLimit?: number;
   /** Namespace in which names are looked up first. Default ''. */
@@ -68,11 +71,17 @@ export function compileCel(source: string, options: CelOptions): CelCompilation 
 }
 
 const checkOptions = (options: CelOptions): CheckOptions => ({
-  variables: options.variables,
+  variables: declared(options.variables),
   container: options.container ?? '',
   strictLiterals: options.strictLiterals ?? true,
   unchecked: options.unchecked ?? false,
 });
+
+function declared(variables: CelOptions['variables']): Readonly<Record<string, CelType>> {
+  return isNames(variables) ? Object.fromEntries(variables.map((name) => [name, dynType])) : variables;
+}
+
+const isNames = (variables: CelOptions['variables']): variables is readonly string[] => Array.isArray(variables);
 
 type Compiled = { readonly expr: Expr; readonly checked: Checked; readonly costLimit: number };
 
