@@ -6,5 +6,19 @@ export { createEngine, type Engine, type EngineOptions } from './engine/engine.t
 export { engineLimits } from './engine/limits.ts';
 export { createMemoryObjectStore, type ObjectStore } from './engine/object-store.ts';
 export { matchesSelector } from './engine/selector.ts';
-export type { Cause, Finding, JudgedTransition, KnownFinding, Unanswered, UnansweredChange } from './engine/verdict-book.ts';
+export type {
+  Cause,
+  Finding,
+  JudgedTransition,
+  KnownFinding,
+  Unanswered,
+  UnansweredChange,
+} from './engine/verdict-book.ts';
 export type { Score, ScoreCard } from './score/tally.ts';
+export { type CaseResult, runCases } from './cases/run-cases.ts';
+export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
+export type { ControlCase, ControlFile } from './load/control-file.ts';
+export type { FrameworkFile } from './load/framework-file.ts';
+export { type BundleResult, loadBundle } from './load/load-bundle.ts';
+export { type PolicyProblem, problemText } from './load/problem.ts';
+export type { PolicyFile } from './load/yaml-file.ts';

@@ -17,15 +17,13 @@ export function createBlindness(coverage: Coverage, note: (change: UnansweredCha
   function unansweredOf(roster: Roster, kind: GroupKind): readonly Unanswered[] {
     if (coverage.covers(kind)) return [];
     const object = { group: kind.group, kind: kind.kind, namespace: '', name: '' };
-    return roster
-      .slots(kind)
-      .map(({ control }) => ({
-        control: control.meta.id,
-        object,
-        uid: '',
-        state: 'not-assessable',
-        reason: cannotSee(kind),
-      }));
+    return roster.slots(kind).map(({ control }) => ({
+      control: control.meta.id,
+      object,
+      uid: '',
+      state: 'not-assessable',
+      reason: cannotSee(kind),
+    }));
   }
 
   return {

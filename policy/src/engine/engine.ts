@@ -7,7 +7,7 @@
  * what differs from the restored findings; then apply for every batch. A finding of an object that was deleted is over:
  * it begins anew (opened, not reopened) should the object be seen again.
  */
-import type { CompiledControl, ObjectChange, ObjectKey } from '../contract.ts';
+import type { CompiledControl, ObjectChange, ObjectKey, Verdict } from '../contract.ts';
 import { createTally, type ScoreCard } from '../score/tally.ts';
 import { type Blindness, createBlindness } from './blindness.ts';
 import { type Covers, createCoverage } from './coverage.ts';
@@ -15,6 +15,7 @@ import { createDirt } from './dirt.ts';
 import { createInventory, type Inventory } from './inventory.ts';
 import { createJudge } from './judge.ts';
 import { compareKeys, type ReadNode, type Subject } from './graph.ts';
+import { outcomeCode, plainOutcome, verdictOf } from './outcome.ts';
 import type { ObjectStore } from './object-store.ts';
 import { createRoster } from './roster.ts';
 import { createRecordingView } from './tracked-view.ts';
@@ -55,6 +56,8 @@ export type Engine = {
   /** Open findings, ordered by object, control, path. */
   findings(): readonly Finding[];
   findingsOf(key: ObjectKey): readonly Finding[];
+  /** The verdict of one control on one object as it stands; undefined when it does not judge the object. */
+  verdict(key: ObjectKey, control: string): Verdict | undefined;
   /** Verdicts that are unjudged or not-assessable now, ordered by object and control. */
   unanswered(): readonly Unanswered[];
   /** What became different in `unanswered` since this was last called. */
@@ -139,6 +142,13 @@ export function createEngine({ controls, covers = () => true, store }: EngineOpt
     findingsOf(key) {
       const subject = inventory.find(key);
       return subject === undefined ? [] : findingsOf(subject);
+    },
+    verdict(key, control) {
+      const verdicts = inventory.find(key)?.verdicts;
+      const slot = verdicts?.slots.find((one) => one.control.meta.id === control);
+      return slot === undefined
+        ? undefined
+        : verdictOf(verdicts?.told?.get(control) ?? plainOutcome(verdicts?.codes[slot.position] ?? outcomeCode.none));
     },
     unanswered: () => unansweredIn(inventory, blindness, roster.kinds()),
     takeUnansweredChanges() {

@@ -2,10 +2,10 @@
  * One fact over all objects of its kind: the projections, kept, and who read them. A change wakes readers only when the
  * projected value differs (equality cut-off). Built when the fact is first read, kept up to date from then on.
  */
-import type { Json, JsonObject } from '@driftline/proto';
+import { type Json, jsonEqual, type JsonObject } from '@driftline/proto';
 import type { Fact, FactOf, ObjectKey } from '../contract.ts';
 import { compareKeys, createReadNode, type ReadNode, type Subject, type Wake } from './graph.ts';
-import { deepFreeze, sameJson } from './same-json.ts';
+import { deepFreeze } from './deep-freeze.ts';
 
 /** `error` is '' unless the projection threw: then whoever could have read it is unjudged. */
 type Projected = { readonly fact: FactOf<Json>; readonly keys: readonly string[]; readonly error: string };
@@ -161,7 +161,7 @@ function projected(fact: Fact<unknown>, key: ObjectKey, object: JsonObject): Pro
 
 function sameProjection(a: Projected | undefined, b: Projected | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.error === b.error && sameJson(a.fact.value, b.fact.value) && sameJson(a.keys, b.keys);
+  return a.error === b.error && jsonEqual(a.fact.value, b.fact.value) && jsonEqual(a.keys, b.keys);
 }
 
 export function messageOf(cause: unknown): string {

@@ -8,7 +8,7 @@ import { dependOn, type Evaluation, type Slot, type Subject, type SubjectVerdict
 import type { Inventory } from './inventory.ts';
 import { noOutcome, type Outcome, outcomeCode, outcomeOf, unjudged } from './outcome.ts';
 import type { Roster, RosterChange } from './roster.ts';
-import { deepFreeze } from './same-json.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import { NotAssessable, type Recording, type RecordingView } from './tracked-view.ts';
 import type { Cause, KnownFinding, VerdictBook } from './verdict-book.ts';
 

@@ -47,6 +47,23 @@ export function plainOutcome(code: number): Outcome {
   return code === outcomeCode.notApplicable ? notApplicable : noOutcome;
 }
 
+export function verdictOf({ code, violations, reason }: Outcome): Verdict | undefined {
+  switch (code) {
+    case outcomeCode.none:
+      return undefined;
+    case outcomeCode.pass:
+      return { verdict: 'pass' };
+    case outcomeCode.notApplicable:
+      return { verdict: 'not-applicable' };
+    case outcomeCode.fail:
+      return { verdict: 'fail', violations };
+    case outcomeCode.notAssessable:
+      return { verdict: 'not-assessable', reason };
+    case outcomeCode.unjudged:
+      return { verdict: 'unjudged', reason };
+  }
+}
+
 function normalise(violations: readonly Violation[]): readonly Violation[] {
   const byPath = new Map<string, Violation>();
   let left = 0;

@@ -9,7 +9,7 @@ import type { FactReading } from './fact-index.ts';
 import type { ReadNode, Subject } from './graph.ts';
 import type { Inventory } from './inventory.ts';
 import { engineLimits } from './limits.ts';
-import { deepFreeze } from './same-json.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import { compileSelector } from './selector.ts';
 
 /** Ends an evaluation as not-assessable. */

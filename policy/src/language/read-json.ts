@@ -1,5 +1,5 @@
 /** Total readers for JSON of unknown shape: they never throw, and see own properties only. */
-import type { Json, JsonObject } from '@driftline/proto';
+import { isJsonArray, isJsonObject, type Json, type JsonObject } from '@driftline/proto';
 import type { ObjectKey } from '../contract.ts';
 import { groupOf } from './pod-template.ts';
 
@@ -7,7 +7,7 @@ import { groupOf } from './pod-template.ts';
 export function valueAt(value: Json | undefined, ...path: readonly string[]): Json | undefined {
   let current = value;
   for (const step of path) {
-    if (!isObject(current) || !Object.hasOwn(current, step)) return undefined;
+    if (!isJsonObject(current) || !Object.hasOwn(current, step)) return undefined;
     current = current[step];
   }
   return current;
@@ -15,13 +15,13 @@ export function valueAt(value: Json | undefined, ...path: readonly string[]): Js
 
 export function objectAt(value: Json | undefined, ...path: readonly string[]): JsonObject | undefined {
   const found = valueAt(value, ...path);
-  return isObject(found) ? found : undefined;
+  return isJsonObject(found) ? found : undefined;
 }
 
 /** The list at the path; empty when it is anything else. */
 export function listAt(value: Json | undefined, ...path: readonly string[]): readonly Json[] {
   const found = valueAt(value, ...path);
-  return isList(found) ? found : [];
+  return isJsonArray(found) ? found : [];
 }
 
 /** The string at the path; '' when it is anything else. */
@@ -32,7 +32,7 @@ export function stringAt(value: Json | undefined, ...path: readonly string[]): s
 
 /** The strings of a list; empty for anything else. */
 export function stringsOf(value: Json | undefined): readonly string[] {
-  return isList(value) ? value.filter((item) => typeof item === 'string') : [];
+  return isJsonArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
 /** String values of an object such as labels; others are left out. */
@@ -41,14 +41,6 @@ export function labelsAt(value: Json | undefined, ...path: readonly string[]): R
   for (const [key, label] of Object.entries(objectAt(value, ...path) ?? {}))
     if (typeof label === 'string') labels.set(key, label);
   return labels;
-}
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
 }
 
 /** The key an object gives itself by apiVersion, kind and metadata. */

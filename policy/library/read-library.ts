@@ -1,0 +1,49 @@
+/** Reads the library (or another folder laid out like it) from disk and loads it as one bundle. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import type { JsonObject } from '@driftline/proto';
+import { type BundleResult, loadBundle, type PolicyFile, type RelationControl } from '@driftline/policy';
+import { relationControls } from './relation/index.ts';
+
+export type LibraryOptions = {
+  /** Folders with `controls/`, `frameworks/` and `relation/` files; the library's own when not given. */
+  readonly folders?: readonly string[];
+  /** Relation controls beside the library's. */
+  readonly relations?: readonly RelationControl[];
+  /** Parameters by control id. */
+  readonly params?: Readonly<Record<string, JsonObject>>;
+};
+
+export const libraryFolder: string = import.meta.dirname;
+
+/** Rejects only when a folder cannot be read; what is wrong with a file is in the result. */
+export async function readLibrary({
+  folders = [libraryFolder],
+  relations = [],
+  params = {},
+}: LibraryOptions = {}): Promise<BundleResult> {
+  const files = (await Promise.all(folders.map(policyFilesIn))).flat();
+  return loadBundle({ files, relations: [...relationControls, ...relations], sha256, params });
+}
+
+/** YAML files anywhere below the folder, and the sources of relation controls, with paths relative to it. */
+async function policyFilesIn(folder: string): Promise<readonly PolicyFile[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const wanted = paths.filter(
+    (path) =>
+      /\.ya?ml$/.test(path) ||
+      (path.includes(`${sep}relation${sep}`) && path.endsWith('.ts') && !path.endsWith('.test.ts')),
+  );
+  return Promise.all(
+    wanted.map(async (path) => ({
+      path: relative(folder, path).split(sep).join('/'),
+      text: await readFile(path, 'utf8'),
+    })),
+  );
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,71 @@
+/** The cases of control files, run as the engine would: the first object judged, the others the cluster around it. */
+import type { Json, JsonObject } from '@driftline/proto';
+import type { CompiledControl, GroupKind, ObjectChange } from '../contract.ts';
+import { createEngine } from '../engine/engine.ts';
+import { objectKeyOf, stringAt } from '../language/read-json.ts';
+import type { Bundle, LoadedControl } from '../load/bundle.ts';
+import type { ControlCase } from '../load/control-file.ts';
+
+export type CaseResult = {
+  readonly control: string;
+  readonly file: string;
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was expected and what came; '' when ok. */
+  readonly difference: string;
+};
+
+/** 2030-01-01T00:00:00Z: what time it is in a case that does not say. */
+export const defaultCaseTimeMs = 1_893_456_000_000;
+
+/** parseTime: ISO 8601 text → ms since the Unix epoch. */
+export function runCases(bundle: Bundle, parseTime: (iso: string) => number): readonly CaseResult[] {
+  return bundle.controls.flatMap((loaded) => loaded.cases.map((one) => runCase(loaded, one, parseTime)));
+}
+
+function runCase(loaded: LoadedControl, one: ControlCase, parseTime: (iso: string) => number): CaseResult {
+  const control = one.params === undefined ? loaded.control : loaded.withParams(one.params as JsonObject);
+  const nowMs = one.now === undefined ? defaultCaseTimeMs : parseTime(one.now);
+  const expected = describeExpected(one);
+  const answer = judgeFirst(control, one, nowMs);
+  const actual = one.violations === undefined && one.expect === 'fail' ? (answer.split(' ')[0] ?? '') : answer;
+  const ok = actual === expected || (one.expect === 'not-assessable' && answer.startsWith(`${one.expect}: `));
+  return {
+    control: control.meta.id,
+    file: loaded.file,
+    name: one.name,
+    ok,
+    difference: ok ? '' : `expected ${expected}, got ${answer}`,
+  };
+}
+
+function describeExpected({ expect, violations }: ControlCase): string {
+  return violations === undefined ? expect : `fail ${pathsText(violations)}`;
+}
+
+function pathsText(paths: readonly string[]): string {
+  return JSON.stringify([...paths].sort());
+}
+
+/** `pass`, `not-applicable`, `fail ["path"]`, `not-assessable: why`, `unjudged: why`. */
+function judgeFirst(control: CompiledControl, one: ControlCase, nowMs: number): string {
+  const objects = one.objects as readonly JsonObject[];
+  const first = objects[0];
+  if (first === undefined) return 'no object';
+  const key = objectKeyOf(first);
+  if (!control.kinds.some((kind) => kind.group === key.group && kind.kind === key.kind)) return 'not-applicable';
+  const hidden = (kind: GroupKind) =>
+    (one.uncovered ?? []).some((other) => other.group === kind.group && other.kind === kind.kind);
+  const engine = createEngine({ controls: [control], covers: (kind) => !hidden(kind) });
+  engine.apply(objects.map(changeOf), nowMs);
+  const verdict = engine.verdict(key, control.meta.id);
+  if (verdict?.verdict === 'fail') return `fail ${pathsText(verdict.violations.map(({ path }) => path))}`;
+  if (verdict?.verdict === 'not-assessable' || verdict?.verdict === 'unjudged')
+    return `${verdict.verdict}: ${verdict.reason}`;
+  return verdict?.verdict ?? 'no verdict';
+}
+
+function changeOf(object: Json, index: number): ObjectChange {
+  const body = object as JsonObject;
+  return { key: objectKeyOf(body), uid: stringAt(body, 'metadata', 'uid') || `case-${index}`, after: body };
+}

@@ -1,0 +1,131 @@
+/** A CEL control from its `cel` section. CONTROLS.md says what the section means. */
+import type { Json, JsonObject } from '@driftline/proto';
+import type { CompiledControl, ObjectKey, TrackedView, Verdict, Violation } from '../contract.ts';
+import type { CelSection } from '../load/control-file.ts';
+import { LazyFields, toJson, type Value } from '../cel/index.ts';
+import {
+  type Bindings,
+  type Budget,
+  EvaluationError,
+  evaluateBool,
+  maxCostPerEvaluation,
+} from './compile-expression.ts';
+import { type CelProblem, compileCelSection, type CompiledSection, type Validation } from './compile-cel-section.ts';
+import type { ControlParts } from './compile-relation.ts';
+import { valueAtFieldPath, valueText } from './field-value.ts';
+import { type Item, itemsOf, type SubjectContext, subjectContext } from './subject-context.ts';
+
+export type CelCompilation = { readonly control: CompiledControl } | { readonly problems: readonly CelProblem[] };
+
+export function compileCelControl(parts: ControlParts, section: CelSection): CelCompilation {
+  const { meta, match, digest } = parts;
+  const result = compileCelSection(section, match.isPodBearing);
+  if ('problems' in result) return result;
+  const { compiled } = result;
+  return {
+    control: {
+      meta,
+      language: 'cel',
+      kinds: match.kinds,
+      selfContained: !compiled.readsNamespace,
+      digest,
+      evaluate(object, view) {
+        const context = subjectContext(object);
+        if (!match.appliesTo(context) || (match.isPodBearing && context.pod === undefined)) return notApplicable;
+        return judge({ compiled, parts, object, context }, view);
+      },
+    },
+  };
+}
+
+const notApplicable: Verdict = { verdict: 'not-applicable' };
+const pass: Verdict = { verdict: 'pass' };
+
+type Judged = {
+  readonly compiled: CompiledSection;
+  readonly parts: ControlParts;
+  readonly object: JsonObject;
+  readonly context: SubjectContext;
+};
+
+function judge(judged: Judged, view: TrackedView): Verdict {
+  const { compiled, parts, object, context } = judged;
+  const budget: Budget = { left: maxCostPerEvaluation };
+  const bindings = bindingsOf(judged, view, budget);
+  for (const condition of compiled.conditions) if (!evaluateBool(condition, bindings, budget)) return notApplicable;
+  for (const { expression, reason } of compiled.assessable) {
+    if (!evaluateBool(expression, bindings, budget)) return { verdict: 'not-assessable', reason };
+  }
+  const violations: Violation[] = [];
+  for (const scope of scopes(compiled, context, { bindings, path: '', budget })) {
+    for (const validation of compiled.validations) {
+      if (evaluateBool(validation.expression, scope.bindings, budget)) continue;
+      const violation = violationOf(validation, scope, object);
+      violations.push(violation.reason === '' ? { ...violation, reason: `fails: ${parts.meta.title}` } : violation);
+    }
+  }
+  return violations.length === 0 ? pass : { verdict: 'fail', violations };
+}
+
+function bindingsOf({ compiled, parts, object, context }: Judged, view: TrackedView, budget: Budget): Bindings {
+  const { key, pod } = context;
+  const bindings: Record<string, Value> = { object, params: parts.params };
+  if (compiled.variables.size > 0) {
+    bindings['variables'] = new LazyFields((name) => compiled.variables.get(name)?.evaluateLazily(bindings, budget));
+  }
+  if (pod !== undefined) {
+    bindings['podSpec'] = pod.spec;
+    bindings['podMeta'] = pod.meta;
+    bindings['podPath'] = pod.specPath;
+    bindings['podMetaPath'] = pod.metaPath;
+  }
+  if (compiled.readsNamespace) {
+    const namespace: ObjectKey = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
+    bindings['namespaceObject'] = key.namespace === '' ? null : (view.get(namespace) ?? null);
+  }
+  return bindings;
+}
+
+/** What validations run on: the object, or an item of `each`. */
+type Ground = { readonly bindings: Bindings; readonly path: string; readonly budget: Budget };
+
+function scopes(compiled: CompiledSection, context: SubjectContext, whole: Ground): readonly Ground[] {
+  const { each } = compiled;
+  if (each === undefined) return [whole];
+  const items = each.podLists === undefined ? listedItems(compiled, whole) : context.podItems(each.podLists);
+  return items.map(({ value, path, index }) => ({
+    bindings: { ...whole.bindings, [each.as]: value, [`${each.as}Path`]: path, [`${each.as}Index`]: index },
+    path,
+    budget: whole.budget,
+  }));
+}
+
+function listedItems({ items, itemsPath }: CompiledSection, { bindings, budget }: Ground): readonly Item[] {
+  const values = items?.evaluate(bindings, budget);
+  if (!Array.isArray(values)) throw new EvaluationError('each.in must give a list');
+  return itemsOf(values as readonly Json[], itemsPath?.(bindings) ?? '');
+}
+
+function violationOf(validation: Validation, ground: Ground, object: JsonObject): Violation {
+  const { bindings, budget } = ground;
+  const path = pathOf(validation, ground);
+  const reason = reasonOf(validation, ground);
+  if (validation.value !== undefined)
+    return { path, value: valueText(toJson(validation.value.evaluate(bindings, budget)) as Json), reason };
+  return { path, value: path === '' ? '' : valueText(valueAtFieldPath(object, path)), reason };
+}
+
+function pathOf({ path, pathExpression }: Validation, ground: Ground): string {
+  if (path !== undefined) return path(ground.bindings);
+  if (pathExpression === undefined) return ground.path;
+  const made = pathExpression.evaluate(ground.bindings, ground.budget);
+  if (typeof made !== 'string') throw new EvaluationError('pathExpression must give a string');
+  return made;
+}
+
+/** As in ValidatingAdmissionPolicy: a message expression that fails gives way to the message. */
+function reasonOf({ message, messageExpression }: Validation, { bindings, budget }: Ground): string {
+  if (messageExpression === undefined) return message;
+  const text = messageExpression.evaluateLazily(bindings, budget);
+  return typeof text === 'string' && text.trim() !== '' ? text : message;
+}

@@ -1,0 +1,183 @@
+/** The `cel` section of a control file, compiled: every problem noted, not only the first. */
+import { dynType } from '../cel/index.ts';
+import type { CelSection, CelValidation } from '../load/control-file.ts';
+import { type Each, eachOf, itemScope, pathTemplate, requestName, scopeOf } from './cel-scope.ts';
+import {
+  type Bindings,
+  compileExpression,
+  type Expression,
+  type ExpressionOptions,
+  type Scope,
+} from './compile-expression.ts';
+
+/** `keys` lead to the expression inside the control file; line and column (from 1) are places in its text. */
+export type CelProblem = {
+  readonly keys: readonly PropertyKey[];
+  readonly reason: string;
+  readonly line: number;
+  readonly column: number;
+};
+
+export type CompiledSection = {
+  readonly conditions: readonly Expression[];
+  readonly assessable: readonly { readonly expression: Expression; readonly reason: string }[];
+  readonly variables: ReadonlyMap<string, Expression>;
+  readonly each: Each | undefined;
+  /** General form of `each`. */
+  readonly items: Expression | undefined;
+  readonly itemsPath: ((bindings: Bindings) => string) | undefined;
+  readonly validations: readonly Validation[];
+  readonly readsNamespace: boolean;
+};
+
+export type Validation = {
+  readonly expression: Expression;
+  readonly message: string;
+  readonly messageExpression: Expression | undefined;
+  /** Without either: the item, or the object as a whole. */
+  readonly path: ((bindings: Bindings) => string) | undefined;
+  readonly pathExpression: Expression | undefined;
+  readonly value: Expression | undefined;
+};
+
+export function compileCelSection(
+  section: CelSection,
+  isPodBearing: boolean,
+): { readonly compiled: CompiledSection } | { readonly problems: readonly CelProblem[] } {
+  const compiler = new SectionCompiler(section, isPodBearing);
+  const compiled = compiler.compile();
+  return compiler.problems.length > 0 ? { problems: compiler.problems } : { compiled };
+}
+
+class SectionCompiler {
+  readonly problems: CelProblem[] = [];
+  readonly #section: CelSection;
+  readonly #each: Each | undefined;
+  readonly #scope: Scope;
+  readonly #declared = new Map<string, Expression>();
+  #readsNamespace = false;
+
+  constructor(section: CelSection, isPodBearing: boolean) {
+    this.#section = section;
+    this.#each = eachOf(section.each);
+    this.#scope = scopeOf(isPodBearing);
+    if (this.#each?.podLists !== undefined && !isPodBearing) {
+      this.#refuse(['each'], `${String(section.each)} needs every kind of match.kinds to be pod-bearing`);
+    }
+  }
+
+  compile(): CompiledSection {
+    const { matchConditions, assessable, variables, each, validations } = this.#section;
+    for (const [index, { name, expression }] of (variables ?? []).entries()) {
+      if (this.#declared.has(name)) this.#refuse(['variables', index, 'name'], `variables.${name} is declared twice`);
+      const compiled = this.#expression(['variables', index, 'expression'], expression, this.#any());
+      if (compiled !== undefined) this.#declared.set(name, compiled);
+    }
+    const conditions = (matchConditions ?? []).map(({ expression }, index) =>
+      this.#expression(['matchConditions', index, 'expression'], expression, this.#bool()),
+    );
+    const questions = (assessable ?? []).map(({ expression, reason }, index) => ({
+      expression: this.#expression(['assessable', index, 'expression'], expression, this.#bool()),
+      reason,
+    }));
+    const general = typeof each === 'object' ? each : undefined;
+    return {
+      conditions: conditions.map(orNever),
+      assessable: questions.map(({ expression, reason }) => ({ expression: orNever(expression), reason })),
+      variables: this.#declared,
+      each: this.#each,
+      items: general && this.#expression(['each', 'in'], general.in, this.#any()),
+      itemsPath: general && this.#template(['each', 'path'], general.path, this.#scope),
+      validations: validations.map((validation, index) => this.#validation(validation, ['validations', index])),
+      readsNamespace: this.#readsNamespace,
+    };
+  }
+
+  #validation(validation: CelValidation, keys: readonly PropertyKey[]): Validation {
+    const scope = itemScope(this.#scope, this.#each);
+    const optional = (
+      key: 'messageExpression' | 'valueExpression' | 'pathExpression',
+      gives: ExpressionOptions['gives'],
+    ) => {
+      const source = validation[key];
+      return source === undefined ? undefined : this.#expression([...keys, key], source, { scope, gives });
+    };
+    return {
+      expression: orNever(this.#expression([...keys, 'expression'], validation.expression, { scope, gives: 'bool' })),
+      message: validation.message ?? '',
+      messageExpression: optional('messageExpression', 'string'),
+      path: validation.path === undefined ? undefined : this.#template([...keys, 'path'], validation.path, scope),
+      pathExpression: optional('pathExpression', 'string'),
+      value: optional('valueExpression', 'any'),
+    };
+  }
+
+  #bool(): ExpressionOptions {
+    return { scope: this.#scope, gives: 'bool' };
+  }
+
+  #any(): ExpressionOptions {
+    return { scope: this.#scope, gives: 'any' };
+  }
+
+  #expression(keys: readonly PropertyKey[], source: string, options: ExpressionOptions): Expression | undefined {
+    const compiled = compileExpression(source, options);
+    if ('problem' in compiled) {
+      const { reason, ...place } = compiled.problem;
+      const request = requestName(source);
+      this.#refuse(
+        keys,
+        request === undefined ? reason : `${request} is of a request; a control judges the state of an object`,
+        place,
+      );
+      return undefined;
+    }
+    const { expression } = compiled;
+    for (const name of expression.variables) {
+      if (this.#declared.has(name)) continue;
+      const reason =
+        name === ''
+          ? 'variables is only read by name: variables.<name>'
+          : `variables.${name} is not declared before it is used`;
+      this.#refuse(keys, reason, placeOf(source, `variables.${name}`));
+    }
+    if (expression.names.has('namespaceObject')) this.#readsNamespace = true;
+    return expression;
+  }
+
+  #template(keys: readonly PropertyKey[], template: string, scope: Scope): (bindings: Bindings) => string {
+    const places = Object.keys(scope).filter((name) => name.endsWith('Path'));
+    const made = pathTemplate(template, places);
+    if ('fill' in made) return made.fill;
+    const known =
+      places.length === 0
+        ? 'there are no placeholders here'
+        : `placeholders here: ${places.map((name) => `{${name}}`).join(', ')}`;
+    this.#refuse(keys, `{${made.unknown}} is unknown; ${known}`);
+    return () => '';
+  }
+
+  #refuse(keys: readonly PropertyKey[], reason: string, { line, column }: Place = { line: 1, column: 1 }): void {
+    this.problems.push({ keys: ['cel', ...keys], reason, line, column });
+  }
+}
+
+type Place = { readonly line: number; readonly column: number };
+
+function placeOf(source: string, text: string): Place {
+  const before = source.slice(0, Math.max(source.indexOf(text), 0));
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
+}
+
+/** Stands in for an expression that did not compile; its section is refused, so it never runs. */
+function orNever(expression: Expression | undefined): Expression {
+  return expression ?? never;
+}
+
+const never: Expression = {
+  evaluate: () => undefined,
+  evaluateLazily: () => undefined,
+  type: dynType,
+  names: new Set(),
+  variables: new Set(),
+};

@@ -1,0 +1,115 @@
+/** One control file becomes a control that can run. */
+import { canonicalJson, type JsonObject } from '@driftline/proto';
+import type { CompiledControl, ControlMeta } from '../contract.ts';
+import { compileCelControl } from '../language/compile-cel-control.ts';
+import { compileRelation, type ControlParts } from '../language/compile-relation.ts';
+import { createMatch } from '../language/match.ts';
+import type { BundleSource, LoadedControl } from './bundle.ts';
+import { type ControlFile, controlFileSchema } from './control-file.ts';
+import type { FrameworkFile } from './framework-file.ts';
+import type { PolicyProblem } from './problem.ts';
+import { readShape } from './read-shape.ts';
+import { problemAt, type YamlFile } from './yaml-file.ts';
+
+export type LoadContext = {
+  readonly source: BundleSource;
+  readonly frameworks: ReadonlyMap<string, FrameworkFile>;
+  /** Hash of the sources of relation controls. */
+  readonly sources: string;
+};
+
+export function compileControl(
+  file: YamlFile,
+  context: LoadContext,
+): LoadedControl | { readonly problems: readonly PolicyProblem[] } {
+  const shape = readShape(controlFileSchema, file);
+  if ('problems' in shape) return shape;
+  const data = shape.value;
+  const problems = requirementProblems(file, data, context.frameworks);
+  const params = { ...toParams(data.params), ...context.source.params?.[data.id] };
+  const compiled = compile(file, data, { params, context });
+  if ('problems' in compiled) return { problems: [...problems, ...compiled.problems] };
+  if (problems.length > 0) return { problems };
+  return {
+    control: compiled.control,
+    file: file.path,
+    cases: data.cases,
+    withParams(others) {
+      const again = compile(file, data, { params: { ...params, ...others }, context });
+      return 'control' in again ? again.control : compiled.control;
+    },
+  };
+}
+
+type CompileInput = { readonly params: JsonObject; readonly context: LoadContext };
+type Compilation = { readonly control: CompiledControl } | { readonly problems: readonly PolicyProblem[] };
+
+function compile(file: YamlFile, data: ControlFile, { params, context }: CompileInput): Compilation {
+  const { source, sources } = context;
+  const isRelation = data.relation !== undefined;
+  const parts: ControlParts = {
+    meta: metaOf(data),
+    match: createMatch(data.match),
+    params,
+    digest: source.sha256(canonicalJson([data as unknown as JsonObject, params, isRelation ? sources : ''])),
+  };
+  if (data.cel !== undefined) {
+    const compiled = compileCelControl(parts, data.cel);
+    if ('control' in compiled) return compiled;
+    return {
+      problems: compiled.problems.map(({ keys, reason, line, column }) => ({
+        code: 'bad-cel',
+        file: file.path,
+        ...file.within(keys, { line, column }),
+        reason: `${String(keys.at(-1))}: ${reason}`,
+      })),
+    };
+  }
+  const relation = source.relations.find(({ name }) => name === data.relation);
+  if (relation !== undefined) return { control: compileRelation(parts, relation) };
+  return {
+    problems: [
+      problemAt(file, ['relation'], 'unknown-relation', `there is no relation control ${data.relation ?? ''}`),
+    ],
+  };
+}
+
+function metaOf(data: ControlFile): ControlMeta {
+  const { id, title, severity, weight, category, rationale, remediation, references, frameworks } = data;
+  return Object.freeze({
+    id,
+    title,
+    severity,
+    weight,
+    category,
+    rationale,
+    remediation,
+    references,
+    frameworks: Object.entries(frameworks).map(([framework, requirements]) => ({ framework, requirements })),
+  });
+}
+
+function requirementProblems(
+  file: YamlFile,
+  data: ControlFile,
+  frameworks: ReadonlyMap<string, FrameworkFile>,
+): readonly PolicyProblem[] {
+  return Object.entries(data.frameworks).flatMap(([id, requirements]) => {
+    const framework = frameworks.get(id);
+    if (framework === undefined)
+      return [problemAt(file, ['frameworks', id], 'unknown-requirement', `there is no framework ${id}`)];
+    return requirements.flatMap((requirement, index) => {
+      const known = framework.requirements.find((one) => one.id === requirement);
+      const refuse = (reason: string) => [problemAt(file, ['frameworks', id, index], 'unknown-requirement', reason)];
+      if (known === undefined) return refuse(`${id} has no requirement ${requirement}`);
+      return known.cannotShow === undefined
+        ? []
+        : refuse(`${id} ${requirement} cannot be shown by a control: ${known.cannotShow}`);
+    });
+  });
+}
+
+/** zod answers with records; the type says the same. */
+function toParams(params: ControlFile['params']): JsonObject {
+  return (params ?? {}) as JsonObject;
+}

@@ -1,0 +1,98 @@
+/** One YAML document with positions: what a path inside it, or a place inside one of its expressions, is in the file. */
+import { isScalar, LineCounter, type Node, parseAllDocuments, type Scalar } from 'yaml';
+import type { PolicyProblem } from './problem.ts';
+
+export type Position = { readonly line: number; readonly column: number };
+
+export type YamlFile = {
+  readonly path: string;
+  readonly value: unknown;
+  /** Where the value at the keys is; where that is missing, its nearest parent. */
+  at(keys: readonly PropertyKey[]): Position;
+  /** Where a line and column (from 1) of the text of a scalar are. */
+  within(keys: readonly PropertyKey[], place: Position): Position;
+};
+
+export type PolicyFile = { readonly path: string; readonly text: string };
+
+/** Limits on what a file may be, before anything in it is looked at. */
+export const policyFileLimits = { maxFileBytes: 1_048_576, maxAliases: 1_000 } as const;
+
+export function parseYamlFile({
+  path,
+  text,
+}: PolicyFile): { readonly file: YamlFile } | { readonly problems: readonly PolicyProblem[] } {
+  const refuse = (code: PolicyProblem['code'], position: Position, reason: string) => ({
+    problems: [{ code, file: path, ...position, reason }],
+  });
+  if (text.length > policyFileLimits.maxFileBytes)
+    return refuse('limit', start, `longer than ${policyFileLimits.maxFileBytes} characters`);
+  const lines = new LineCounter();
+  const position = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true });
+  const [document, second] = [...documents];
+  if (document === undefined) return refuse('bad-yaml', start, 'the file is empty');
+  if (document.errors.length > 0) {
+    return {
+      problems: document.errors.map((error) => ({
+        code: 'bad-yaml',
+        file: path,
+        ...position(error.pos[0]),
+        reason: error.message,
+      })),
+    };
+  }
+  if (second !== undefined) return refuse('bad-yaml', position(second.range[0]), 'one document a file');
+  const nodeAt = (keys: readonly PropertyKey[]): Node | undefined => {
+    for (let length = keys.length; length >= 0; length--) {
+      const node = length === 0 ? document.contents : document.getIn(keys.slice(0, length), true);
+      if (typeof node === 'object' && node !== null && 'range' in node) return node as Node;
+    }
+    return undefined;
+  };
+  const at = (keys: readonly PropertyKey[]) => position(nodeAt(keys)?.range?.[0] ?? 0);
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: policyFileLimits.maxAliases });
+    const within = (keys: readonly PropertyKey[], place: Position): Position => {
+      const node = nodeAt(keys);
+      return isScalar(node) ? placeInScalar(node, { text, position }, place) : at(keys);
+    };
+    return { file: { path, value, at, within } };
+  } catch (cause) {
+    return refuse('bad-yaml', start, cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+export function problemAt(
+  file: YamlFile,
+  keys: readonly PropertyKey[],
+  code: PolicyProblem['code'],
+  reason: string,
+): PolicyProblem {
+  return { code, file: file.path, ...file.at(keys), reason };
+}
+
+const start: Position = { line: 1, column: 1 };
+
+type Source = { readonly text: string; readonly position: (offset: number) => Position };
+
+/**
+ * Exact for one-line and literal block scalars. Folded ones and those with escapes may be some columns off; their line is
+ * that of the scalar's beginning at least.
+ */
+function placeInScalar(node: Scalar, { text, position }: Source, place: Position): Position {
+  const offset = node.range?.[0] ?? 0;
+  const begin = position(offset);
+  const isBlock = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
+  if (!isBlock) {
+    const quote = node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE' ? 1 : 0;
+    return place.line === 1 ? { line: begin.line, column: begin.column + quote + place.column - 1 } : begin;
+  }
+  const firstLine = text.slice(text.indexOf('\n', offset) + 1);
+  const indent = /^(?:[ \t]*\n)*( *)/.exec(firstLine)?.[1]?.length ?? 0;
+  const line = node.type === 'BLOCK_LITERAL' ? begin.line + place.line : begin.line + 1;
+  return { line, column: indent + place.column };
+}
