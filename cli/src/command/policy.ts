@@ -1,0 +1,76 @@
+/** `driftline policy test|list [FOLDER…]`: the library (or other folders laid out like it), offline. */
+import { readLibrary } from '@driftline/policy/library';
+import { type Bundle, problemText, runCases } from '@driftline/policy';
+import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
+import { table } from '../output/text.ts';
+import type { Command, CommandContext } from './command.ts';
+import { outputFormat, outputHelp, outputOptions, printData } from './scope.ts';
+
+export const policyCommand: Command = {
+  name: 'policy',
+  usage: 'policy test|list [FOLDER…] [options]',
+  summary: 'run the passing and failing cases of every control, or list the controls; offline',
+  options: { ...outputOptions },
+  help: [['FOLDER…', "folders with control files (default: Driftline's own library)"], ...outputHelp],
+  async run(context) {
+    const [action, ...folders] = context.positionals;
+    if (action !== 'test' && action !== 'list')
+      throw new CliError(exitCode.usage, 'say what to do: driftline policy test, or driftline policy list');
+    const bundle = await load(folders);
+    return action === 'test' ? testPolicies(context, bundle) : listPolicies(context, bundle);
+  },
+};
+
+async function load(folders: readonly string[]): Promise<Bundle> {
+  const result = await readLibrary(folders.length === 0 ? {} : { folders }).catch((cause: unknown) => {
+    throw new CliError(
+      exitCode.usage,
+      `cannot read the policies: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  });
+  if (result.ok) {
+    if (result.bundle.controls.length === 0) throw new CliError(exitCode.usage, `no controls in ${folders.join(', ')}`);
+    return result.bundle;
+  }
+  const problems = result.problems.map(problemText);
+  throw new CliError(
+    exitCode.failed,
+    `${problems.length === 1 ? 'the policies are' : `${problems.length} problems, so the policies are`} refused:\n${problems.join('\n')}`,
+  );
+}
+
+async function testPolicies(context: CommandContext, bundle: Bundle): Promise<ExitCode> {
+  const results = runCases(bundle, Date.parse);
+  const failed = results.filter((result) => !result.ok);
+  const untested = bundle.controls.filter(
+    ({ cases }) => !cases.some((one) => one.expect === 'pass') || !cases.some((one) => one.expect === 'fail'),
+  );
+  const format = outputFormat(context.values);
+  if (format === 'json' || format === 'yaml') {
+    await printData(context, { bundle: bundle.version, items: results });
+  } else {
+    for (const { control, file, name, difference } of failed)
+      context.print(`${context.paint.red('FAIL')} ${control} ${name}\n     ${difference}  (${file})`);
+    for (const { control, file } of untested)
+      context.print(`${context.paint.red('FAIL')} ${control.meta.id} has no passing or no failing case  (${file})`);
+    context.print(
+      `${bundle.controls.length} controls, ${results.length - failed.length} cases passed, ${failed.length} failed (bundle ${bundle.version})`,
+    );
+  }
+  return failed.length + untested.length === 0 ? exitCode.ok : exitCode.failed;
+}
+
+async function listPolicies(context: CommandContext, bundle: Bundle): Promise<ExitCode> {
+  const metas = bundle.controls.map(({ control }) => ({ ...control.meta, language: control.language }));
+  const format = outputFormat(context.values);
+  if (format === 'json' || format === 'yaml') await printData(context, { bundle: bundle.version, items: metas });
+  else
+    context.print(
+      table(
+        ['CONTROL', 'SEVERITY', 'WEIGHT', 'CATEGORY', 'LANGUAGE', 'TITLE'],
+        metas.map((meta) => [meta.id, meta.severity, String(meta.weight), meta.category, meta.language, meta.title]),
+      ),
+    );
+  return exitCode.ok;
+}

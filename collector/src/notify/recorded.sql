@@ -1,0 +1,6 @@
+-- How far each stream is recorded, for streams with a commit since the moment.
+SELECT tenant, cluster, epoch, max(last_sequence) AS through, max(recorded_at_us) AS recorded_at_us
+FROM batch_commits
+WHERE recorded_at_us >= {sinceUs:Int64}
+GROUP BY tenant, cluster, epoch
+ORDER BY tenant, cluster, min(epoch_ordinal)
