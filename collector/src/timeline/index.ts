@@ -1,6 +1,8 @@
 /** What other parts of the collector may use of the timeline. */
+export { type ChainVerdict, verifyChain } from './chain/verify-chain.ts';
 export type { StoreConnection, StoreUser } from './connection/store-connection.ts';
 export { parseStoreSettings, type StoreSettings } from './connection/store-settings.ts';
+export { openTimelineCursors, type TimelineCursors } from './cursors/timeline-cursors.ts';
 export { migrate } from './migrations/migrate.ts';
 export { openTimeline, type Timeline, type TimelineOptions } from './open-timeline.ts';
 export { loadSql, type SqlFile } from './reader/sql-file.ts';
@@ -12,6 +14,7 @@ export {
   type EmbeddedClickHouseOptions,
   openEmbeddedClickHouse,
 } from './server/embedded-clickhouse.ts';
+export { type AgentSession, type AgentSessions, openAgentSessions } from './sessions/agent-sessions.ts';
 export type { ClusterId, RecentRows, TimelineRecovery, TimelineWriter } from './timeline.ts';
 export { TimelineError, type TimelineErrorCode } from './timeline-error.ts';
 export {

@@ -55,7 +55,7 @@ async function* streamRows<Row>(
         const values = line.json<readonly unknown[]>();
         if (toRow !== undefined) yield toRow(values);
         else if (names === undefined) names = values as readonly string[];
-        else toRow = rowMaker<Row>(names, values as readonly string[]);
+        else toRow = rowMaker(names, values as readonly string[]) as (values: readonly unknown[]) => Row;
       }
     }
   } catch (cause) {
@@ -70,13 +70,13 @@ function readFailure(sql: SqlFile, cause: unknown): TimelineError {
     : new TimelineError('store-unreachable', `Reading ${sql.name} from the store failed: ${why}`, { cause });
 }
 
-function rowMaker<Row>(names: readonly string[], types: readonly string[]): (values: readonly unknown[]) => Row {
+function rowMaker(names: readonly string[], types: readonly string[]): (values: readonly unknown[]) => object {
   const fields = names.map(camelCase);
   const convert = types.map(converter);
   return (values) => {
     const row: Record<string, unknown> = {};
     for (const [i, field] of fields.entries()) row[field] = (convert[i] ?? asIs)(values[i]);
-    return row as Row;
+    return row;
   };
 }
 

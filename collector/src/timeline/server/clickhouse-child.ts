@@ -4,7 +4,7 @@
  * binds this process to its parent's life even when the parent is killed. On top of it the kernel is asked to terminate
  * this process with its parent, because closing standard input alone waits seconds for idle keep-alive sockets.
  *
- * Arguments: <parent pid> <port file> <clickhouse-local arguments…>. Engine errors go to standard error.
+ * Arguments: <parent pid> <package with the library> <port file> <clickhouse-local arguments…>. Engine errors go to standard error.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ import { DataType, load, open } from 'ffi-rs';
 const PR_SET_PDEATHSIG = 1;
 const SIGTERM = 15;
 
-const [parentPid = '', portFile = '', ...serverArguments] = process.argv.slice(2);
+const [parentPid = '', libraryPackage = '', portFile = '', ...serverArguments] = process.argv.slice(2);
 endWithParent(Number(parentPid));
 runServer([
   ...serverArguments,
@@ -39,7 +39,7 @@ function endWithParent(expectedParentPid: number): void {
 }
 
 function runServer(argumentsOfServer: readonly string[]): void {
-  const packageFile = createRequire(import.meta.url).resolve('@chdb/lib-linux-x64-gnu/package.json');
+  const packageFile = createRequire(import.meta.url).resolve(`${libraryPackage}/package.json`);
   const argv = ['clickhouse', ...argumentsOfServer];
   open({ library: 'chdb', path: join(dirname(packageFile), 'libchdb.so') });
   load({

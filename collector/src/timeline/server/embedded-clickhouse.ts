@@ -30,6 +30,8 @@ export type EmbeddedClickHouseOptions = {
   readonly lockTimeoutMs?: number;
   /** Loopback port; 0, the default, lets the system pick one. A restart that must keep its URL names it. */
   readonly port?: number;
+  /** npm package that holds libchdb.so. */
+  readonly serverPackage?: string;
 };
 
 export type EmbeddedClickHouse = {
@@ -40,42 +42,42 @@ export type EmbeddedClickHouse = {
   stop(): Promise<void>;
 };
 
-const packageName = '@chdb/lib-linux-x64-gnu';
+const defaultPackage = '@chdb/lib-linux-x64-gnu';
 const gibibyte = 1024 ** 3;
 const pollMs = 10;
 const stopTimeoutMs = 15_000;
 
 /** Throws TimelineError 'no-embedded-server' | 'data-dir-in-use' | 'server-start-failed'. */
 export async function openEmbeddedClickHouse(options: EmbeddedClickHouseOptions): Promise<EmbeddedClickHouse> {
-  requirePackage();
+  requirePackage(options.serverPackage ?? defaultPackage);
   const dataDir = resolve(options.dataDir);
   const storeDir = join(dataDir, 'store');
   mkdirSync(storeDir, { recursive: true, mode: 0o700 });
   await waitForFolder(dataDir, storeDir, options);
   const users = ensureCredentials(join(dataDir, 'credentials.json'));
   const files = writeConfig({ dataDir, storeDir, users, options });
-  const server = startChild(files, storeDir, options.port ?? 0);
+  const server = startChild(files, storeDir, options);
   const port = await waitUntilReady(server, files.port, storeDir, options);
   recordOwner(dataDir);
   const url = `http://127.0.0.1:${port}`;
   options.logger.info({ url, pid: server.child.pid, dataDir }, logEvents.serverStarted);
-  let stopping = false;
-  void server.ended.then(() => {
-    if (!stopping) options.logger.error({ pid: server.child.pid, stderr: server.errors() }, logEvents.serverDied);
+  let isStopping = false;
+  server.child.once('exit', () => {
+    if (!isStopping) options.logger.error({ pid: server.child.pid, stderr: server.errors() }, logEvents.serverDied);
   });
   return {
     connection: { url, database: defaultDatabase, ...users },
     pid: server.child.pid ?? 0,
     ended: server.ended,
     async stop() {
-      stopping = true;
+      isStopping = true;
       await stopChild(server);
       options.logger.info({ pid: server.child.pid }, logEvents.serverStopped);
     },
   };
 }
 
-function requirePackage(): void {
+function requirePackage(packageName: string): void {
   try {
     createRequire(import.meta.url).resolve(`${packageName}/package.json`);
   } catch (cause) {
@@ -133,7 +135,7 @@ function writeConfig(input: {
 
 type Server = { readonly child: ChildProcess; readonly ended: Promise<void>; hasEnded(): boolean; errors(): string };
 
-function startChild(files: ConfigFiles, storeDir: string, port: number): Server {
+function startChild(files: ConfigFiles, storeDir: string, options: EmbeddedClickHouseOptions): Server {
   const program = fileURLToPath(new URL('./clickhouse-child.ts', import.meta.url));
   const child = spawn(
     process.execPath,
@@ -141,11 +143,12 @@ function startChild(files: ConfigFiles, storeDir: string, port: number): Server 
       '--disable-warning=ExperimentalWarning',
       program,
       String(process.pid),
+      options.serverPackage ?? defaultPackage,
       files.port,
       `--path=${storeDir}`,
       `--config-file=${files.server}`,
       '--listen_host=127.0.0.1',
-      `--http_port=${port}`,
+      `--http_port=${options.port ?? 0}`,
     ],
     // A test runner's or debugger's NODE_OPTIONS are not meant for the server.
     { stdio: ['pipe', 'ignore', 'pipe'], env: { PATH: process.env['PATH'], TZ: 'UTC' } },
@@ -155,18 +158,19 @@ function startChild(files: ConfigFiles, storeDir: string, port: number): Server 
     stderr = (stderr + chunk).slice(-8192);
   });
   child.stdin.on('error', () => {}); // EPIPE when the child is gone: `ended` tells it
+  let hasEnded = false;
   const ended = new Promise<void>((done) => {
-    child.once('exit', () => done());
+    const end = () => {
+      hasEnded = true;
+      done();
+    };
+    child.once('exit', end);
     child.once('error', (error) => {
       stderr += String(error);
-      done();
+      end();
     });
   });
-  let isOver = false;
-  void ended.then(() => {
-    isOver = true;
-  });
-  return { child, ended, hasEnded: () => isOver, errors: () => stderr.trim() };
+  return { child, ended, hasEnded: () => hasEnded, errors: () => stderr.trim() };
 }
 
 async function waitUntilReady(

@@ -94,8 +94,7 @@ class Writer implements ClickHouseTimelineWriter {
   record(batches: readonly RecordedBatch[]): Promise<void> {
     const call = this.#record(batches);
     this.#underWay.add(call);
-    const done = () => this.#underWay.delete(call);
-    call.then(done, done);
+    void Promise.allSettled([call]).then(() => this.#underWay.delete(call));
     return call;
   }
 
