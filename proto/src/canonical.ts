@@ -18,8 +18,11 @@ export function contentHash(canonical: string, sha256: Sha256): string {
   return sha256(canonical);
 }
 
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
+
 function write(value: Json | undefined, depth: number): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return writeString(value);
   if (typeof value === 'number') return Number.isFinite(value) ? String(value === 0 ? 0 : value) : 'null';
   if (typeof value === 'boolean') return value ? 'true' : 'false';
   if (typeof value !== 'object' || value === null) return 'null';
@@ -34,14 +37,18 @@ function writeArray(items: readonly Json[], depth: number): string {
 }
 
 function writeObject(object: JsonObject, depth: number): string {
-  const keys = sortedKeys(object);
   let text = '';
-  for (const key of keys) {
+  for (const key of sortedKeys(object)) {
     const value = object[key];
     if (value === undefined) continue;
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${write(value, depth)}`;
+    text += (text === '' ? '' : ',') + writeString(key) + ':' + write(value, depth);
   }
   return `{${text}}`;
+}
+
+/** Most strings need no escape: looking is cheaper than having them written. */
+function writeString(text: string): string {
+  return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 function sortedKeys(object: JsonObject): readonly string[] {

@@ -1,34 +1,39 @@
 /** Command lines as Kubernetes has them: lists of arguments. */
+import { mapItems } from '../json.ts';
 import type { Json } from '../message.ts';
 import { argumentSecret, gluedSecret } from './command.ts';
 import { classifyName } from './name.ts';
-import { redactText, redactWhole, type RedactContext } from './text.ts';
+import { redactWhole, type RedactContext } from './text.ts';
 import { isSecretText } from './value.ts';
 
 const maxCommandLength = 200;
 
+export type ArgumentsPlace = {
+  /** What stands before the list. */
+  readonly command: string;
+  readonly context: RedactContext;
+  /** Redacts an item that no flag speaks for. */
+  readonly otherwise: (item: Json) => Json;
+};
+
 /**
  * The arguments without their secrets; the same list when there are none. An argument behind `--password`, `-p` and
- * the like is its value. `command` is what stands before the list.
+ * the like is its value.
  */
-export function redactArguments(items: readonly Json[], command: string, context: RedactContext): readonly Json[] {
-  let result: Json[] | undefined;
-  let before = command;
-  for (let i = 0; i < items.length; i++) {
-    const item = items[i];
-    if (typeof item !== 'string') continue;
+export function redactArguments(items: readonly Json[], place: ArgumentsPlace): readonly Json[] {
+  let before = place.command;
+  return mapItems(items, (item, i) => {
+    if (typeof item !== 'string') return place.otherwise(item);
     const flag = i === 0 ? undefined : items[i - 1];
-    const redacted = redactArgument(item, typeof flag === 'string' ? flag : '', before, context);
-    if (redacted !== item) {
-      result ??= items.slice();
-      result[i] = redacted;
-    }
+    const redacted =
+      redactFlagged(item, typeof flag === 'string' ? flag : '', before, place.context) ?? place.otherwise(item);
     before = `${before} ${item.slice(0, maxCommandLength)}`.slice(-maxCommandLength);
-  }
-  return result ?? items;
+    return redacted;
+  });
 }
 
-function redactArgument(item: string, flag: string, command: string, context: RedactContext): string {
+/** Undefined when no flag says that the item is a secret. */
+function redactFlagged(item: string, flag: string, command: string, context: RedactContext): string | undefined {
   const glued = gluedSecret(item, command);
   if (glued !== undefined) return item.slice(0, glued) + redactOnce(item.slice(glued), 'password', context);
   if (/^-[pua]$/.test(flag)) {
@@ -41,7 +46,7 @@ function redactArgument(item: string, flag: string, command: string, context: Re
       return redactWhole(item, nameClass.secretClass, context);
     }
   }
-  return redactText(item, context);
+  return undefined;
 }
 
 function redactOnce(secret: string, secretClass: string, context: RedactContext): string {

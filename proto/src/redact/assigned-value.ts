@@ -158,7 +158,7 @@ function blockBelow(text: string, hit: NameHit, newline: number): readonly Found
     if (!isBlank && !isBlockScalar && !isItem && (isMapping(text, first, lineStop) || items.length > 0)) break;
     if (isItem) {
       if (start !== -1 || isMapping(text, first, lineStop)) break;
-      items.push(...literal(text, first + 2, lineEnd));
+      for (const item of literal(text, first + 2, lineEnd)) items.push(item);
     } else if (!isBlank) {
       if (start === -1) start = first;
       end = lineStop;
@@ -188,7 +188,7 @@ function indentOf(text: string, index: number): number {
 
 /**
  * Names that a space alone separates from their value: `IDENTIFIED BY`-like quotes (`PASSWORD 'x'`), .netrc, and a
- * line of two words (`requirepass x`).
+ * line of two words (`requirepass x`), unless it reads like prose.
  */
 function directive(text: string, hit: NameHit, before: string): readonly Found[] {
   const quoted = matchEnd(quoteSpace, text, hit.end);
@@ -199,7 +199,7 @@ function directive(text: string, hit: NameHit, before: string): readonly Found[]
   if (!/(?:^|[\n\r])[ \t]*$/.test(before)) return none;
   const line = /^[ \t]+(\S{1,4096})[ \t]*(?:[\r\n]|$)/.exec(text.slice(hit.end, hit.end + 4200));
   const word = line?.[1];
-  if (word === undefined) return none;
+  if (word === undefined || (!/pass|auth$/i.test(hit.name) && /^[A-Za-z]+[.,;:)]?$/.test(word))) return none;
   const start = text.indexOf(word, hit.end + 1);
   return [{ start, end: start + word.length }];
 }

@@ -8,11 +8,18 @@ import { classifyName } from './name.ts';
 import type { Span } from './span.ts';
 import { isSecretText } from './value.ts';
 
-/** Cheap first look: a text that this does not match announces nothing. */
-export const keywordTrigger =
-  /pass|pwd|secret|token|key|cred|auth|bearer|conn(?:ection)?[_-]?str|cookie|salt|seed|session|jwt|licen[sc]e|netrc|userdata|sas\b|\bp(?:w|at|in)\b|otp\b|hmac/i;
+const keywords =
+  'pass|pwd|secret|token|key|cred|auth|bearer|conn(?:ection)?[_-]?str|cookie|salt|seed|session|dsn|jwt|licen[sc]e|netrc|userdata|sas\\b|\\bp(?:w|at|in)\\b|otp\\b|hmac';
 
-const keywordHit = new RegExp(keywordTrigger.source, 'gi');
+/** Either case of each letter: tests of short texts are twice as fast so as with the flag. */
+const keywordSource = keywords.replace(/\\[a-z]|\[[^\]]*\]|[a-z]/g, (part) =>
+  part.length === 1 ? `[${part}${part.toUpperCase()}]` : part === '[sc]' ? '[scSC]' : part,
+);
+
+/** Cheap first look: a text that this does not match announces nothing. */
+export const keywordTrigger = new RegExp(keywordSource);
+
+const keywordHit = new RegExp(keywordSource, 'g');
 const maxNameLength = 128;
 
 /** All announced secrets in the text. */

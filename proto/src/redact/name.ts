@@ -84,7 +84,7 @@ const weakWords: ReadonlySet<string> = new Set(
 
 /** A name that ends so names, locates, counts or describes a secret and is none. */
 const referenceEnd =
-  /(?:names?|ref|refs|reference|path|paths|file|files|filename|dir|directory|mount|mountpath|type|kind|policy|policies|length|len|size|count|ttl|lifetime|expiry|expires|expiresin|expiration|expirationseconds|expirytime|seconds|minutes|hours|days|ms|duration|timeout|interval|period|enabled|disabled|required|rotation|rotate|namespace|namespaces|selector|url|uri|urls|endpoint|endpoints|host|issuer|audience|audiences|algorithm|alg|format|provider|class|store|engine|method|mode|version|label|labels|header|headername|prefix|suffix|field|claim|hint|reviews?|requests?|controller|credentialid|keyid|hash|hashalgorithm|description|help|title|usage|usages|status|state|source|sources|annotation|index|limit|limits|rate|quota|budget|bucket|scope|scopes|resolver|manager|operator|owner|template|backend|plugin|helper|pattern|regex|complexity|minimum|maximum|strength|history|cache|at|env|envvar|varname|variable|schema|config|configmap|tokenizer|tokenizers|publickey|certificate|cert|keyless|region|service|services|replicas|image|port|group|groups|level)$/;
+  /(?:fromsecret|names?|ref|refs|reference|path|paths|file|files|filename|dir|directory|mount|mountpath|type|kind|policy|policies|length|len|size|count|ttl|lifetime|expiry|expires|expiresin|expiration|expirationseconds|expirytime|seconds|minutes|hours|days|ms|duration|timeout|interval|period|enabled|disabled|required|rotation|rotate|namespace|namespaces|selector|url|uri|urls|endpoint|endpoints|host|issuer|audience|audiences|algorithm|alg|format|provider|class|store|engine|method|mode|version|label|labels|header|headername|prefix|suffix|field|claim|hint|reviews?|requests?|controller|credentialid|keyid|hash|hashalgorithm|description|help|title|usage|usages|status|state|source|sources|annotation|index|limit|limits|rate|quota|budget|bucket|scope|scopes|resolver|manager|operator|owner|template|backend|plugin|helper|pattern|regex|complexity|minimum|maximum|strength|history|cache|at|env|envvar|varname|variable|schema|config|configmap|tokenizer|tokenizers|publickey|certificate|cert|keyless|region|service|services|replicas|image|port|group|groups|level)$/;
 
 /** Kubernetes' own fields and well-known annotations that would match but hold references. */
 const knownReferences: ReadonlySet<string> = new Set([
@@ -93,10 +93,16 @@ const knownReferences: ReadonlySet<string> = new Set([
   'imagepullsecrets',
   'pullsecrets',
   'imagepullsecret',
+  'injectcafromsecret',
   'authsecret', // ingress annotations name Secrets so
   'authtlssecret',
   'proxysslsecret',
   'basicauthsecret',
+  'proxypass', // nginx directives
+  'fastcgipass',
+  'grpcpass',
+  'uwsgipass',
+  'scgipass',
   'oldpwd',
   'pwd',
 ]);
@@ -126,6 +132,19 @@ export function classifyName(name: string): NameClass | undefined {
     cache.set(name, found ?? null);
   }
   return found;
+}
+
+/** Whether a name is that of a map from names to secrets: `tokens: {ci: x}`. */
+export function isSecretMap(name: string): boolean {
+  return /(?:passwords|secrets|tokens|credentials|creds|api_?keys)$/i.test(name);
+}
+
+/** Members of such a map, or of its schema, that describe and hold no secret. */
+export function isDescriptive(key: string): boolean {
+  return (
+    /^(?:description|title|format|example|pattern|id|user|username|login|email|name|key|\$ref|x-.*)$/i.test(key) ||
+    referenceEnd.test(key.toLowerCase())
+  );
 }
 
 /** Whether a name counts something (maxTokens, token_count): its numbers are no secrets. */

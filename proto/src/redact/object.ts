@@ -7,10 +7,10 @@ import type { Json, JsonObject } from '../message.ts';
 import { redactArguments } from './arguments.ts';
 import { redactBinary } from './binary.ts';
 import { isRedacted } from './marker.ts';
-import { classifyName, isStructuredFile, type NameClass } from './name.ts';
+import { classifyName, isDescriptive, isSecretMap, isStructuredFile, type NameClass } from './name.ts';
 import { pairedName } from './pair.ts';
 import { isSecretMember, redactSecretValues } from './secret-object.ts';
-import { redactText, redactWhole, type RedactContext } from './text.ts';
+import { mayHoldSecret, redactText, redactWhole, type RedactContext } from './text.ts';
 import { isSecretNumber, isSecretText } from './value.ts';
 
 /** What the walk knows about the value at hand. */
@@ -74,7 +74,7 @@ function walkMember(object: JsonObject, key: string, value: Json, place: Place):
   if (key === lastApplied && typeof value === 'string') return redactLastApplied(value, place);
   if (isJsonObject(value) && key === 'binaryData') return redactBinary(value, place.context);
   if (isJsonArray(value)) {
-    if (key === 'args' || key === 'command') return redactArguments(value, commandOf(object, key), place.context);
+    if (key === 'args' || key === 'command') return redactList(value, commandOf(object, key), place);
     if (key === 'items' && object['kind'] === 'SecretList') return redactSecretItems(value, place);
   }
   let name = key;
@@ -84,19 +84,37 @@ function walkMember(object: JsonObject, key: string, value: Json, place: Place):
     if (pair !== undefined) {
       name = pair;
       nameClass = classifyName(pair) ?? nameClass;
-    } else if (place.nameClass !== undefined && valueMembers.has(key)) {
+    } else if (place.nameClass !== undefined && isValueMember(key, place.name)) {
       ({ name, nameClass } = place);
     }
   }
+  if (typeof value === 'string' && nameClass === undefined && !mayNeedLook(value, place.context)) return value;
   return walk(value, { context: place.context, depth: place.depth + 1, nesting: place.nesting, name, nameClass });
+}
+
+/** A text of which a quick look says that nothing is in it. */
+function mayNeedLook(value: string, context: RedactContext): boolean {
+  const first = value.charCodeAt(0);
+  return first === 123 || first === 91 || first <= 32 || mayHoldSecret(value, context);
+}
+
+/** Whether a member holds what its parent's name says: `password: {value: x}`, `tokens: {ci: x}`. */
+function isValueMember(key: string, parent: string): boolean {
+  return valueMembers.has(key) || (isSecretMap(parent) && !isDescriptive(key));
 }
 
 function walkArray(items: readonly Json[], place: Place): readonly Json[] {
   if (place.nameClass === undefined && items.some((item) => typeof item === 'string' && item.startsWith('-'))) {
-    return redactArguments(items, '', place.context);
+    return redactList(items, '', place);
   }
   const inner = { ...place, depth: place.depth + 1 };
   return mapItems(items, (item) => walk(item, inner));
+}
+
+/** Arguments; whatever else stands among them is walked. */
+function redactList(items: readonly Json[], command: string, place: Place): readonly Json[] {
+  const inner: Place = { ...place, depth: place.depth + 1, name: '', nameClass: undefined };
+  return redactArguments(items, { command, context: place.context, otherwise: (item) => walk(item, inner) });
 }
 
 /** Items of a SecretList carry no kind of their own. */

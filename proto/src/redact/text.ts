@@ -25,21 +25,54 @@ export function redactWhole(value: string, secretClass: string, context: RedactC
 const minTextLength = 6;
 const accessKeyId = /(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}(?![A-Z0-9])/;
 
+/** Shorter texts hold no shape, unless a space or '@' is in them. */
+const minShapeLength = 16;
+
+function mayHoldShape(text: string): boolean {
+  return (text.length >= minShapeLength || /[ @]/.test(text)) && shapeTrigger.test(text);
+}
+
+/** A name and its value need something between them. */
+function mayHoldAssignment(text: string): boolean {
+  return /[=:\s>-]/.test(text) && keywordTrigger.test(text);
+}
+
+function mayHoldFlags(text: string): boolean {
+  return (text.charCodeAt(0) === 45 || text.includes(' -') || text.includes('\n-')) && /(?:^|\s)-[pua]/.test(text);
+}
+
+/** Short texts that were found to need no look: the same words come in object after object. Never holds a secret's text. */
+const cleanTexts = new Set<string>();
+const maxCleanTexts = 8192;
+const maxCleanTextLength = 64;
+
+/** A quick no for most texts; a yes means only that redactText has to look. */
+export function mayHoldSecret(text: string, context: RedactContext): boolean {
+  if (text.length < minTextLength || context.findsSecretKeys) return context.findsSecretKeys;
+  const isShort = text.length <= maxCleanTextLength;
+  if (isShort && cleanTexts.has(text)) return false;
+  if (mayHoldShape(text) || mayHoldAssignment(text) || mayHoldFlags(text)) return true;
+  if (isShort) {
+    if (cleanTexts.size >= maxCleanTexts) cleanTexts.clear();
+    cleanTexts.add(text);
+  }
+  return false;
+}
+
 /** The text without its secrets; the same string when there are none. */
 export function redactText(text: string, context: RedactContext): string {
   if (text.length < minTextLength) return text;
-  const hasShapes = shapeTrigger.test(text);
-  const hasKeywords = keywordTrigger.test(text);
-  const hasCommands = /(?:^|\s)-[pua]/.test(text);
-  if (!hasShapes && !hasKeywords && !hasCommands && !context.findsSecretKeys) return text;
-  const spans: Span[] = [];
+  const hasShapes = mayHoldShape(text);
+  const hasKeywords = mayHoldAssignment(text);
+  const hasCommands = mayHoldFlags(text);
+  let spans: Span[] = [];
   if (hasShapes) {
-    spans.push(...findShapes(text));
+    spans = spans.concat(findShapes(text));
     if (accessKeyId.test(text)) context.sawAccessKeyId = true;
   }
-  if (hasKeywords) spans.push(...findAssignments(text));
-  if (hasCommands) spans.push(...findCommandSecrets(text));
-  if (context.findsSecretKeys) spans.push(...findSecretKeys(text));
+  if (hasKeywords) spans = spans.concat(findAssignments(text));
+  if (hasCommands) spans = spans.concat(findCommandSecrets(text));
+  if (context.findsSecretKeys) spans = spans.concat(findSecretKeys(text));
   return spans.length === 0 ? text : replaceSpans(text, withoutMarkers(text, mergeSpans(spans)), context.hmac);
 }
 

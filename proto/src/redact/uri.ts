@@ -13,7 +13,11 @@ export function redactRequestUri(uri: string, context: RedactContext): string {
     .split('&')
     .map(parseParameter);
   const commands = parameters.filter(({ name }) => name === 'command').map(({ value }) => value);
-  const redactedCommands = redactArguments(commands, '', context);
+  const redactedCommands = redactArguments(commands, {
+    command: '',
+    context,
+    otherwise: (item) => (typeof item === 'string' ? redactText(item, context) : item),
+  });
   let commandIndex = 0;
   const query = parameters.map(({ raw, name, value }) => {
     const command = name === 'command' ? redactedCommands[commandIndex++] : undefined;

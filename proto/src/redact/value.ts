@@ -10,10 +10,15 @@ const plainWords: ReadonlySet<string> = new Set(
 );
 
 const reference =
-  /^(?:\$\([\w.-]+\)|\$\{[\w.:-]*\}|\$[A-Z_][A-Z0-9_]*|\$\w*(?:pass|secret|token|key|cred)\w*|\$[0-9@*#?]|%[A-Za-z_]\w*%|\{\{[^{}]*\}\}|\{\{-?[^{}]*-?\}\})$/i;
+  /^(?:\$\$?\([\w.-]+\)|\$\$?\{[\w.:-]*\}|\$\$?[A-Z_][A-Z0-9_]*|\$\w*(?:pass|secret|token|key|cred)\w*|\$[0-9@*#?]|%[A-Za-z_]\w*%|\{\{[^{}]*\}\})$/i;
 
-const fileRoot =
-  /^(?:\/(?:etc|var|run|home|opt|usr|tmp|mnt|srv|root|proc|data|app|secrets?|vault|tls|certs?|config|credentials|workspace|tekton|bitnami|dev|kubernetes)(?:\/[\w.@-]+)+\/?|file:\/\/\/\S+)$/;
+/** A command whose output is the value; the text that echo and printf get is the value itself. */
+const substitution = /^\$\((?!\s*(?:echo|printf)\b)[^'`]*\)?$/;
+
+const filePath =
+  /^(?:\/(?:etc|var|run|home|opt|usr|tmp|mnt|srv|root|proc|data|app|secrets?|vault|tls|certs?|config|credentials|workspace|tekton|bitnami|dev|kubernetes)(?:\/[\w.@-]+)+\/?|(?:\/[a-z][a-z0-9._-]*){2,}\/?|file:\/\/\/\S+)$/;
+
+const keyFile = /^[a-z0-9_./-]{1,128}\.(?:pem|key|crt|cer|jks|p12|json|ya?ml|txt)$/;
 
 const external = /^(?:vault:[\w/-]+#[\w.-]+|op:\/\/\S+|arn:aws[\w-]*:[\w-]+:\S+|ref\+[\w]+:\/\/\S+)$/;
 
@@ -23,8 +28,9 @@ export function isPlainText(value: string): boolean {
   if (value.length <= 10 && plainWords.has(value.toLowerCase())) return true;
   if (value.length > 256) return false;
   const first = value.charCodeAt(0);
-  if (first === 36 || first === 37 || first === 123) return reference.test(value);
-  return first === 47 || first === 102 ? fileRoot.test(value) : external.test(value);
+  if (first === 36) return reference.test(value) || substitution.test(value);
+  if (first === 37 || first === 123) return reference.test(value);
+  return first === 47 || first === 102 ? filePath.test(value) : external.test(value);
 }
 
 /** Whether a text under such a name is to be redacted. */
@@ -32,6 +38,7 @@ export function isSecretText(value: string, name: string, nameClass: NameClass):
   if (isPlainText(value) || isRedacted(value)) return false;
   if (nameClass.isWeak) return looksRandom(value) || isBasicCredential(value);
   if (/^\d+(?:\.\d+)?$/.test(value)) return isSecretNumber(value, name, nameClass);
+  if (nameClass.secretClass !== 'password' && keyFile.test(value)) return false;
   return true;
 }
 
@@ -45,7 +52,7 @@ export function isSecretNumber(digits: string, name: string, nameClass: NameClas
 export function looksRandom(value: string): boolean {
   if (value.length < 16 || value.length > 4096 || /[\s:]/.test(value)) return false;
   if (!/\d/.test(value) || !/[A-Za-z]/.test(value)) return false;
-  if (value.split(/[-_./]/).every(isWord)) return false;
+  if (value.split(/[-_./[\]]+/).every(isWord)) return false;
   return entropyBits(value) >= 3.3;
 }
 
