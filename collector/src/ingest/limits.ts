@@ -1,0 +1,31 @@
+import { maxCompressedBatchBytes, maxMessagesPerBatch, maxUncompressedBatchBytes } from '@driftline/proto';
+
+export type IngestLimits = {
+  /** Compressed bytes of one batch. */
+  readonly batchBytes: number;
+  readonly batchUncompressedBytes: number;
+  readonly batchMessages: number;
+  /** Payload bytes one stream may have in flight: taken from the agent and not yet by the bus. */
+  readonly streamCreditBytes: number;
+  /** Payload bytes in flight over all streams; beyond it, reading from the sockets stops. */
+  readonly ingestBytes: number;
+  readonly heartbeatIntervalMs: number;
+  /** A session is dead after this long without a frame. */
+  readonly sessionTimeoutMs: number;
+  /** From the start of a stream to its Hello. */
+  readonly helloTimeoutMs: number;
+  /** From asking for missing sequences to giving the stream up, so that a new Hello says what is left. */
+  readonly resendTimeoutMs: number;
+};
+
+export const defaultIngestLimits: IngestLimits = {
+  batchBytes: maxCompressedBatchBytes,
+  batchUncompressedBytes: maxUncompressedBatchBytes,
+  batchMessages: maxMessagesPerBatch,
+  streamCreditBytes: 2 * maxCompressedBatchBytes,
+  ingestBytes: 128 * 1024 * 1024,
+  heartbeatIntervalMs: 10_000,
+  sessionTimeoutMs: 35_000,
+  helloTimeoutMs: 10_000,
+  resendTimeoutMs: 10_000,
+};

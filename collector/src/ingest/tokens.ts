@@ -1,0 +1,91 @@
+/**
+ * Who a token belongs to. The tokens file is JSON, read once at start:
+ *
+ *   { "tokens": [ { "token": "…", "tenant": "default", "cluster": "east", "role": "agent" } ] }
+ *
+ * `sha256` (lower-case hex of the token's SHA-256) may stand in for `token`, so that the file need hold no secret.
+ * Roles: `agent` writes one cluster's stream; `reader`, `operator` and `admin` use the API (cluster '' or absent: all).
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+
+export type Role = 'agent' | 'reader' | 'operator' | 'admin';
+export type Credential = { readonly tenant: string; readonly cluster: string; readonly role: Role };
+
+export type TokenBook = {
+  /** Takes the same time for every token of a length, known or not. */
+  find(token: string): Credential | undefined;
+};
+
+/** Names that end up in keys and file names: no separators, nothing to escape. */
+export const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
+
+/** Shorter tokens can be guessed. */
+const minTokenCharacters = 16;
+
+const entrySchema = z
+  .strictObject({
+    token: z.string().min(minTokenCharacters).optional(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+    tenant: z.string().regex(safeName).default('default'),
+    cluster: z.string().regex(safeName).or(z.literal('')).default(''),
+    role: z.enum(['agent', 'reader', 'operator', 'admin']),
+  })
+  .refine((entry) => (entry.token === undefined) !== (entry.sha256 === undefined), 'give either token or sha256')
+  .refine((entry) => entry.role !== 'agent' || entry.cluster !== '', 'an agent token needs a cluster');
+
+const fileSchema = z.strictObject({ tokens: z.array(entrySchema) });
+
+export type TokenEntry = z.input<typeof entrySchema>;
+
+export class TokensError extends Error {
+  readonly code = 'invalid-tokens';
+  readonly retryable = false;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'TokensError';
+  }
+}
+
+const digestOf = (token: string): Buffer => createHash('sha256').update(token, 'utf8').digest();
+
+/** Throws TokensError; its message names entries by position and never holds a token. */
+export const createTokenBook = (entries: readonly unknown[]): TokenBook => {
+  const parsed = fileSchema.safeParse({ tokens: entries });
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new TokensError(`tokens are not usable: ${issues.join('; ')}`);
+  }
+  const known = parsed.data.tokens.map(({ token, sha256, tenant, cluster, role }) => ({
+    digest: token === undefined ? Buffer.from(sha256 ?? '', 'hex') : digestOf(token),
+    credential: { tenant, cluster, role },
+  }));
+  return {
+    find(token) {
+      const digest = digestOf(token);
+      let found: Credential | undefined;
+      // Every entry is compared, so that time tells nothing about which one matched.
+      for (const each of known) if (timingSafeEqual(each.digest, digest)) found ??= each.credential;
+      return found;
+    },
+  };
+};
+
+/** Reads a tokens file. Throws TokensError when it cannot be read or parsed. */
+export const readTokens = async (path: string): Promise<TokenBook> => {
+  let file: unknown;
+  try {
+    file = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    // The parser's text can quote the file: only its name goes on.
+    const reason = cause instanceof SyntaxError ? 'it is not JSON' : 'it cannot be read';
+    throw new TokensError(`tokens file ${path}: ${reason}`);
+  }
+  const tokens = typeof file === 'object' && file !== null && 'tokens' in file ? file.tokens : undefined;
+  if (!Array.isArray(tokens)) throw new TokensError(`tokens file ${path}: it needs a list "tokens"`);
+  return createTokenBook(tokens);
+};
