@@ -10,18 +10,16 @@
 import type { CompiledControl, ObjectChange, ObjectKey, Verdict } from '../contract.ts';
 import { createTally, type ScoreCard } from '../score/tally.ts';
 import { type Blindness, createBlindness } from './blindness.ts';
-import { type Covers, createCoverage } from './coverage.ts';
+import { type Coverage, type Covers, createCoverage } from './coverage.ts';
 import { createDirt } from './dirt.ts';
-import { createInventory, type Inventory } from './inventory.ts';
-import { createJudge } from './judge.ts';
-import { compareKeys, type ReadNode, type Subject } from './graph.ts';
-import { outcomeCode, plainOutcome, verdictOf } from './outcome.ts';
+import { compareKeys, type Subject, type Wake } from './graph.ts';
+import { Inventory } from './inventory.ts';
+import { Judge } from './judge.ts';
 import type { ObjectStore } from './object-store.ts';
-import { createRoster } from './roster.ts';
-import { createRecordingView } from './tracked-view.ts';
+import { outcomeCode, plainOutcome, verdictOf } from './outcome.ts';
+import { createRoster, type Roster } from './roster.ts';
 import {
   type Cause,
-  createVerdictBook,
   type Finding,
   type JudgedTransition,
   type KnownFinding,
@@ -29,6 +27,7 @@ import {
   type Unanswered,
   type UnansweredChange,
   unansweredState,
+  VerdictBook,
 } from './verdict-book.ts';
 
 export type EngineOptions = {
@@ -65,100 +64,131 @@ export type Engine = {
   score(): ScoreCard;
   /** The next time (ms since the Unix epoch) at which an answer may change without a change: call apply([], now) then. */
   deadline(): number | undefined;
+  size(): EngineSize;
 };
 
-export function createEngine({ controls, covers = () => true, store }: EngineOptions): Engine {
-  const tally = createTally();
-  const book = createVerdictBook(tally);
-  const inventory = createInventory(store);
-  const coverage = createCoverage(covers);
-  const roster = createRoster(controls);
-  const dirt = createDirt();
-  let nowMs = 0;
-  let changes: UnansweredChange[] = [];
-  const view = createRecordingView({ inventory, coverage, nowMs: () => nowMs });
-  const judge = createJudge({ inventory, view, book, roster });
-  const blindness = createBlindness(coverage, (change) => book.note(change));
-  blindness.refresh(roster);
+/** Subjects are objects and places where evaluations looked for one; namespaces are counted by kind. */
+export type EngineSize = { readonly subjects: number; readonly namespaces: number };
 
-  const waker = (cause: Cause) => (node: ReadNode) => dirt.markAll(node.dependents, cause);
+export function createEngine(options: EngineOptions): Engine {
+  return new IncrementalEngine(options);
+}
 
-  function place(change: ObjectChange, cause: Cause): Subject | undefined {
-    const subject = inventory.subject(change.key);
-    if (!subject.present && change.after === undefined) {
-      inventory.release(subject);
-      return undefined;
-    }
-    if (subject.present && (change.after === undefined || change.uid !== subject.uid))
-      judge.close(subject, 'the object was deleted', cause);
-    inventory.place(subject, change, waker(cause));
-    if (subject.present) dirt.markSubject(subject, cause);
-    else inventory.release(subject);
-    return subject;
+class IncrementalEngine implements Engine {
+  readonly #inventory: Inventory;
+  readonly #coverage: Coverage;
+  readonly #roster: Roster;
+  readonly #blindness: Blindness;
+  readonly #judge: Judge;
+  readonly #tally = createTally();
+  readonly #book = new VerdictBook(this.#tally);
+  readonly #dirt = createDirt();
+  #nowMs = 0;
+  #unansweredChanges: UnansweredChange[] = [];
+
+  constructor({ controls, covers = () => true, store }: EngineOptions) {
+    this.#inventory = new Inventory(store);
+    this.#coverage = createCoverage(covers);
+    this.#roster = createRoster(controls);
+    const source = { inventory: this.#inventory, coverage: this.#coverage, nowMs: () => this.#nowMs };
+    this.#judge = new Judge({ source, book: this.#book, roster: this.#roster });
+    this.#blindness = createBlindness(this.#coverage, (change) => this.#book.note(change));
+    this.#blindness.refresh(this.#roster);
   }
 
-  function settle(atMs: number): readonly JudgedTransition[] {
-    nowMs = Math.max(nowMs, atMs);
-    dirt.markAll(judge.takeDue(nowMs), { type: 'deadline' });
-    judge.run(dirt.take());
-    const taken = book.take();
-    changes.push(...taken.unanswered);
-    return [...taken.transitions].sort((a, b) => compareKeys(a.finding.object, b.finding.object));
+  restore(known: Iterable<KnownFinding>): void {
+    for (const subject of this.#judge.restore(known)) this.#dirt.markSubject(subject, { type: 'bundle' });
   }
 
-  return {
-    restore(known) {
-      for (const subject of judge.restore(known)) dirt.markSubject(subject, { type: 'bundle' });
-    },
-    load(objects) {
-      const placed: Subject[] = [];
-      for (const change of objects) {
-        const subject = place(change, { type: 'bundle' });
-        if (subject !== undefined) placed.push(subject);
-      }
-      inventory.letGo(placed);
-    },
-    apply(batch, atMs) {
-      const placed: Subject[] = [];
-      for (const [index, change] of lastOfEach(batch, inventory)) {
-        const subject = place(change, { type: 'change', index });
-        if (subject !== undefined) placed.push(subject);
-      }
-      const transitions = settle(atMs);
-      inventory.letGo(placed);
-      return transitions;
-    },
-    refreshCoverage(atMs) {
-      coverage.refresh(waker({ type: 'coverage' }));
-      blindness.refresh(roster);
-      return settle(atMs);
-    },
-    setControls(next, atMs) {
-      judge.changeControls(roster.replace(next), dirt);
-      blindness.refresh(roster);
-      return settle(atMs);
-    },
-    findings: () => roster.kinds().flatMap((kind) => inventory.members(kind).flatMap(findingsOf)),
-    findingsOf(key) {
-      const subject = inventory.find(key);
-      return subject === undefined ? [] : findingsOf(subject);
-    },
-    verdict(key, control) {
-      const verdicts = inventory.find(key)?.verdicts;
-      const slot = verdicts?.slots.find((one) => one.control.meta.id === control);
-      return slot === undefined
-        ? undefined
-        : verdictOf(verdicts?.told?.get(control) ?? plainOutcome(verdicts?.codes[slot.position] ?? outcomeCode.none));
-    },
-    unanswered: () => unansweredIn(inventory, blindness, roster.kinds()),
-    takeUnansweredChanges() {
-      const taken = changes;
-      changes = [];
-      return taken;
-    },
-    score: () => tally.score((id) => roster.control(id)?.meta),
-    deadline: () => judge.nextDeadline(),
-  };
+  load(objects: Iterable<ObjectChange>): void {
+    for (const change of objects) this.#inventory.letGo(this.#place(change, { type: 'bundle' }));
+  }
+
+  apply(changes: readonly ObjectChange[], nowMs: number): readonly JudgedTransition[] {
+    const placed = lastOfEach(changes, this.#inventory).flatMap(([index, change]) =>
+      this.#place(change, { type: 'change', index }),
+    );
+    const transitions = this.#settle(nowMs);
+    this.#inventory.letGo(placed);
+    return transitions;
+  }
+
+  refreshCoverage(nowMs: number): readonly JudgedTransition[] {
+    this.#coverage.refresh(this.#waker({ type: 'coverage' }));
+    this.#blindness.refresh(this.#roster);
+    return this.#settle(nowMs);
+  }
+
+  setControls(controls: readonly CompiledControl[], nowMs: number): readonly JudgedTransition[] {
+    this.#judge.changeControls(this.#roster.replace(controls), this.#dirt);
+    this.#blindness.refresh(this.#roster);
+    return this.#settle(nowMs);
+  }
+
+  findings(): readonly Finding[] {
+    return this.#roster.kinds().flatMap((kind) => this.#inventory.members(kind).flatMap(findingsOf));
+  }
+
+  findingsOf(key: ObjectKey): readonly Finding[] {
+    const subject = this.#inventory.find(key);
+    return subject === undefined ? [] : findingsOf(subject);
+  }
+
+  verdict(key: ObjectKey, control: string): Verdict | undefined {
+    const verdicts = this.#inventory.find(key)?.verdicts;
+    const slot = verdicts?.slots.find((one) => one.control.meta.id === control);
+    if (verdicts === undefined || slot === undefined) return undefined;
+    return verdictOf(verdicts.told?.get(control) ?? plainOutcome(verdicts.codes[slot.position] ?? outcomeCode.none));
+  }
+
+  unanswered(): readonly Unanswered[] {
+    return this.#roster
+      .kinds()
+      .flatMap((kind) => [...this.#blindness.of(kind), ...this.#inventory.members(kind).flatMap(unansweredOf)]);
+  }
+
+  takeUnansweredChanges(): readonly UnansweredChange[] {
+    const taken = this.#unansweredChanges;
+    this.#unansweredChanges = [];
+    return taken;
+  }
+
+  score(): ScoreCard {
+    return this.#tally.score((id) => this.#roster.control(id)?.meta);
+  }
+
+  deadline(): number | undefined {
+    return this.#judge.nextDeadline();
+  }
+
+  size(): EngineSize {
+    return this.#inventory.size();
+  }
+
+  /** The subject, unless there is nothing to do. */
+  #place(change: ObjectChange, cause: Cause): readonly Subject[] {
+    const subject = this.#inventory.subject(change.key);
+    const wasPresent = subject.present;
+    if (wasPresent && (change.after === undefined || change.uid !== subject.uid))
+      this.#judge.close(subject, 'the object was deleted', cause);
+    if (wasPresent || change.after !== undefined) this.#inventory.place(subject, change, this.#waker(cause));
+    if (change.after !== undefined) this.#dirt.markSubject(subject, cause);
+    else this.#inventory.release(subject);
+    return wasPresent || subject.present ? [subject] : [];
+  }
+
+  #settle(nowMs: number): readonly JudgedTransition[] {
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+    this.#dirt.markAll(this.#judge.takeDue(this.#nowMs), { type: 'deadline' });
+    this.#judge.run(this.#dirt.take());
+    const { transitions, unanswered } = this.#book.take();
+    this.#unansweredChanges.push(...unanswered);
+    return [...transitions].sort((a, b) => compareKeys(a.finding.object, b.finding.object));
+  }
+
+  #waker(cause: Cause): Wake {
+    return (node) => this.#dirt.markAll(node.dependents, cause);
+  }
 }
 
 /** The last change of each object with its position in the batch, in the order of these positions. */
@@ -185,20 +215,10 @@ function findingsOf(subject: Subject): readonly Finding[] {
   });
 }
 
-function unansweredIn(
-  inventory: Inventory,
-  blindness: Blindness,
-  kinds: readonly { readonly group: string; readonly kind: string }[],
-): readonly Unanswered[] {
-  return kinds.flatMap((kind) => [
-    ...blindness.of(kind),
-    ...inventory.members(kind).flatMap((subject) =>
-      toldBy(subject).flatMap(({ slot, outcome }): readonly Unanswered[] => {
-        const state = unansweredState(outcome);
-        return state === undefined
-          ? []
-          : [{ control: slot.control.meta.id, object: subject.key, uid: subject.uid, state, reason: outcome.reason }];
-      }),
-    ),
-  ]);
+function unansweredOf(subject: Subject): readonly Unanswered[] {
+  return toldBy(subject).flatMap(({ slot, outcome }): readonly Unanswered[] => {
+    const state = unansweredState(outcome);
+    if (state === undefined) return [];
+    return [{ control: slot.control.meta.id, object: subject.key, uid: subject.uid, state, reason: outcome.reason }];
+  });
 }

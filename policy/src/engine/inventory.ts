@@ -8,68 +8,32 @@ import { objectAt } from '../language/read-json.ts';
 import { createFactIndex, type FactIndex } from './fact-index.ts';
 import { createReadNode, type ReadNode, type Subject, type Wake } from './graph.ts';
 import type { ObjectStore } from './object-store.ts';
-import { createScope, type Scope } from './scope.ts';
+import { Scope } from './scope.ts';
 
 type Kind = {
-  readonly name: GroupKind;
   readonly subjects: Map<string, Map<string, Subject>>;
   readonly all: Scope;
   readonly namespaces: Map<string, Scope>;
   readonly facts: Map<string, FactIndex>;
 };
 
-export type Inventory = {
+export class Inventory {
+  readonly #store: ObjectStore | undefined;
+  readonly #kinds = new Map<string, Kind>();
+
+  /** Without a store the inventory holds the objects itself. */
+  constructor(store: ObjectStore | undefined) {
+    this.#store = store;
+  }
+
   /** The subject of a key, made when there is none. */
-  subject(key: ObjectKey): Subject;
-  find(key: ObjectKey): Subject | undefined;
-  /** Drops a subject that is not there, has no verdicts and that nobody reads. */
-  release(subject: Subject): void;
-  /** The node of those who read the object itself. */
-  readers(subject: Subject): ReadNode;
-  /** Takes a change in, waking whoever read something that is now different. */
-  place(subject: Subject, change: ObjectChange, wake: Wake): void;
-  object(subject: Subject): JsonObject | undefined;
-  /** Lets go of the objects of a batch when a store holds them. */
-  letGo(subjects: Iterable<Subject>): void;
-  scope(kind: GroupKind, namespace: string | undefined): Scope;
-  facts(fact: Fact<unknown>): FactIndex;
-  /** Present objects of a kind, in order. */
-  members(kind: GroupKind): readonly Subject[];
-};
-
-/** Without a store the inventory holds the objects itself. */
-export function createInventory(store: ObjectStore | undefined): Inventory {
-  const kinds = new Map<string, Kind>();
-
-  function kindOf({ group, kind }: GroupKind): Kind {
-    const id = `${group}/${kind}`;
-    const known = kinds.get(id);
+  subject(key: ObjectKey): Subject {
+    const { subjects } = this.#kind(key);
+    const known = subjects.get(key.namespace)?.get(key.name);
     if (known !== undefined) return known;
-    const created: Kind = {
-      name: { group, kind },
-      subjects: new Map(),
-      all: createScope(() => undefined),
-      namespaces: new Map(),
-      facts: new Map(),
-    };
-    kinds.set(id, created);
-    return created;
-  }
-
-  function scopeOf(kind: Kind, namespace: string | undefined): Scope {
-    if (namespace === undefined) return kind.all;
-    const known = kind.namespaces.get(namespace);
-    if (known !== undefined) return known;
-    const created = createScope(() => kind.namespaces.delete(namespace));
-    kind.namespaces.set(namespace, created);
-    return created;
-  }
-
-  const objectOf = (subject: Subject) => (subject.present ? (subject.object ?? store?.get(subject.key)) : undefined);
-
-  function newSubject(kind: Kind, key: ObjectKey): Subject {
+    const { group, kind, namespace, name } = key;
     const created: Subject = {
-      key: Object.freeze({ ...key }),
+      key: Object.freeze({ group, kind, namespace, name }),
       uid: '',
       present: false,
       object: undefined,
@@ -78,71 +42,113 @@ export function createInventory(store: ObjectStore | undefined): Inventory {
       pins: 0,
       verdicts: undefined,
     };
-    let inNamespace = kind.subjects.get(key.namespace);
-    if (inNamespace === undefined) {
-      inNamespace = new Map();
-      kind.subjects.set(key.namespace, inNamespace);
-    }
-    inNamespace.set(key.name, created);
+    const inNamespace = subjects.get(namespace) ?? new Map<string, Subject>();
+    subjects.set(namespace, inNamespace);
+    inNamespace.set(name, created);
     return created;
   }
 
-  function release(subject: Subject): void {
-    if (subject.present || subject.pins > 0 || subject.verdicts !== undefined) return;
-    const kind = kindOf(subject.key);
-    const inNamespace = kind.subjects.get(subject.key.namespace);
-    inNamespace?.delete(subject.key.name);
-    if (inNamespace?.size === 0) kind.subjects.delete(subject.key.namespace);
+  find({ group, kind, namespace, name }: ObjectKey): Subject | undefined {
+    return this.#kinds.get(`${group}/${kind}`)?.subjects.get(namespace)?.get(name);
   }
 
-  return {
-    subject(key) {
-      const kind = kindOf(key);
-      return kind.subjects.get(key.namespace)?.get(key.name) ?? newSubject(kind, key);
-    },
-    find: (key) => kinds.get(`${key.group}/${key.kind}`)?.subjects.get(key.namespace)?.get(key.name),
-    release,
-    readers(subject) {
-      if (subject.readers === undefined) {
-        subject.pins += 1;
-        subject.readers = createReadNode(() => {
-          subject.readers = undefined;
-          subject.pins -= 1;
-          release(subject);
-        });
-      }
-      return subject.readers;
-    },
-    place(subject, change, wake) {
-      const kind = kindOf(subject.key);
-      const labelsBefore = subject.labels;
-      subject.present = change.after !== undefined;
-      subject.uid = change.after === undefined ? subject.uid : change.uid;
-      subject.object = change.after;
-      subject.labels = objectAt(change.after, 'metadata', 'labels');
-      if (subject.readers !== undefined) wake(subject.readers);
-      kind.all.update(subject, labelsBefore, wake);
-      scopeOf(kind, subject.key.namespace).update(subject, labelsBefore, wake);
-      for (const facts of kind.facts.values()) facts.update(subject, change.after, wake);
-    },
-    object: objectOf,
-    letGo(subjects) {
-      if (store !== undefined) for (const subject of subjects) subject.object = undefined;
-    },
-    scope: (kind, namespace) => scopeOf(kindOf(kind), namespace),
-    facts(fact) {
-      const kind = kindOf(fact);
-      const known = kind.facts.get(fact.name);
-      if (known !== undefined) {
-        if (known.fact.project !== fact.project)
-          throw new Error(`two different facts of ${fact.kind} are named ${fact.name}`);
-        return known;
-      }
-      const created = createFactIndex(fact, release);
-      for (const subject of kind.all.members()) created.update(subject, objectOf(subject), () => undefined);
-      kind.facts.set(fact.name, created);
-      return created;
-    },
-    members: (kind) => kindOf(kind).all.members(),
-  };
+  /** Drops a subject that is not there, has no verdicts and that nobody reads. */
+  release(subject: Subject): void {
+    if (subject.present || subject.pins > 0 || subject.verdicts !== undefined) return;
+    const { subjects } = this.#kind(subject.key);
+    const inNamespace = subjects.get(subject.key.namespace);
+    inNamespace?.delete(subject.key.name);
+    if (inNamespace?.size === 0) subjects.delete(subject.key.namespace);
+  }
+
+  /** The node of those who read the object itself. */
+  readers(subject: Subject): ReadNode {
+    if (subject.readers !== undefined) return subject.readers;
+    subject.pins += 1;
+    subject.readers = createReadNode(() => {
+      subject.readers = undefined;
+      subject.pins -= 1;
+      this.release(subject);
+    });
+    return subject.readers;
+  }
+
+  /** Takes a change in, waking whoever read something that is different now. */
+  place(subject: Subject, change: ObjectChange, wake: Wake): void {
+    const kind = this.#kind(subject.key);
+    const labelsBefore = subject.labels;
+    subject.present = change.after !== undefined;
+    if (change.after !== undefined) subject.uid = change.uid;
+    subject.object = change.after;
+    subject.labels = objectAt(change.after, 'metadata', 'labels');
+    if (subject.readers !== undefined) wake(subject.readers);
+    kind.all.update(subject, labelsBefore, wake);
+    this.scope(subject.key, subject.key.namespace).update(subject, labelsBefore, wake);
+    for (const facts of kind.facts.values()) facts.update(subject, change.after, wake);
+  }
+
+  object(subject: Subject): JsonObject | undefined {
+    return subject.present ? (subject.object ?? this.#store?.get(subject.key)) : undefined;
+  }
+
+  /** Lets go of objects that the store holds too. */
+  letGo(subjects: Iterable<Subject>): void {
+    if (this.#store !== undefined) for (const subject of subjects) subject.object = undefined;
+  }
+
+  /** namespace undefined: all. */
+  scope(of: GroupKind, namespace: string | undefined): Scope {
+    const { all, namespaces } = this.#kind(of);
+    if (namespace === undefined) return all;
+    const known = namespaces.get(namespace);
+    if (known !== undefined) return known;
+    const created = new Scope(() => namespaces.delete(namespace));
+    namespaces.set(namespace, created);
+    return created;
+  }
+
+  /** Throws when the name stands for another fact already. */
+  facts(fact: Fact<unknown>): FactIndex {
+    const kind = this.#kind(fact);
+    const known = kind.facts.get(fact.name);
+    if (known !== undefined) {
+      if (known.fact.project !== fact.project)
+        throw new Error(`two different facts of ${fact.kind} are named ${fact.name}`);
+      return known;
+    }
+    const created = createFactIndex(fact, (subject) => this.release(subject));
+    for (const subject of kind.all.members()) created.update(subject, this.object(subject), () => undefined);
+    kind.facts.set(fact.name, created);
+    return created;
+  }
+
+  /** Present objects of a kind, in order. */
+  members(kind: GroupKind): readonly Subject[] {
+    return this.#kind(kind).all.members();
+  }
+
+  /** Subjects, those that are only read included, and namespaces with members or readers. */
+  size(): { readonly subjects: number; readonly namespaces: number } {
+    let subjects = 0;
+    let namespaces = 0;
+    for (const kind of this.#kinds.values()) {
+      for (const inNamespace of kind.subjects.values()) subjects += inNamespace.size;
+      namespaces += kind.namespaces.size;
+    }
+    return { subjects, namespaces };
+  }
+
+  #kind({ group, kind }: GroupKind): Kind {
+    const id = `${group}/${kind}`;
+    const known = this.#kinds.get(id);
+    if (known !== undefined) return known;
+    const created: Kind = {
+      subjects: new Map(),
+      all: new Scope(() => undefined),
+      namespaces: new Map(),
+      facts: new Map(),
+    };
+    this.#kinds.set(id, created);
+    return created;
+  }
 }

@@ -2,179 +2,174 @@
 import type { JsonObject } from '@driftline/proto';
 import type { CompiledControl, TrackedView, Verdict } from '../contract.ts';
 import { createDeadlines } from './deadlines.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import type { Dirt, DirtySubject } from './dirt.ts';
 import { messageOf } from './fact-index.ts';
 import { dependOn, type Evaluation, type Slot, type Subject, type SubjectVerdicts } from './graph.ts';
-import type { Inventory } from './inventory.ts';
 import { noOutcome, type Outcome, outcomeCode, outcomeOf, unjudged } from './outcome.ts';
+import { Restored } from './restored.ts';
 import type { Roster, RosterChange } from './roster.ts';
-import { deepFreeze } from './deep-freeze.ts';
-import { NotAssessable, type Recording, type RecordingView } from './tracked-view.ts';
+import { NotAssessable, type Recording, RecordingView, type ViewSource } from './tracked-view.ts';
 import type { Cause, KnownFinding, VerdictBook } from './verdict-book.ts';
 
-export type JudgeParts = {
-  readonly inventory: Inventory;
-  readonly view: RecordingView;
-  readonly book: VerdictBook;
-  readonly roster: Roster;
-};
+export type JudgeParts = { readonly source: ViewSource; readonly book: VerdictBook; readonly roster: Roster };
 
-export type Judge = {
-  run(dirty: readonly DirtySubject[]): void;
+const bundle: Cause = { type: 'bundle' };
+
+export class Judge {
+  readonly #source: ViewSource;
+  readonly #book: VerdictBook;
+  readonly #roster: Roster;
+  readonly #deadlines = createDeadlines();
+  readonly #restored = new Restored();
+  /** Controls whose findings say something else of themselves (severity, title) than when they were opened. */
+  readonly #rewritten = new Set<string>();
+
+  constructor({ source, book, roster }: JudgeParts) {
+    this.#source = source;
+    this.#book = book;
+    this.#roster = roster;
+  }
+
+  run(dirty: readonly DirtySubject[]): void {
+    for (const one of dirty) this.#runSubject(one);
+    this.#rewritten.clear();
+  }
+
   /** The object has gone, or another took its name: its findings end, its evaluations are forgotten. */
-  close(subject: Subject, reason: string, cause: Cause): void;
+  close(subject: Subject, reason: string, cause: Cause): void {
+    const { verdicts } = subject;
+    if (verdicts === undefined) return;
+    for (const slot of verdicts.slots) {
+      this.#book.replace({ subject, slot, outcome: noOutcome, cause, closing: reason });
+      forget(verdicts, slot.control.meta.id);
+    }
+    subject.verdicts = undefined;
+  }
+
   /** Keeps what was known until its subject is judged; answers with the subjects to judge. */
-  restore(known: Iterable<KnownFinding>): readonly Subject[];
-  changeControls(changes: readonly RosterChange[], dirt: Dirt): void;
-  takeDue(nowMs: number): readonly Evaluation[];
-  nextDeadline(): number | undefined;
-};
-
-const noReads: ReadonlySet<never> = new Set();
-
-export function createJudge({ inventory, view, book, roster }: JudgeParts): Judge {
-  const deadlines = createDeadlines();
-  const restored = new Map<Subject, KnownFinding[]>();
-  let rewritten = new Set<string>();
-
-  function evaluationOf(subject: Subject, verdicts: SubjectVerdicts, control: CompiledControl): Evaluation {
-    verdicts.evaluations ??= new Map();
-    const known = verdicts.evaluations.get(control.meta.id);
-    if (known !== undefined) return known;
-    const created: Evaluation = { subject, control, reads: noReads, deadlineMs: Number.POSITIVE_INFINITY };
-    verdicts.evaluations.set(control.meta.id, created);
-    return created;
+  restore(known: Iterable<KnownFinding>): readonly Subject[] {
+    return this.#restored.add(known, this.#source.inventory);
   }
 
-  function forget(verdicts: SubjectVerdicts, control: string): void {
-    const evaluation = verdicts.evaluations?.get(control);
-    if (evaluation === undefined) return;
-    dependOn(evaluation, noReads);
-    evaluation.deadlineMs = Number.POSITIVE_INFINITY;
-    verdicts.evaluations?.delete(control);
-    if (verdicts.evaluations?.size === 0) verdicts.evaluations = undefined;
+  changeControls(changes: readonly RosterChange[], dirt: Dirt): void {
+    for (const change of changes) {
+      const before = new Map(change.before.map(({ control }) => [control.meta.id, control.meta]));
+      for (const { control } of change.after) {
+        const earlier = before.get(control.meta.id);
+        if (earlier !== undefined && saysElse(earlier, control.meta)) this.#rewritten.add(control.meta.id);
+      }
+      for (const subject of this.#source.inventory.members(change.kind)) this.#changeSubject(subject, change, dirt);
+    }
   }
 
-  function evaluate(subject: Subject, verdicts: SubjectVerdicts, slot: Slot): Outcome {
-    const object = inventory.object(subject);
+  takeDue(nowMs: number): readonly Evaluation[] {
+    return this.#deadlines.takeDue(nowMs);
+  }
+
+  nextDeadline(): number | undefined {
+    return this.#deadlines.next();
+  }
+
+  #runSubject({ subject, whole, controls }: DirtySubject): void {
+    const { inventory } = this.#source;
+    const slots = subject.present ? this.#roster.slots(subject.key) : [];
+    if (slots.length > 0)
+      subject.verdicts ??= { slots, codes: new Uint8Array(slots.length), told: undefined, evaluations: undefined };
+    const rewritten = this.#takeRestored(subject, slots);
+    if (!subject.present) inventory.release(subject);
+    const { verdicts } = subject;
+    if (verdicts === undefined) return;
+    subject.object = inventory.object(subject);
+    for (const slot of verdicts.slots) {
+      const id = slot.control.meta.id;
+      const cause = whole ?? controls.get(id);
+      if (cause === undefined) continue;
+      const outcome = this.#evaluate(subject, verdicts, slot.control);
+      this.#book.replace({ subject, slot, outcome, cause, rewritten: this.#rewritten.has(id) || rewritten.has(id) });
+    }
+    inventory.letGo([subject]);
+  }
+
+  #evaluate(subject: Subject, verdicts: SubjectVerdicts, control: CompiledControl): Outcome {
+    const { object } = subject;
     if (object === undefined) return unjudged('the object is not in the object store');
-    const { control } = slot;
     if (control.selfContained) return evaluateAlone(control, object);
     const frozen = deepFreeze(object);
     const evaluation = evaluationOf(subject, verdicts, control);
-    const recording = view.record((tracked) => control.evaluate(frozen, tracked));
+    const recording = RecordingView.record(this.#source, (view) => control.evaluate(frozen, view));
     dependOn(evaluation, recording.reads);
     if (recording.deadlineMs !== evaluation.deadlineMs) {
       evaluation.deadlineMs = recording.deadlineMs;
-      if (recording.deadlineMs < Number.POSITIVE_INFINITY) deadlines.add(evaluation);
+      if (recording.deadlineMs < Number.POSITIVE_INFINITY) this.#deadlines.add(evaluation);
     }
     return outcomeOfRecording(recording);
   }
 
-  /** Hands what was restored to the subject's verdicts, or ends it where nothing can hold it. */
-  function takeRestored(subject: Subject, slots: readonly Slot[]): void {
-    const known = restored.get(subject);
-    if (known === undefined) return;
-    restored.delete(subject);
-    subject.pins -= 1;
-    for (const one of known) {
-      const { control, uid, path } = one.finding;
-      const isOpen = one.state !== 'resolved';
+  /** Hands what was restored to the subject's verdicts, or ends it where nothing can hold it. Answers with rewritten controls. */
+  #takeRestored(subject: Subject, slots: readonly Slot[]): ReadonlySet<string> {
+    const rewritten = new Set<string>();
+    for (const known of this.#restored.take(subject)) {
+      const { control, uid } = known.finding;
       const lives = subject.present && uid === subject.uid;
-      if (lives && slots.some((slot) => slot.control.meta.id === control)) {
-        book.seed(subject, control, { path, value: one.value, reason: one.reason, isOpen });
-      } else if (isOpen) {
-        book.close(one, lives ? 'the control was removed' : 'the object was deleted', { type: 'bundle' });
+      const meta = slots.find((slot) => slot.control.meta.id === control)?.control.meta;
+      if (lives && meta !== undefined) {
+        this.#book.seed(subject, known);
+        if (saysElse(known, meta)) rewritten.add(control);
+      } else if (known.state !== 'resolved') {
+        this.#book.close(known, lives ? 'the control was removed' : 'the object was deleted', bundle);
       }
     }
+    return rewritten;
   }
 
-  function runSubject({ subject, whole, controls }: DirtySubject): void {
-    const slots = subject.present ? roster.slots(subject.key) : [];
-    if (slots.length > 0)
-      subject.verdicts ??= { slots, codes: new Uint8Array(slots.length), told: undefined, evaluations: undefined };
-    takeRestored(subject, slots);
-    if (!subject.present) inventory.release(subject);
+  #changeSubject(subject: Subject, { before, after }: RosterChange, dirt: Dirt): void {
     const { verdicts } = subject;
-    if (verdicts === undefined) return;
-    if (whole === undefined) subject.object = inventory.object(subject);
-    for (const slot of verdicts.slots) {
-      const id = slot.control.meta.id;
-      const cause = whole ?? controls.get(id);
-      if (cause !== undefined)
-        book.replace({
-          subject,
-          slot,
-          outcome: evaluate(subject, verdicts, slot),
-          cause,
-          rewritten: rewritten.has(id),
-        });
-    }
-    if (whole === undefined) inventory.letGo([subject]);
-  }
-
-  function changeSubject(subject: Subject, { before, after }: RosterChange, dirt: Dirt): void {
-    const { verdicts } = subject;
-    const cause: Cause = { type: 'bundle' };
-    if (verdicts === undefined) return dirt.markSubject(subject, cause);
-    const next = new Map(after.map((slot) => [slot.control.meta.id, slot]));
+    if (verdicts === undefined) return dirt.markSubject(subject, bundle);
+    const added = new Map(after.map((slot) => [slot.control.meta.id, slot]));
     const codes = new Uint8Array(after.length);
     for (const slot of before) {
       const id = slot.control.meta.id;
-      const successor = next.get(id);
-      next.delete(id);
+      const successor = added.get(id);
+      added.delete(id);
       if (successor?.control !== slot.control) forget(verdicts, id);
       if (successor === undefined) {
-        book.replace({ subject, slot, outcome: noOutcome, cause, closing: 'the control was removed' });
+        this.#book.replace({ subject, slot, outcome: noOutcome, cause: bundle, closing: 'the control was removed' });
         continue;
       }
       codes[successor.position] = verdicts.codes[slot.position] ?? outcomeCode.none;
-      if (successor.control !== slot.control) dirt.markControl(subject, successor.control, cause);
+      if (successor.control !== slot.control) dirt.markControl(subject, successor.control, bundle);
     }
-    for (const slot of next.values()) dirt.markControl(subject, slot.control, cause);
+    for (const slot of added.values()) dirt.markControl(subject, slot.control, bundle);
     verdicts.slots = after;
     verdicts.codes = codes;
   }
+}
 
-  return {
-    run(dirty) {
-      for (const one of dirty) runSubject(one);
-      rewritten = new Set();
-    },
-    close(subject, reason, cause) {
-      const { verdicts } = subject;
-      if (verdicts === undefined) return;
-      for (const slot of verdicts.slots) {
-        book.replace({ subject, slot, outcome: noOutcome, cause, closing: reason });
-        forget(verdicts, slot.control.meta.id);
-      }
-      subject.verdicts = undefined;
-    },
-    restore(known) {
-      for (const one of known) {
-        const subject = inventory.subject(one.finding.object);
-        const earlier = restored.get(subject);
-        if (earlier !== undefined) earlier.push(one);
-        else {
-          subject.pins += 1;
-          restored.set(subject, [one]);
-        }
-      }
-      return [...restored.keys()];
-    },
-    changeControls(changes, dirt) {
-      for (const change of changes) {
-        for (const slot of change.after) {
-          const earlier = change.before.find((one) => one.control.meta.id === slot.control.meta.id)?.control.meta;
-          const { id, severity, title } = slot.control.meta;
-          if (earlier !== undefined && (earlier.severity !== severity || earlier.title !== title)) rewritten.add(id);
-        }
-        for (const subject of inventory.members(change.kind)) changeSubject(subject, change, dirt);
-      }
-    },
-    takeDue: (nowMs) => deadlines.takeDue(nowMs),
-    nextDeadline: () => deadlines.next(),
-  };
+const noReads: ReadonlySet<never> = new Set();
+
+function evaluationOf(subject: Subject, verdicts: SubjectVerdicts, control: CompiledControl): Evaluation {
+  verdicts.evaluations ??= new Map();
+  const known = verdicts.evaluations.get(control.meta.id);
+  if (known !== undefined) return known;
+  const created: Evaluation = { subject, control, reads: noReads, deadlineMs: Number.POSITIVE_INFINITY };
+  verdicts.evaluations.set(control.meta.id, created);
+  return created;
+}
+
+function forget(verdicts: SubjectVerdicts, control: string): void {
+  const evaluation = verdicts.evaluations?.get(control);
+  if (evaluation === undefined) return;
+  dependOn(evaluation, noReads);
+  evaluation.deadlineMs = Number.POSITIVE_INFINITY;
+  verdicts.evaluations?.delete(control);
+  if (verdicts.evaluations?.size === 0) verdicts.evaluations = undefined;
+}
+
+type Wording = Pick<KnownFinding, 'severity' | 'title'>;
+
+function saysElse(a: Wording, b: Wording): boolean {
+  return a.severity !== b.severity || a.title !== b.title;
 }
 
 const closedView: TrackedView = Object.freeze({

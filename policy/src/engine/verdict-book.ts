@@ -48,108 +48,107 @@ export type Replacement = {
   readonly closing?: string;
 };
 
-export type VerdictBook = {
-  replace(replacement: Replacement): void;
-  /** Takes over a finding of an earlier life of the engine: open ones are expected to fail, resolved ones may reopen. */
-  seed(
-    subject: Subject,
-    control: string,
-    known: { readonly path: string; readonly value: string; readonly reason: string; readonly isOpen: boolean },
-  ): void;
-  /** Says that a finding no subject holds is over. */
-  close(finding: Finding, reason: string, cause: Cause): void;
-  note(change: UnansweredChange): void;
-  /** What happened since the last call, in the order it happened. */
-  take(): { readonly transitions: readonly JudgedTransition[]; readonly unanswered: readonly UnansweredChange[] };
-};
+type Taken = { readonly transitions: readonly JudgedTransition[]; readonly unanswered: readonly UnansweredChange[] };
 
-export function createVerdictBook(tally: Tally): VerdictBook {
-  let transitions: JudgedTransition[] = [];
-  let unanswered: UnansweredChange[] = [];
+export class VerdictBook {
+  readonly #tally: Tally;
   /** Paths that were resolved while their object lived, by subject and control: the next time they are reopened. */
-  const resolved = new WeakMap<SubjectVerdicts, Map<string, Set<string>>>();
+  readonly #resolved = new WeakMap<SubjectVerdicts, Map<string, Set<string>>>();
+  #transitions: JudgedTransition[] = [];
+  #unanswered: UnansweredChange[] = [];
 
-  function resolvedPaths(verdicts: SubjectVerdicts, control: string): Set<string> {
-    const byControl = resolved.get(verdicts) ?? new Map<string, Set<string>>();
-    resolved.set(verdicts, byControl);
-    const paths = byControl.get(control) ?? new Set();
-    byControl.set(control, paths);
-    return paths;
+  constructor(tally: Tally) {
+    this.#tally = tally;
   }
 
-  function emit({ subject, slot, cause }: Replacement, state: FindingState, violation: Violation): void {
-    const { id, severity, title } = slot.control.meta;
-    const finding: FindingKey = { control: id, object: subject.key, uid: subject.uid, path: violation.path };
-    transitions.push({ finding, state, severity, title, value: violation.value, reason: violation.reason, cause });
+  replace(replacement: Replacement): void {
+    const { subject, slot, outcome } = replacement;
+    const { verdicts } = subject;
+    if (verdicts === undefined) return;
+    const control = slot.control.meta.id;
+    const code = verdicts.codes[slot.position] ?? outcomeCode.none;
+    const before = verdicts.told?.get(control) ?? plainOutcome(code);
+    if (before === outcome) return;
+    this.#tally.move(control, subject.key.namespace, code, outcome.code);
+    verdicts.codes[slot.position] = outcome.code;
+    if (tells(outcome)) (verdicts.told ??= new Map()).set(control, outcome);
+    else verdicts.told?.delete(control);
+    if (verdicts.told?.size === 0) verdicts.told = undefined;
+    this.#compare(replacement, before.violations, verdicts);
+    const state = unansweredState(outcome) ?? 'answered';
+    if ((unansweredState(before) ?? 'answered') !== state || before.reason !== outcome.reason) {
+      this.note({ control, object: subject.key, uid: subject.uid, state, reason: outcome.reason });
+    }
   }
 
-  function compare(replacement: Replacement, before: readonly Violation[], verdicts: SubjectVerdicts): void {
+  /** Takes over a finding of an earlier life: an open one is expected to fail, a resolved one may reopen. */
+  seed({ verdicts }: Subject, { finding: { control, path }, state, value, reason }: KnownFinding): void {
+    if (verdicts === undefined) return;
+    if (state === 'resolved') {
+      this.#resolvedPaths(verdicts, control).add(path);
+      return;
+    }
+    verdicts.told ??= new Map();
+    const earlier = verdicts.told.get(control)?.violations ?? [];
+    const violations = [...earlier, { path, value, reason }].sort((a, b) => (a.path < b.path ? -1 : 1));
+    verdicts.told.set(control, { ...noOutcome, violations });
+  }
+
+  /** Says that a finding no subject holds is over. */
+  close({ finding, severity, title, value }: Finding, reason: string, cause: Cause): void {
+    this.#transitions.push({ finding, state: 'resolved', severity, title, value, reason, cause });
+  }
+
+  note(change: UnansweredChange): void {
+    this.#unanswered.push(change);
+  }
+
+  /** What happened since the last call, in the order it happened. */
+  take(): Taken {
+    const taken = { transitions: this.#transitions, unanswered: this.#unanswered };
+    this.#transitions = [];
+    this.#unanswered = [];
+    return taken;
+  }
+
+  #compare(replacement: Replacement, before: readonly Violation[], verdicts: SubjectVerdicts): void {
     const { slot, outcome } = replacement;
     if (before.length === 0 && outcome.violations.length === 0) return;
     const known = new Map(before.map((violation) => [violation.path, violation]));
     const stays = new Set(outcome.violations.map((violation) => violation.path));
     for (const violation of before) {
       if (stays.has(violation.path)) continue;
-      resolvedPaths(verdicts, slot.control.meta.id).add(violation.path);
-      emit(replacement, 'resolved', { ...violation, reason: closingReason(replacement) });
+      this.#resolvedPaths(verdicts, slot.control.meta.id).add(violation.path);
+      this.#emit(replacement, 'resolved', { ...violation, reason: closingReason(replacement) });
     }
     for (const violation of outcome.violations) {
       const earlier = known.get(violation.path);
       if (earlier === undefined) {
-        const again = resolved.get(verdicts)?.get(slot.control.meta.id)?.delete(violation.path) === true;
-        emit(replacement, again ? 'reopened' : 'opened', violation);
+        const again = this.#resolved.get(verdicts)?.get(slot.control.meta.id)?.delete(violation.path) === true;
+        this.#emit(replacement, again ? 'reopened' : 'opened', violation);
       } else if (
         replacement.rewritten === true ||
         earlier.value !== violation.value ||
         earlier.reason !== violation.reason
       ) {
-        emit(replacement, 'updated', violation);
+        this.#emit(replacement, 'updated', violation);
       }
     }
   }
 
-  return {
-    replace(replacement) {
-      const { subject, slot, outcome } = replacement;
-      const { verdicts } = subject;
-      if (verdicts === undefined) return;
-      const control = slot.control.meta.id;
-      const code = verdicts.codes[slot.position] ?? outcomeCode.none;
-      const before = verdicts.told?.get(control) ?? plainOutcome(code);
-      if (before === outcome) return;
-      tally.move(control, subject.key.namespace, code, outcome.code);
-      verdicts.codes[slot.position] = outcome.code;
-      if (tells(outcome)) (verdicts.told ??= new Map()).set(control, outcome);
-      else verdicts.told?.delete(control);
-      if (verdicts.told?.size === 0) verdicts.told = undefined;
-      compare(replacement, before.violations, verdicts);
-      const state = unansweredState(outcome) ?? 'answered';
-      if ((unansweredState(before) ?? 'answered') !== state || before.reason !== outcome.reason) {
-        unanswered.push({ control, object: subject.key, uid: subject.uid, state, reason: outcome.reason });
-      }
-    },
-    seed(subject, control, { isOpen, ...violation }) {
-      if (subject.verdicts === undefined) return;
-      if (!isOpen) {
-        resolvedPaths(subject.verdicts, control).add(violation.path);
-        return;
-      }
-      subject.verdicts.told ??= new Map();
-      const earlier = subject.verdicts.told.get(control)?.violations ?? [];
-      const violations = [...earlier, violation].sort((a, b) => (a.path < b.path ? -1 : 1));
-      subject.verdicts.told.set(control, { ...noOutcome, violations });
-    },
-    close({ finding, severity, title, value }, reason, cause) {
-      transitions.push({ finding, state: 'resolved', severity, title, value, reason, cause });
-    },
-    note: (change) => unanswered.push(change),
-    take() {
-      const taken = { transitions, unanswered };
-      transitions = [];
-      unanswered = [];
-      return taken;
-    },
-  };
+  #emit({ subject, slot, cause }: Replacement, state: FindingState, { path, value, reason }: Violation): void {
+    const { id, severity, title } = slot.control.meta;
+    const finding: FindingKey = { control: id, object: subject.key, uid: subject.uid, path };
+    this.#transitions.push({ finding, state, severity, title, value, reason, cause });
+  }
+
+  #resolvedPaths(verdicts: SubjectVerdicts, control: string): Set<string> {
+    const byControl = this.#resolved.get(verdicts) ?? new Map<string, Set<string>>();
+    this.#resolved.set(verdicts, byControl);
+    const paths = byControl.get(control) ?? new Set();
+    byControl.set(control, paths);
+    return paths;
+  }
 }
 
 /** The answers of one subject that are more than a code. */

@@ -61,8 +61,8 @@ class SectionCompiler {
     this.#section = section;
     this.#each = eachOf(section.each);
     this.#scope = scopeOf(isPodBearing);
-    if (this.#each?.podLists !== undefined && !isPodBearing) {
-      this.#refuse(['each'], `${String(section.each)} needs every kind of match.kinds to be pod-bearing`);
+    if (typeof section.each === 'string' && !isPodBearing) {
+      this.#refuse(['each'], `${section.each} needs every kind of match.kinds to be pod-bearing`);
     }
   }
 

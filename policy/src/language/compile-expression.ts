@@ -1,14 +1,5 @@
 /** One CEL expression of a policy file: compiled with the names in scope, evaluated to a value or an exception. */
-import {
-  boolType,
-  type CelError,
-  type CelType,
-  compileCel,
-  dynType,
-  formatType,
-  stringType,
-  type Value,
-} from '../cel/index.ts';
+import { boolType, type CelType, compileCel, dynType, formatType, stringType, type Value } from '../cel/index.ts';
 
 export type Bindings = Readonly<Record<string, Value>>;
 
@@ -21,8 +12,8 @@ export type Budget = { left: number };
 export type Expression = {
   /** Throws EvaluationError when the expression has no value or the budget is spent. */
   evaluate(bindings: Bindings, budget: Budget): Value;
-  /** The value, or the error as a value: for variables, whose errors CEL's operators may absorb. */
-  evaluateLazily(bindings: Bindings, budget: Budget): Value | CelError;
+  /** The value, or the CelError as a value: for variables, whose errors CEL's operators may absorb. */
+  evaluateLazily(bindings: Bindings, budget: Budget): Value;
   readonly type: CelType;
   /** Top-level names it mentions. */
   readonly names: ReadonlySet<string>;
