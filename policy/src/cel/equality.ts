@@ -42,7 +42,7 @@ export function equal(a: Value, b: Value, meter?: Meter): boolean {
   return equalObjects(a, b, meter);
 }
 
-/** Exact even between a bigint and a double. NaN equals nothing. */
+/** NaN equals nothing. */
 const sameNumber = (x: number | bigint, y: number | bigint): boolean => order(x, y) === 0;
 
 function equalLists(a: readonly Value[], b: readonly Value[], meter: Meter | undefined): boolean {
@@ -98,7 +98,11 @@ function compareStrings(a: string, b: string): number {
   return a.length - b.length;
 }
 
-const order = (x: number | bigint, y: number | bigint): number => (x < y ? -1 : x > y ? 1 : x <= y ? 0 : Number.NaN);
+/** An int beyond 2^53 meets a double as a double, as cel-go has it. */
+function order(x: number | bigint, y: number | bigint): number {
+  if (typeof x !== typeof y) return order(Number(x), Number(y));
+  return x < y ? -1 : x > y ? 1 : x === y ? 0 : Number.NaN;
+}
 
 /** Negative, 0 or positive; NaN when a number is NaN (then every comparison is false); an error across kinds. */
 export function compare(a: Value, b: Value): number | ReturnType<typeof noSuchOverload> {

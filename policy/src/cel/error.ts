@@ -50,3 +50,5 @@ export function positionOf(source: string, offset: number): { readonly line: num
   const lineStart = before.lastIndexOf('\n') + 1;
   return { line: before.split('\n').length, column: Array.from(before.slice(lineStart)).length + 1 };
 }
+
+export const isCelError = (value: unknown): value is CelError => value instanceof CelError;

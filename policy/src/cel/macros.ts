@@ -5,9 +5,18 @@ import { SourceError } from './error.ts';
 export function expandMacro(call: CallExpr): Expr | undefined {
   const { name, target, args } = call;
   if (target === undefined) return name === 'has' && args.length === 1 ? has(call, args[0]) : undefined;
-  if (name === 'bind' && target.kind === 'ident' && target.name === 'cel' && args.length === 3) return bind(call);
+  if (name === 'bind' && isNamed(target, 'cel') && args.length === 3) return bind(call);
+  if ((name === 'greatest' || name === 'least') && args.length > 2 && isNamed(target, 'math')) return ofList(call);
   if ((name === 'optMap' || name === 'optFlatMap') && args.length === 2) return optionalBind(call, target);
   return fold(call, target);
+}
+
+const isNamed = (expr: Expr, name: string): boolean => expr.kind === 'ident' && expr.name === name;
+
+/** Any number of arguments as one list. */
+function ofList(call: CallExpr): CallExpr {
+  const elements = call.args.map((value) => ({ value, optional: false }));
+  return { ...call, args: [{ kind: 'list', at: call.at, elements }] };
 }
 
 function has(call: CallExpr, arg: Expr | undefined): Expr {

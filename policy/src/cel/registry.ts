@@ -1,8 +1,16 @@
 import { encoderDefinitions } from './library/encoders.ts';
+import { listDefinitions } from './library/lists.ts';
+import { mathDefinitions } from './library/math.ts';
+import { namedFormatDefinitions } from './library/named-formats.ts';
+import { networkDefinitions } from './library/network.ts';
 import { optionalDefinitions } from './library/optional.ts';
+import { quantityDefinitions } from './library/quantity.ts';
 import { regexDefinitions } from './library/regex.ts';
+import { semverDefinitions } from './library/semver.ts';
+import { setDefinitions } from './library/sets.ts';
 import { standardDefinitions } from './library/standard.ts';
 import { stringDefinitions } from './library/strings.ts';
+import { urlDefinitions } from './library/url.ts';
 import type { Definition, Overload } from './signature.ts';
 
 function collect(definitions: readonly Definition[]): ReadonlyMap<string, readonly Overload[]> {
@@ -21,5 +29,13 @@ export const functions: ReadonlyMap<string, readonly Overload[]> = collect([
   ...stringDefinitions,
   ...regexDefinitions,
   ...optionalDefinitions,
+  ...listDefinitions,
+  ...setDefinitions,
+  ...urlDefinitions,
+  ...networkDefinitions,
+  ...quantityDefinitions,
+  ...semverDefinitions,
+  ...namedFormatDefinitions,
+  ...mathDefinitions,
   ...encoderDefinitions,
 ]);

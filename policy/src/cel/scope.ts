@@ -29,7 +29,6 @@ const typeNames: ReadonlyMap<string, CelType> = new Map([
   ['list', types.listType(types.dynType)],
   ['map', types.mapType(types.dynType, types.dynType)],
   ['type', typeType()],
-  ['dyn', types.dynType],
   ['optional_type', types.optionalType(types.dynType)],
 ]);
 
