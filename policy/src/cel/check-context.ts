@@ -1,6 +1,7 @@
 import { TypeBindings } from './assignability.ts';
 import type { Expr } from './ast.ts';
 import { SourceError } from './error.ts';
+import { checkLiterals } from './literal-checks.ts';
 import { type Reference, Scope } from './scope.ts';
 import type { Overload } from './signature.ts';
 import { type CelType, dynType, first, formatType, isOptional, sameType } from './types.ts';
@@ -37,7 +38,6 @@ export class CheckContext {
   readonly overloads: Map<Expr, readonly Overload[]> = new Map();
   readonly namespaced: Set<Expr> = new Set();
   readonly localSlots: Map<Expr, readonly number[]> = new Map();
-  readonly literalMismatches: SourceError[] = [];
   private readonly typeOf: (context: CheckContext, expr: Expr) => CelType;
 
   constructor(options: CheckOptions, typeOf: (context: CheckContext, expr: Expr) => CelType) {
@@ -48,9 +48,8 @@ export class CheckContext {
 
   run(expr: Expr): Checked {
     const result = this.bindings.substitute(this.check(expr), true);
-    const mismatch = this.literalMismatches.toSorted((a, b) => a.offset - b.offset)[0];
-    if (mismatch !== undefined) throw mismatch;
     for (const [node, type] of this.types) this.types.set(node, this.bindings.substitute(type, true));
+    if (this.options.strictLiterals) checkLiterals(expr, this.types);
     const { types, references, overloads, namespaced, localSlots, scope } = this;
     return { types, references, overloads, namespaced, localSlots, scope, result };
   }

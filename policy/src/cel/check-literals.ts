@@ -1,8 +1,7 @@
 import type { Expr, ListExpr, MapExpr, StructExpr } from './ast.ts';
 import type { CheckContext } from './check-context.ts';
-import { SourceError } from './error.ts';
 import { messageType } from './messages.ts';
-import { type CelType, dynType, formatType, listType, mapType, sameType } from './types.ts';
+import { type CelType, dynType, formatType, listType, mapType } from './types.ts';
 
 export function checkList(context: CheckContext, expr: ListExpr): CelType {
   const joined = joinAll(
@@ -26,19 +25,11 @@ export function checkMap(context: CheckContext, expr: MapExpr): CelType {
 
 function joinAll(context: CheckContext, members: readonly (readonly [Expr, CelType])[]): CelType | undefined {
   let joined: CelType | undefined;
-  let mixed = false;
-  const firstType = members[0]?.[1];
-  for (const [expr, type] of members) {
-    if (!mixed) joined = context.bindings.join(joined, type) ?? dynType;
-    if (joined?.kind === 'dyn' && firstType !== undefined && !areAlike(firstType, type)) {
-      if (context.options.strictLiterals && !mixed) {
-        const message = `expected type '${formatType(firstType)}' but found '${formatType(type)}'`;
-        context.literalMismatches.push(new SourceError(message, expr.at));
-      }
-      mixed = true;
-    }
+  for (const [, type] of members) {
+    joined = context.bindings.join(joined, type);
+    if (joined === undefined) return dynType;
   }
-  return mixed ? dynType : joined;
+  return joined;
 }
 
 export function checkStruct(context: CheckContext, expr: StructExpr): CelType {
@@ -58,5 +49,3 @@ export function checkStruct(context: CheckContext, expr: StructExpr): CelType {
   }
   return context.undeclared(expr.name, expr.at);
 }
-
-const areAlike = (a: CelType, b: CelType): boolean => a.kind === 'dyn' || b.kind === 'dyn' || sameType(a, b);

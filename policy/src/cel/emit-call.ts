@@ -17,7 +17,9 @@ export function emitFunction(emitter: Emitter, expr: CallExpr): Code {
     only !== undefined && overloads.length === 1 && isSettled(emitter, argExprs, only)
       ? (run: Run, args: readonly Value[]) => apply(run, only, args)
       : (run: Run, args: readonly Value[]) => dispatch(run, { name: expr.name, overloads }, args);
-  return emitArguments(codes, call);
+  const pattern = codes[1];
+  const isCompiledRegex = expr.name === 'matches' && pattern !== undefined && emitter.constant(pattern) !== undefined;
+  return emitArguments({ codes, stopsAtError: codes.length > 2 || isCompiledRegex, call });
 }
 
 /** Whether the static types already guarantee the kinds that the overload asks for. */
@@ -29,15 +31,27 @@ function isSettled(emitter: Emitter, args: readonly Expr[], overload: Overload):
   });
 }
 
-function emitArguments(codes: readonly Code[], call: (run: Run, args: readonly Value[]) => Value): Code {
+type Arguments = {
+  readonly codes: readonly Code[];
+  /** Stop at the first error, as cel-go does with three arguments or more: then the call itself costs nothing. */
+  readonly stopsAtError: boolean;
+  readonly call: (run: Run, args: readonly Value[]) => Value;
+};
+
+function emitArguments({ codes, stopsAtError, call }: Arguments): Code {
   return (run) => {
     const args: Value[] = [];
-    for (let i = 0; i < codes.length; i++) {
-      const value = (codes[i] as Code)(run);
-      if (value instanceof CelError) return value;
+    let error: CelError | undefined;
+    for (const code of codes) {
+      const value = code(run);
       args.push(value);
+      if (!(value instanceof CelError)) continue;
+      error ??= value;
+      if (stopsAtError) break;
     }
-    return call(run, args);
+    if (error === undefined) return call(run, args);
+    if (args.length === codes.length) run.cost += 1;
+    return error;
   };
 }
 

@@ -44,9 +44,11 @@ function emitBinary([left, right]: readonly Code[], operation: Operation): Code 
   if (left === undefined || right === undefined) throw new TypeError('a binary operator has two operands');
   return (run) => {
     const a = left(run);
-    if (a instanceof CelError) return a;
     const b = right(run);
-    if (b instanceof CelError) return b;
+    if (a instanceof CelError || b instanceof CelError) {
+      run.cost += 1;
+      return a instanceof CelError ? a : b;
+    }
     return operation(run, a, b);
   };
 }
@@ -96,8 +98,8 @@ const binary: ReadonlyMap<string, Operation> = new Map<string, Operation>([
 function emitUnary([operand]: readonly Code[], operation: (value: Value) => Value): Code {
   return (run) => {
     const value = operand?.(run);
-    if (isError(value)) return value;
     run.cost += 1;
+    if (isError(value)) return value;
     return operation(value);
   };
 }
@@ -107,8 +109,8 @@ const notBool = (value: Value): CelError => noSuchOverload(`${kindOf(value)} is 
 function emitNot([operand]: readonly Code[]): Code {
   return (run) => {
     const value = operand?.(run);
-    if (value instanceof CelError) return value;
     run.cost += 1;
+    if (value instanceof CelError) return value;
     return typeof value === 'boolean' ? !value : notBool(value);
   };
 }
@@ -164,8 +166,8 @@ function emitEquality(emitter: Emitter, operands: readonly Code[], expected: boo
         run.cost += Math.ceil(knownCost * traversalCost);
         return expected;
       }
-      if (a instanceof CelError) return a;
       run.cost += equalityCost(a, known);
+      if (a instanceof CelError) return a;
       return !expected;
     };
   }
@@ -185,8 +187,8 @@ function emitIn(emitter: Emitter, operands: readonly Code[]): Code {
     const members: ReadonlySet<Value> = new Set<Value>(known);
     return (run) => {
       const value = left(run);
-      if (value instanceof CelError) return value;
       run.cost += known.length;
+      if (value instanceof CelError) return value;
       return members.has(value);
     };
   }

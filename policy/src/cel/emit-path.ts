@@ -62,7 +62,7 @@ function emitNames(emitter: Emitter, { root, names }: Path): Code {
       const [isInheritedName] = inherited as [boolean];
       return (run) => {
         const value = run.slots[slot];
-        run.cost += 2;
+        run.cost += value === undefined ? 1 : 2;
         return value === undefined ? missing : selectField(value, name, isInheritedName);
       };
     }

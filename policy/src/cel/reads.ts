@@ -1,4 +1,5 @@
 import type { Expr } from './ast.ts';
+import { children } from './children.ts';
 import type { Checked } from './check-context.ts';
 
 /** What a program can read of its bindings. */
@@ -16,9 +17,9 @@ export function readsOf(expr: Expr, checked: Checked): Reads {
   const paths = new Map<string, readonly string[]>();
   const visit = (node: Expr): void => {
     const path = pathOf(node, checked);
-    if (path !== undefined) paths.set(JSON.stringify(path), path);
-    else children(node).forEach(visit);
-    if (node.kind === 'index') visit(node.index);
+    if (path === undefined) children(node).forEach(visit);
+    else paths.set(JSON.stringify(path), path);
+    if (path !== undefined) indexesOf(node).forEach(visit);
   };
   visit(expr);
   return { variables: new Set(checked.scope.variables.map(({ name }) => name)), paths: [...paths.values()] };
@@ -34,26 +35,8 @@ function pathOf(node: Expr, checked: Checked): readonly string[] | undefined {
   return operand && (constant === undefined ? operand : [...operand, constant]);
 }
 
-function children(node: Expr): readonly Expr[] {
-  switch (node.kind) {
-    case 'literal':
-    case 'ident':
-      return [];
-    case 'select':
-      return [node.operand];
-    case 'index':
-      return [node.operand];
-    case 'call':
-      return node.target === undefined ? node.args : [node.target, ...node.args];
-    case 'list':
-      return node.elements.map(({ value }) => value);
-    case 'map':
-      return node.entries.flatMap(({ key, value }) => [key, value]);
-    case 'struct':
-      return node.fields.map(({ value }) => value);
-    case 'fold':
-      return node.filter === undefined ? [node.range, node.body] : [node.range, node.filter, node.body];
-    case 'bind':
-      return [node.init, node.body];
-  }
+/** The computed indexes along a path, which may read other variables. */
+function indexesOf(node: Expr): readonly Expr[] {
+  if (node.kind === 'select') return indexesOf(node.operand);
+  return node.kind === 'index' ? [...indexesOf(node.operand), node.index] : [];
 }

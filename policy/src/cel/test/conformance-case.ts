@@ -44,6 +44,7 @@ export function conformanceCases(): readonly ConformanceCase[] {
 /** What our engine has none of: general protobuf messages, with their enums and extensions. */
 export class Unsupported extends Error {}
 
+const text = (json: Json | undefined): string => (typeof json === 'string' ? json : JSON.stringify(json));
 const fields = (json: Json | undefined): Fields => (json ?? {}) as Fields;
 const list = (json: Json | undefined): readonly Json[] => (json ?? []) as readonly Json[];
 
@@ -84,7 +85,7 @@ export function readValue(json: Json): Value {
 }
 
 function readAny(any: Fields): Value {
-  const name = String(any['@type']).replace('type.googleapis.com/', '');
+  const name = text(any['@type']).replace('type.googleapis.com/', '');
   const value = any['value'];
   switch (name) {
     case 'google.protobuf.Duration':
@@ -181,17 +182,17 @@ export function readType(json: Json): CelType {
       return types.typeType(Object.keys(fields(content)).length === 0 ? types.dynType : readType(content));
     case 'abstractType': {
       const { name = '', parameterTypes = [] } = fields(content);
-      return types.opaqueType(String(name), ...list(parameterTypes).map(readType));
+      return types.opaqueType(text(name), ...list(parameterTypes).map(readType));
     }
     case 'typeParam':
-      return types.paramType(String(content));
+      return types.paramType(text(content));
     default:
       return unsupported(kind);
   }
 }
 
 function unsupported(what: Json): never {
-  throw new Unsupported(String(what));
+  throw new Unsupported(text(what));
 }
 
 /** Equal in type and value, NaN included. */
@@ -220,7 +221,7 @@ export function runCase({ expr, original }: ConformanceCase): string | undefined
   for (const declaration of list(original['typeEnv'])) {
     const { name = '', ident } = fields(declaration);
     if (ident === undefined) throw new Unsupported('declared function');
-    variables[String(name)] = readType(fields(ident)['type'] ?? { dyn: {} });
+    variables[text(name)] = readType(fields(ident)['type'] ?? { dyn: {} });
   }
   for (const [name, value] of Object.entries(fields(original['bindings']))) {
     bindings[name] = readValue(fields(value)['value'] ?? null);
