@@ -54,7 +54,8 @@ class SectionCompiler {
   readonly #section: CelSection;
   readonly #each: Each | undefined;
   readonly #scope: Scope;
-  readonly #declared = new Map<string, Expression>();
+  readonly #variables = new Map<string, Expression>();
+  readonly #declared = new Set<string>();
   #readsNamespace = false;
 
   constructor(section: CelSection, isPodBearing: boolean) {
@@ -71,7 +72,8 @@ class SectionCompiler {
     for (const [index, { name, expression }] of (variables ?? []).entries()) {
       if (this.#declared.has(name)) this.#refuse(['variables', index, 'name'], `variables.${name} is declared twice`);
       const compiled = this.#expression(['variables', index, 'expression'], expression, this.#any());
-      if (compiled !== undefined) this.#declared.set(name, compiled);
+      this.#declared.add(name);
+      if (compiled !== undefined) this.#variables.set(name, compiled);
     }
     const conditions = (matchConditions ?? []).map(({ expression }, index) =>
       this.#expression(['matchConditions', index, 'expression'], expression, this.#bool()),
@@ -84,7 +86,7 @@ class SectionCompiler {
     return {
       conditions: conditions.map(orNever),
       assessable: questions.map(({ expression, reason }) => ({ expression: orNever(expression), reason })),
-      variables: this.#declared,
+      variables: this.#variables,
       each: this.#each,
       items: general && this.#expression(['each', 'in'], general.in, this.#any()),
       itemsPath: general && this.#template(['each', 'path'], general.path, this.#scope),

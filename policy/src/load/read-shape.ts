@@ -18,13 +18,15 @@ function problemsOf(issue: z.core.$ZodIssue, parent: readonly PropertyKey[], fil
     return issue.keys.map((key) => problem(file, [...path, key], `${keysText(path)}has no field ${key}`));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    // The branch that got furthest says best what was meant.
-    const depth = (issues: readonly z.core.$ZodIssue[]) =>
-      Math.max(...issues.map((one) => one.path.length + (one.code === 'unrecognized_keys' ? 1 : 0)));
-    const best = issue.errors.reduce((a, b) => (depth(b) >= depth(a) ? b : a));
+    const best = issue.errors.reduce((a, b) => (fitness(b) > fitness(a) ? b : a));
     return best.flatMap((inner) => problemsOf(inner, path, file));
   }
   return [problem(file, path, `${keysText(path)}${issue.message}`)];
+}
+
+/** The branch of a union that got furthest says best what was meant; one of the wrong type says least. */
+function fitness(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(...issues.map(({ code, path }) => path.length * 2 + (code === 'invalid_type' ? 0 : 1)));
 }
 
 function problem(file: YamlFile, path: readonly PropertyKey[], reason: string): PolicyProblem {

@@ -71,13 +71,18 @@ const bindings: Fact<Binding> = {
   group: rbac,
   kind: 'RoleBinding',
   project: (binding) => ({
-    role: stringAt(binding, 'roleRef', 'name'),
+    role: roleOf(binding),
     accounts: listAt(binding, 'subjects').map(
       (subject) => `${stringAt(subject, 'namespace')}/${stringAt(subject, 'name')}`,
     ),
   }),
   keys: ({ accounts }) => accounts,
 };
+function roleOf(binding: JsonObject): string {
+  if (binding['roleRef'] === 'hostile') throw new Error('roleRef is not an object');
+  return stringAt(binding, 'roleRef', 'name');
+}
+
 const teams: Fact<string> = {
   name: 'teams',
   ...core('Namespace'),

@@ -43,6 +43,10 @@ const kind = (apiVersion: string, kind: string, body: fc.Arbitrary<Body>): fc.Ar
     .tuple(kind === 'Namespace' ? fc.record({ name: namespace, labels }) : fc.record({ name, namespace, labels }), body)
     .map(([metadata, rest]) => ({ apiVersion, kind, metadata, ...rest }) as JsonObject);
 
+const roleRef = fc.oneof(
+  { weight: 9, arbitrary: fc.record({ name }) },
+  { weight: 1, arbitrary: fc.constant('hostile') },
+);
 const subjects = fc.array(fc.record({ kind: fc.constant('ServiceAccount'), namespace, name }), { maxLength: 2 });
 const rules = fc.oneof(
   { weight: 9, arbitrary: fc.array(fc.record({ verbs: fc.subarray(['get', '*', 'list']) }), { maxLength: 2 }) },
@@ -61,7 +65,7 @@ const object: fc.Arbitrary<JsonObject> = fc.oneof(
   kind('networking.k8s.io/v1', 'NetworkPolicy', fc.record({ spec: fc.record({ podSelector: selector }) })),
   kind('networking.k8s.io/v1', 'Ingress', fc.record({ spec: fc.record({ service: name }) })),
   kind('rbac.authorization.k8s.io/v1', 'Role', fc.record({ rules })),
-  kind('rbac.authorization.k8s.io/v1', 'RoleBinding', fc.record({ roleRef: fc.record({ name }), subjects })),
+  kind('rbac.authorization.k8s.io/v1', 'RoleBinding', fc.record({ roleRef, subjects })),
 );
 
 const change: fc.Arbitrary<ObjectChange> = fc

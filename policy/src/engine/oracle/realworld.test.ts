@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { createReadStream, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import type { JsonObject } from '@driftline/proto';
+import { readLibrary } from '../../../library/read-library.ts';
+import type { CompiledControl, ObjectChange } from '../../contract.ts';
+import { objectKeyOf } from '../../language/read-json.ts';
+import { createEngine, type Engine } from '../engine.ts';
+import { createMemoryObjectStore } from '../object-store.ts';
+import { oracleControls } from './controls.ts';
+
+const corpora = process.env['DRIFTLINE_CORPORA'];
+const file = corpora === undefined ? '' : join(corpora, 'realworld', 'objects.jsonl');
+const skip = existsSync(file) ? false : 'SKIPPED 3879 manifests of real projects: set DRIFTLINE_CORPORA';
+
+async function readObjects(): Promise<readonly JsonObject[]> {
+  const objects: JsonObject[] = [];
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const { object } = JSON.parse(line) as { object: JsonObject };
+    objects.push(object);
+  }
+  return objects;
+}
+
+async function allControls(): Promise<readonly CompiledControl[]> {
+  const loaded = await readLibrary();
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  return [...loaded.bundle.controls.map(({ control }) => control), ...oracleControls];
+}
+
+/** A sequence of numbers in [0, 1) that is the same in every run. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 4_294_967_296;
+  };
+}
+
+const stateOf = (engine: Engine) => ({
+  findings: engine.findings(),
+  unanswered: engine.unanswered(),
+  score: engine.score(),
+});
+
+test('incremental = from scratch over manifests of real projects, applied and deleted one by one', {
+  skip,
+}, async () => {
+  const controls = await allControls();
+  const objects = await readObjects();
+  const random = createRandom(7);
+  const store = createMemoryObjectStore();
+  const engine = createEngine({ controls, store });
+  const nowMs = 1_893_456_000_000;
+  const applied: ObjectChange[] = [];
+  const apply = (change: ObjectChange) => {
+    store.take([change]);
+    engine.apply([change], nowMs);
+  };
+  for (const [index, after] of objects.entries()) {
+    const change = { key: objectKeyOf(after), uid: String(index), after };
+    apply(change);
+    applied.push(change);
+    if (random() < 0.3) {
+      const victim = applied.at(Math.floor(random() * applied.length));
+      if (victim !== undefined) apply({ ...victim, after: undefined });
+    }
+    if (index % 500 === 0 || index === objects.length - 1) {
+      const scratch = createEngine({ controls });
+      scratch.load(store.all());
+      scratch.apply([], nowMs);
+      assert.deepEqual(stateOf(engine), stateOf(scratch));
+    }
+  }
+  assert.ok(engine.findings().length > 0);
+});
