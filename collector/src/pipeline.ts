@@ -48,7 +48,8 @@ export const defaultPipelineLimits: PipelineLimits = {
 };
 
 export type PipelineDeps = {
-  readonly writer: TimelineWriter;
+  /** `forget` drops what the writer keeps of a cluster that others write now. */
+  readonly writer: TimelineWriter & { forget?(cluster: ClusterId): void };
   readonly recovery: TimelineRecovery;
   readonly feedback: Pick<BusReader, 'publishFeedback'>;
   readonly openJudge: OpenJudge;
@@ -264,9 +265,10 @@ class PipelineOfClusters implements Pipeline {
       await this.#lines.get(key)?.tail;
       this.#lines.delete(key);
       this.#memories.delete(key);
+      await this.#recorder.idle();
+      this.#deps.writer.forget?.(id);
       this.#deps.logger.info({ event: logEvents.clusterLost, ...id });
     }
-    await this.#recorder.idle();
   }
 
   memories(): readonly ClusterMemory[] {

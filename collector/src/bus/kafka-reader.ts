@@ -1,0 +1,184 @@
+/**
+ * A worker's side of the batches topic. A record is handed over as soon as it is read, within a bound of bytes in
+ * flight; its offset is committed when the handler has resolved for it and for all before it in its partition. Offsets
+ * that were not committed mean redelivery, which the pipeline recognises; they never mean loss.
+ *
+ * When partitions go to another worker, the handler is told to forget their clusters, and what is still queued of them
+ * is dropped: the new owner reads it from the committed offset.
+ */
+import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes } from '@platformatic/kafka';
+import type { Message, MessagesStream } from '@platformatic/kafka';
+import type { Logger } from 'pino';
+import { logEvents } from '../log-events.ts';
+import type { ClusterId } from '../timeline/timeline.ts';
+import type { BatchHandler, StreamBatch } from './bus.ts';
+import { decodeBatch, recordKey } from './kafka-record.ts';
+
+type KafkaRecord = Message<Buffer, Buffer, Buffer, Buffer>;
+type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
+type Tracked = { readonly record: KafkaRecord; readonly batch: StreamBatch | undefined; isDone: boolean };
+type Partition = { readonly tracked: Tracked[]; readonly clusters: Map<string, ClusterId> };
+
+export type KafkaReaderOptions = {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly groupId: string;
+  readonly topic: string;
+  readonly inFlightBytes: number;
+  readonly logger: Logger;
+};
+
+/** Before a broken consumer is opened again. */
+const reopenDelayMs = 1_000;
+
+export class KafkaReader {
+  readonly #options: KafkaReaderOptions;
+  readonly #partitions = new Map<number, Partition>();
+  readonly #running = new Set<Promise<void>>();
+  #pending: Tracked[] = [];
+  #inFlightBytes = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #isClosed = false;
+  #end = Promise.withResolvers<void>();
+  #stream: Stream | undefined;
+
+  constructor(options: KafkaReaderOptions) {
+    this.#options = options;
+  }
+
+  async run(handler: BatchHandler): Promise<void> {
+    while (!this.#isStopped()) {
+      this.#end = Promise.withResolvers<void>();
+      try {
+        await this.#consume(handler);
+      } catch (error) {
+        this.#options.logger.warn({ event: logEvents.busTrouble, err: error });
+      }
+      await Promise.all(this.#running);
+      await this.#lose(handler, [...this.#partitions.keys()]);
+      if (!this.#isStopped()) await new Promise((resolve) => setTimeout(resolve, reopenDelayMs));
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#end.resolve();
+    await Promise.all(this.#running);
+  }
+
+  #isStopped(): boolean {
+    return this.#isClosed || this.#failure !== undefined;
+  }
+
+  /** Resolves when the reader stops or its stream ends; rejects when it breaks. */
+  async #consume(handler: BatchHandler): Promise<void> {
+    const { brokers, clientId, groupId, topic, logger } = this.#options;
+    const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
+      clientId,
+      groupId,
+      bootstrapBrokers: [...brokers],
+      autocommit: false,
+      // Otherwise the stream ends for good after three failed tries.
+      retries: true,
+    });
+    consumer.on('consumer:group:join', ({ assignments = [] }) => {
+      const owned = new Set(assignments.find((each) => each.topic === topic)?.partitions ?? []);
+      logger.info({ event: logEvents.busConnected, topic, partitions: [...owned] });
+      const lost = [...this.#partitions.keys()].filter((partition) => !owned.has(partition));
+      if (lost.length > 0) this.#follow(this.#lose(handler, lost));
+    });
+    try {
+      const mode = MessagesStreamModes.COMMITTED;
+      const fallbackMode = MessagesStreamFallbackModes.EARLIEST;
+      const stream = await consumer.consume({ topics: [topic], autocommit: false, mode, fallbackMode });
+      this.#stream = stream;
+      stream.on('data', (record: KafkaRecord) => this.#read(handler, record));
+      stream.on('error', (error: Error) => this.#end.reject(error));
+      stream.on('end', () => this.#end.resolve());
+      stream.on('close', () => this.#end.resolve());
+      await this.#end.promise;
+      // What was handed over is recorded and committed before the partitions are given up.
+      this.#pending = [];
+      stream.pause();
+      await Promise.all(this.#running);
+    } finally {
+      this.#stream = undefined;
+      await consumer.close(true).catch((error: unknown) => logger.warn({ event: logEvents.busTrouble, err: error }));
+    }
+  }
+
+  #read(handler: BatchHandler, record: KafkaRecord): void {
+    if (this.#isStopped()) return;
+    const batch = decodeBatch(record.value);
+    const { partition, offset } = record;
+    const known = this.#partitions.get(partition) ?? { tracked: [], clusters: new Map<string, ClusterId>() };
+    this.#partitions.set(partition, known);
+    const tracked: Tracked = { record, batch, isDone: batch === undefined };
+    known.tracked.push(tracked);
+    if (batch === undefined) {
+      this.#options.logger.error({ event: logEvents.busRecordUnreadable, partition, offset: String(offset) });
+      return;
+    }
+    const { tenant, cluster } = batch.stream;
+    known.clusters.set(recordKey(batch.stream), { tenant, cluster });
+    this.#inFlightBytes += record.value.byteLength;
+    if (this.#inFlightBytes > this.#options.inFlightBytes) this.#stream?.pause();
+    this.#pending.push(tracked);
+    // Everything that one fetch brought goes over in one call.
+    if (this.#pending.length === 1) setImmediate(() => this.#follow(this.#handOver(handler)));
+  }
+
+  async #handOver(handler: BatchHandler): Promise<void> {
+    const chunk = this.#pending.filter(({ record }) => this.#partitions.has(record.partition));
+    this.#pending = [];
+    try {
+      if (chunk.length > 0) await handler.handle(chunk.flatMap(({ batch }) => batch ?? []));
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#end.resolve();
+      return;
+    }
+    for (const tracked of chunk) {
+      tracked.isDone = true;
+      this.#inFlightBytes -= tracked.record.value.byteLength;
+    }
+    if (this.#inFlightBytes <= this.#options.inFlightBytes) this.#stream?.resume();
+    await this.#commit();
+  }
+
+  /** Commits, in each partition, the last record of the unbroken run of done ones. */
+  async #commit(): Promise<void> {
+    const commits: Promise<void>[] = [];
+    for (const { tracked } of this.#partitions.values()) {
+      const open = tracked.findIndex((each) => !each.isDone);
+      const done = tracked.splice(0, open === -1 ? tracked.length : open);
+      const last = done.at(-1);
+      if (last !== undefined) commits.push(Promise.resolve(last.record.commit()));
+    }
+    try {
+      await Promise.all(commits);
+    } catch (error) {
+      // A rebalance is under way: whoever owns the partition reads from the older offset.
+      this.#options.logger.warn({ event: logEvents.busTrouble, err: error });
+    }
+  }
+
+  async #lose(handler: BatchHandler, partitions: readonly number[]): Promise<void> {
+    const clusters: ClusterId[] = [];
+    for (const partition of partitions) {
+      clusters.push(...(this.#partitions.get(partition)?.clusters.values() ?? []));
+      this.#partitions.delete(partition);
+    }
+    if (clusters.length > 0) await handler.lost(clusters);
+  }
+
+  #follow(work: Promise<void>): void {
+    const followed = work.catch((error: unknown) => {
+      this.#failure ??= { error };
+      this.#end.resolve();
+    });
+    this.#running.add(followed);
+    void followed.then(() => this.#running.delete(followed));
+  }
+}

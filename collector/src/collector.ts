@@ -1,0 +1,224 @@
+/**
+ * The collector, put together by hand: parts open in the order of the flow's dependencies, roll back when one fails, and
+ * close in reverse. Roles: `all` is the whole line in one process (embedded mode without Kafka); `gateway` and `worker`
+ * are its halves in fleet mode.
+ */
+import { problemText } from '@driftline/policy';
+import type { Bundle } from '@driftline/policy';
+import { libraryFolder, readLibrary } from '@driftline/policy/library';
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { BusReader, BusWriter } from './bus/bus.ts';
+import { openKafkaBus } from './bus/kafka-bus.ts';
+import { openMemoryBus } from './bus/memory-bus.ts';
+import type { CollectorConfig } from './config.ts';
+import { openGateway } from './ingest/gateway.ts';
+import type { Gateway } from './ingest/gateway.ts';
+import { defaultIngestLimits } from './ingest/limits.ts';
+import type { GatewayListen } from './ingest/server-credentials.ts';
+import type { LiveSession } from './ingest/session.ts';
+import { createTokenBook, readTokens } from './ingest/tokens.ts';
+import type { TokenBook } from './ingest/tokens.ts';
+import { openClusterJudge } from './judge/cluster-judge.ts';
+import { logEvents } from './log-events.ts';
+import { createMetrics } from './metrics.ts';
+import type { CollectorMetrics } from './metrics.ts';
+import { defaultPipelineLimits, openPipeline } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
+import { Scope } from './scope.ts';
+import { openTimeline } from './timeline/open-timeline.ts';
+import type { Timeline } from './timeline/open-timeline.ts';
+import type { StreamId } from './timeline/rows.ts';
+
+/** What servers and forwarders that open last may build on. */
+export type CollectorParts = {
+  readonly config: CollectorConfig;
+  readonly timeline: Timeline;
+  readonly bundle: Bundle;
+  readonly tokens: TokenBook;
+  readonly metrics: CollectorMetrics;
+  readonly logger: Logger;
+  /** Agents connected to this process; empty in a worker. */
+  readonly liveSessions: () => readonly LiveSession[];
+  /** undefined in a gateway of its own. */
+  readonly pipeline: Pipeline | undefined;
+  /** Whether the line runs: false once it has failed. */
+  readonly isRunning: () => boolean;
+};
+
+/** A part that opens after the line and closes before it. */
+export type CollectorExtension = {
+  readonly name: string;
+  open(parts: CollectorParts): Promise<{ close(): Promise<void> }>;
+};
+
+export type CollectorOptions = {
+  readonly config: CollectorConfig;
+  readonly logger: Logger;
+  /** Instead of the tokens file. */
+  readonly tokens?: TokenBook;
+  /** The API and the forwarders, in order. */
+  readonly extensions?: readonly CollectorExtension[];
+  /** Milliseconds since the Unix epoch. */
+  readonly now?: () => number;
+};
+
+export type Collector = {
+  readonly parts: CollectorParts;
+  /** Where agents connect, host:port; undefined in a worker. */
+  readonly gatewayAddress: string | undefined;
+  /** Rejects when the line fails for good; never resolves. */
+  readonly failed: Promise<never>;
+  close(): Promise<void>;
+};
+
+export class CollectorError extends Error {
+  readonly code: 'invalid-policy' | 'no-tokens';
+  readonly retryable = false;
+  constructor(code: CollectorError['code'], message: string) {
+    super(message);
+    this.name = 'CollectorError';
+    this.code = code;
+  }
+}
+
+const readBundle = async (config: CollectorConfig): Promise<Bundle> => {
+  const loaded = await readLibrary({ folders: [libraryFolder, ...config.policyDirs] });
+  if (loaded.ok) return loaded.bundle;
+  throw new CollectorError('invalid-policy', `policy files are not usable:\n${loaded.problems.map(problemText).join('\n')}`);
+};
+
+const readTokenBook = async ({ config, tokens }: CollectorOptions): Promise<TokenBook> => {
+  if (tokens !== undefined) return tokens;
+  if (config.tokensFile !== undefined) return readTokens(config.tokensFile);
+  if (config.role === 'worker' || config.tls?.clientCaFile !== undefined) return createTokenBook([]);
+  throw new CollectorError('no-tokens', 'no agent could connect: set DRIFTLINE_TOKENS_FILE, or client certificates');
+};
+
+const listenOf = async ({ listen, tls, allowPlaintext }: CollectorConfig): Promise<GatewayListen> => {
+  if (tls === undefined) return { ...listen, allowPlaintext };
+  const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)]);
+  const clientCa = tls.clientCaFile === undefined ? undefined : await readFile(tls.clientCaFile);
+  return { ...listen, allowPlaintext, tls: { cert, key, clientCa } };
+};
+
+const openBus = async (
+  { role, kafka }: CollectorConfig,
+  logger: Logger,
+): Promise<{ readonly writer: BusWriter; readonly reader: BusReader }> =>
+  kafka === undefined ? openMemoryBus() : openKafkaBus({ ...kafka, role, logger });
+
+const closeBus = async (bus: { readonly writer: BusWriter; readonly reader: BusReader }): Promise<void> => {
+  await bus.reader.close();
+  await bus.writer.close();
+};
+
+/** Fresh from the store: in fleet mode it is other processes that record. */
+const watermarkOf =
+  ({ recovery }: Timeline) =>
+  async (stream: StreamId): Promise<number> => {
+    const epochs = await recovery.epochs({ tenant: stream.tenant, cluster: stream.cluster });
+    return epochs.find(({ epoch }) => epoch === stream.epoch)?.recordedSequence ?? 0;
+  };
+
+class Composition {
+  readonly #options: CollectorOptions;
+  readonly #scope: Scope;
+  readonly #failed = Promise.withResolvers<never>();
+  #isRunning = true;
+
+  constructor(options: CollectorOptions, scope: Scope) {
+    this.#options = options;
+    this.#scope = scope;
+    this.#failed.promise.catch(() => {});
+  }
+
+  async open(): Promise<Collector> {
+    const { config, logger, now = Date.now, extensions = [] } = this.#options;
+    const scope = this.#scope;
+    const tokens = await readTokenBook(this.#options);
+    const bundle = await readBundle(config);
+    const metrics = createMetrics();
+    const { store: settings, dataDir } = config;
+    const nowUs = (): number => now() * 1000;
+    const timeline = await scope.open('timeline', () => openTimeline({ settings, dataDir, logger, nowUs }), close);
+    const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
+    const line = { timeline, metrics, now };
+    const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, bundle, line);
+    const gateway = config.role === 'worker' ? undefined : await this.#openGateway(bus.writer, tokens, line);
+    const liveSessions = (): readonly LiveSession[] => gateway?.liveSessions() ?? [];
+    const isRunning = (): boolean => this.#isRunning;
+    const parts = { config, timeline, bundle, tokens, metrics, logger, liveSessions, pipeline, isRunning };
+    for (const extension of extensions) await scope.open(extension.name, () => extension.open(parts), close);
+    logger.info({ event: logEvents.collectorStarted, role: config.role, bundle: bundle.version, gateway: gateway?.address });
+    return { parts, gatewayAddress: gateway?.address, failed: this.#failed.promise, close: () => scope.close() };
+  }
+
+  async #openLine(
+    reader: BusReader,
+    bundle: Bundle,
+    { timeline, metrics, now }: { timeline: Timeline; metrics: CollectorMetrics; now: () => number },
+  ): Promise<Pipeline> {
+    const { logger, config } = this.#options;
+    const policy = { controls: bundle.controls.map(({ control }) => control), version: bundle.version };
+    const onFailure = (error: unknown, id: object): void => {
+      metrics.judgingFailures.inc();
+      logger.error({ event: logEvents.judgingFailed, ...id, err: error });
+    };
+    const open = async (): Promise<Pipeline> =>
+      openPipeline({
+        writer: timeline.writer,
+        recovery: timeline.recovery,
+        feedback: reader,
+        openJudge: (id, inventory, before) => openClusterJudge({ bundle: policy, onFailure }, id, inventory, before),
+        limits: defaultPipelineLimits,
+        metrics,
+        logger,
+        now,
+      });
+    const pipeline = await this.#scope.open('pipeline', open, close);
+    // With partitions, a cluster's memory is built when its first batch shows that it is ours.
+    if (config.kafka === undefined) await pipeline.recoverAll();
+    const run = async (): Promise<{ readonly running: Promise<void> }> => ({
+      running: reader.run(pipeline).catch((error: unknown) => this.#fail(error)),
+    });
+    await this.#scope.open('line', run, async ({ running }) => {
+      await reader.close();
+      await running;
+    });
+    return pipeline;
+  }
+
+  #openGateway(
+    bus: BusWriter,
+    tokens: TokenBook,
+    { timeline, metrics, now }: { timeline: Timeline; metrics: CollectorMetrics; now: () => number },
+  ): Promise<Gateway> {
+    const { config, logger } = this.#options;
+    const limits = defaultIngestLimits;
+    const watermark = watermarkOf(timeline);
+    return this.#scope.open(
+      'gateway',
+      async () => openGateway({ listen: await listenOf(config), tokens, bus, watermark, limits, metrics, logger, now }),
+      close,
+    );
+  }
+
+  #fail(error: unknown): void {
+    this.#isRunning = false;
+    this.#options.logger.fatal({ event: logEvents.collectorFailed, err: error });
+    this.#failed.reject(error);
+  }
+}
+
+const close = (part: { close(): Promise<void> }): Promise<void> => part.close();
+
+export const openCollector = async (options: CollectorOptions): Promise<Collector> => {
+  const scope = new Scope();
+  try {
+    return await new Composition(options, scope).open();
+  } catch (error) {
+    await scope.close().catch(() => {});
+    throw error;
+  }
+};

@@ -1,0 +1,169 @@
+/**
+ * The collector's configuration: defaults ← environment ← flags, parsed once. The only reader of process.env.
+ * A flag is the variable's name without its prefix: DRIFTLINE_DATA_DIR is --data-dir, KAFKA_BROKERS is --kafka-brokers.
+ */
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import type { StoreSettings } from './timeline/connection/store-settings.ts';
+import { parseStoreSettings } from './timeline/connection/store-settings.ts';
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port')
+  .transform((text) => {
+    const colon = text.lastIndexOf(':');
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  });
+
+const flag = z
+  .enum(['true', 'false', '1', '0', ''])
+  .transform((text) => text === 'true' || text === '1')
+  .default(false);
+const count = z.coerce.number().int().positive();
+const path = z.string().min(1).optional();
+const list = z
+  .string()
+  .transform((text) => text.split(',').map((item) => item.trim()))
+  .pipe(z.array(z.string().min(1)));
+
+const schema = z
+  .object({
+    DRIFTLINE_ROLE: z.enum(['all', 'gateway', 'worker']).default('all'),
+    DRIFTLINE_DATA_DIR: z.string().min(1).default('./driftline-data'),
+    DRIFTLINE_TOKENS_FILE: path,
+    DRIFTLINE_LISTEN: address.prefault('127.0.0.1:7443'),
+    DRIFTLINE_API_LISTEN: address.prefault('127.0.0.1:7480'),
+    DRIFTLINE_TLS_CERT_FILE: path,
+    DRIFTLINE_TLS_KEY_FILE: path,
+    DRIFTLINE_TLS_CLIENT_CA_FILE: path,
+    DRIFTLINE_ALLOW_PLAINTEXT: flag,
+    DRIFTLINE_POLICY_DIRS: list.default([]),
+    DRIFTLINE_FORWARDERS_FILE: path,
+    DRIFTLINE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    KAFKA_BROKERS: list.default([]),
+    KAFKA_TOPIC_PREFIX: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,100}$/)
+      .default('driftline'),
+    KAFKA_PARTITIONS: count.default(12),
+    KAFKA_REPLICATION: count.default(1),
+  })
+  .refine((it) => (it.DRIFTLINE_TLS_CERT_FILE === undefined) === (it.DRIFTLINE_TLS_KEY_FILE === undefined), {
+    message: 'a TLS certificate and its key go together',
+    path: ['DRIFTLINE_TLS_CERT_FILE'],
+  })
+  .refine((it) => it.DRIFTLINE_TLS_CLIENT_CA_FILE === undefined || it.DRIFTLINE_TLS_CERT_FILE !== undefined, {
+    message: 'client certificates need a TLS certificate',
+    path: ['DRIFTLINE_TLS_CLIENT_CA_FILE'],
+  })
+  .refine((it) => it.DRIFTLINE_ROLE === 'all' || it.KAFKA_BROKERS.length > 0, {
+    message: 'a gateway or worker of its own needs KAFKA_BROKERS',
+    path: ['DRIFTLINE_ROLE'],
+  });
+
+export type Address = { readonly host: string; readonly port: number };
+
+export type CollectorConfig = {
+  readonly role: 'all' | 'gateway' | 'worker';
+  readonly dataDir: string;
+  readonly tokensFile: string | undefined;
+  readonly listen: Address;
+  readonly apiListen: Address;
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | undefined } | undefined;
+  readonly allowPlaintext: boolean;
+  readonly policyDirs: readonly string[];
+  readonly forwardersFile: string | undefined;
+  readonly logLevel: string;
+  readonly store: StoreSettings;
+  /** undefined: embedded mode, the memory bus. */
+  readonly kafka:
+    | {
+        readonly brokers: readonly string[];
+        readonly topicPrefix: string;
+        readonly partitions: number;
+        readonly replication: number;
+      }
+    | undefined;
+};
+
+export class ConfigError extends Error {
+  readonly code = 'invalid-config';
+  readonly retryable = false;
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+const flagOf = (variable: string): string =>
+  variable
+    .replace(/^DRIFTLINE_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+
+const storeVariables = ['CLICKHOUSE_URL', 'CLICKHOUSE_DATABASE', 'CLICKHOUSE_USER'];
+
+/** Flags as variables. Passwords have no flag: a command line is public. */
+const readFlags = (args: readonly string[]): Variables => {
+  const variables = [...Object.keys(schema.shape), ...storeVariables];
+  const options = Object.fromEntries(variables.map((name) => [flagOf(name), { type: 'string' as const }]));
+  try {
+    const { values } = parseArgs({ args: [...args], options, allowPositionals: false });
+    return Object.fromEntries(
+      variables.flatMap((name) => {
+        const value = values[flagOf(name)];
+        return typeof value === 'string' ? [[name, value]] : [];
+      }),
+    );
+  } catch (error) {
+    throw new ConfigError(`collector: ${error instanceof Error ? error.message : 'the flags cannot be read'}`);
+  }
+};
+
+/** Throws ConfigError that names every variable that is wrong, without its value. */
+export const parseConfig = (environment: Variables, args: readonly string[] = []): CollectorConfig => {
+  const variables: Variables = { ...environment, ...readFlags(args) };
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new ConfigError(`collector: the configuration is not usable: ${issues.join('; ')}`);
+  }
+  const it = parsed.data;
+  const store = parseStoreSettings(variables);
+  if (it.DRIFTLINE_ROLE !== 'all' && store.mode === 'embedded')
+    throw new ConfigError('collector: a gateway or worker of its own needs CLICKHOUSE_URL: an embedded store has one process');
+  return {
+    role: it.DRIFTLINE_ROLE,
+    dataDir: it.DRIFTLINE_DATA_DIR,
+    tokensFile: it.DRIFTLINE_TOKENS_FILE,
+    listen: it.DRIFTLINE_LISTEN,
+    apiListen: it.DRIFTLINE_API_LISTEN,
+    tls:
+      it.DRIFTLINE_TLS_CERT_FILE === undefined || it.DRIFTLINE_TLS_KEY_FILE === undefined
+        ? undefined
+        : {
+            certFile: it.DRIFTLINE_TLS_CERT_FILE,
+            keyFile: it.DRIFTLINE_TLS_KEY_FILE,
+            clientCaFile: it.DRIFTLINE_TLS_CLIENT_CA_FILE,
+          },
+    allowPlaintext: it.DRIFTLINE_ALLOW_PLAINTEXT,
+    policyDirs: it.DRIFTLINE_POLICY_DIRS,
+    forwardersFile: it.DRIFTLINE_FORWARDERS_FILE,
+    logLevel: it.DRIFTLINE_LOG_LEVEL,
+    store,
+    kafka:
+      it.KAFKA_BROKERS.length === 0
+        ? undefined
+        : {
+            brokers: it.KAFKA_BROKERS,
+            topicPrefix: it.KAFKA_TOPIC_PREFIX,
+            partitions: it.KAFKA_PARTITIONS,
+            replication: it.KAFKA_REPLICATION,
+          },
+  };
+};
+
+export const readConfig = (): CollectorConfig => parseConfig(process.env, process.argv.slice(2));

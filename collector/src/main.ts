@@ -1,0 +1,39 @@
+/** The collector as a process: configuration in, signals out. Exit codes: 0 stopped, 1 failed, 2 not configured. */
+import { pino } from 'pino';
+import { openCollector } from './collector.ts';
+import type { Collector } from './collector.ts';
+import { ConfigError, readConfig } from './config.ts';
+import type { CollectorConfig } from './config.ts';
+import { logEvents } from './log-events.ts';
+
+const readConfigOrExit = (): CollectorConfig => {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
+};
+
+const config = readConfigOrExit();
+const logger = pino({ level: config.logLevel, base: null });
+
+const signalled = new Promise<string>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+});
+
+let collector: Collector;
+try {
+  collector = await openCollector({ config, logger });
+} catch (error) {
+  logger.fatal({ event: logEvents.collectorFailed, err: error });
+  process.exit(1);
+}
+const ended = await Promise.race([
+  signalled.then((signal) => ({ signal, exitCode: 0 })),
+  collector.failed.catch(() => ({ signal: '', exitCode: 1 })),
+]);
+logger.info({ event: logEvents.collectorStopping, signal: ended.signal });
+await collector.close().catch((error: unknown) => logger.error({ event: logEvents.collectorFailed, err: error }));
+process.exit(ended.exitCode);
