@@ -17,9 +17,9 @@ const wire = driftline.v1;
 
 /** Both directions of one kind of frame. */
 export type FrameCodec<T> = {
-  encode(frame: T): Uint8Array;
+  readonly encode: (frame: T) => Uint8Array;
   /** Throws ProtocolError 'undecodable' or 'too-large'. */
-  decode(bytes: Uint8Array): T;
+  readonly decode: (bytes: Uint8Array) => T;
 };
 
 /** The uncompressed payload of a batch. Throws 'too-large' beyond maxMessagesPerBatch or maxUncompressedBatchBytes. */

@@ -1,4 +1,6 @@
 /** Where the value of a name stands in a text, for the notations that configuration and scripts use. */
+import { isDescriptive, isSecretMap } from './name.ts';
+
 /** A name as it stands in a text. */
 export type NameHit = { readonly name: string; readonly start: number; readonly end: number };
 
@@ -11,7 +13,6 @@ export type Found = {
 
 const none: readonly Found[] = [];
 const maxLookBack = 128;
-const maxListLength = 16_384;
 
 /** Between a name and its value: closing quote or bracket of the name, `:` `=` `:=` `=>` `:-`. */
 const separator = /\\*["'`\]]?[ \t]*(?:=>|:=|:-|:|=(?!=))[ \t]*/y;
@@ -54,7 +55,11 @@ function assigned(text: string, hit: NameHit, before: string, start: number): re
   const code = text.charCodeAt(start);
   if (Number.isNaN(code)) return none;
   const isColon = text.slice(hit.end, start).includes(':');
-  if (code === 10 || code === 13) return isColon ? blockBelow(text, hit, start) : none;
+  if (code === 10 || code === 13) {
+    if (!isColon) return none;
+    const block = blockBelow(text, hit, start);
+    return block.length === 0 && isSecretMap(hit.name) ? mapBelow(text, hit, start) : block;
+  }
   if (
     isColon &&
     (code === 124 || code === 62) &&
@@ -118,19 +123,19 @@ function closingQuote(text: string, from: number, quote: string): number {
   return -1;
 }
 
-/** `[a, "b"]`: the items. */
+/** `[a, "b"]`: the items, up to the bracket or the end of the line. */
 function listItems(text: string, start: number): readonly Found[] {
-  const close = text.indexOf(']', start);
-  if (close === -1 || close - start > maxListLength) return none;
   const items: Found[] = [];
   let at = start + 1;
-  while (at < close) {
-    while (at < close && (isSpace(text.charCodeAt(at)) || text.charCodeAt(at) === 44)) at++;
-    if (at >= close || text.charCodeAt(at) === 123) break;
+  while (at < text.length) {
+    while (isSpace(text.charCodeAt(at)) || text.charCodeAt(at) === 44) at++;
+    const code = text.charCodeAt(at);
+    if (code === 93 || code === 123) break;
     const item = literal(text, at, /[,\]\n]/g)[0];
     if (item === undefined) break;
     items.push(item);
-    at = Math.max(item.end + 1, at + 1);
+    at = /["'`\\]/.test(text[item.end] ?? '') ? item.end + 1 : item.end;
+    while (/["'`\\]/.test(text[at] ?? '')) at++;
   }
   return items;
 }
@@ -167,6 +172,30 @@ function blockBelow(text: string, hit: NameHit, newline: number): readonly Found
   }
   if (items.length > 0) return items;
   return start === -1 ? none : [trimmed(text, start, end)];
+}
+
+const maxMapLines = 256;
+const mapLine = /^[ \t]*["']?(?<key>[\w./-]{1,128})["']?[ \t]*:[ \t]+(?<value>\S)/d;
+
+/** YAML: the values of a map from names to secrets (`tokens:` with `ci: x` below). What is deeper is looked at anyway. */
+function mapBelow(text: string, hit: NameHit, newline: number): readonly Found[] {
+  const indent = indentOf(text, hit.start);
+  const found: Found[] = [];
+  let line = newline + 1;
+  for (let count = 0; count < maxMapLines && line < text.length; count++) {
+    const next = text.indexOf('\n', line);
+    const lineStop = next === -1 ? text.length : next;
+    const head = text.slice(line, Math.min(lineStop, line + 512));
+    const first = head.search(/\S/);
+    if (first !== -1 && first <= indent) break;
+    const match = mapLine.exec(head);
+    const value = match?.indices?.groups?.['value']?.[0];
+    if (value !== undefined && !isDescriptive(match?.groups?.['key'] ?? '') && !/[|>&*{[#]/.test(head[value] ?? '')) {
+      for (const part of literal(text, line + value, lineEnd)) found.push({ ...part, isOpen: true });
+    }
+    line = lineStop + 1;
+  }
+  return found;
 }
 
 function trimmed(text: string, start: number, end: number): Found {

@@ -45,13 +45,13 @@ function secretOf(flag: string, hasGap: boolean, { command, value }: Argument): 
   if (value === '' || value.startsWith('-') || isPlainText(value)) return undefined;
   if (flag === 'u') {
     const colon = value.indexOf(':');
-    const isUserPassword =
-      hasGap && colon > 0 && colon < value.length - 1 && !/^\d+:\d+$/.test(value) && !value.includes('/');
+    const user = value.slice(0, colon);
+    const isUserPassword = hasGap && colon > 0 && !user.includes('/') && !/^\d+:\d+$/.test(value);
     return isUserPassword && !isPlainText(value.slice(colon + 1)) ? colon + 1 : undefined;
   }
   if (flag === 'a') return hasGap && passwordByA.test(command) ? 0 : undefined;
   if (passwordGlued.test(command)) return 0;
   if (!hasGap || otherMeaning.test(command)) return undefined;
-  const isOther = /^[./~]/.test(value) || /^[\d.:,-]+(?:\/(?:tcp|udp))?$/.test(value) || /[={}[\]]/.test(value);
+  const isOther = /^[./~]/.test(value) || /^[\d.:,-]+(?:\/(?:tcp|udp))?$/.test(value) || /^[{[]|\w=\w/.test(value);
   return isOther ? undefined : 0;
 }

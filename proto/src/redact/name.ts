@@ -160,7 +160,7 @@ function classify(name: string): NameClass | undefined {
   const strong = strongClass(words, squeezed);
   if (strong !== undefined) {
     if (referenceEnd.test(squeezed) && !isSecretDespiteEnd(squeezed)) return undefined;
-    return { secretClass: strong, isWeak: false, mayBeNumber: strong === 'password' || strong === 'secret' };
+    return { secretClass: strong, isWeak: false, mayBeNumber: strong === 'password' || squeezed.endsWith('secret') };
   }
   const last = words.at(-1) ?? '';
   return weakWords.has(last) ? { secretClass: 'high-entropy', isWeak: true, mayBeNumber: false } : undefined;

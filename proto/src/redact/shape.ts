@@ -68,7 +68,7 @@ const shapes: readonly Shape[] = [
     secretClass: 'signature',
     pattern: /[?&](?:sig|X-Amz-Signature|X-Amz-Security-Token|X-Goog-Signature)=(?<secret>[\w%+/=.-]{16,4096})/dg,
   },
-  { secretClass: 'password', pattern: /(?<![\w.])[\w.-]{1,64}:(?<secret>[^\s:@"'/]{1,256})@(?:tcp|unix|udp)\(/dg },
+  { secretClass: 'password', pattern: /(?<![\w.])[\w.-]{1,64}:(?<secret>[^\s@"']{1,256})@(?:tcp|unix|udp)\(/dg },
   { secretClass: 'archive', pattern: /(?<![A-Za-z0-9+/])(?:H4sI|SDRzSU)[A-Za-z0-9+/=]{40,}/g },
 ];
 

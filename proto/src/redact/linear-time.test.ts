@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Json } from '../message.ts';
+import { ProtocolError } from '../error.ts';
+import { redact } from '../redact.ts';
+
+const cheapHmac = (): string => 'x'.repeat(22);
+const unit = 150_000;
+
+const hostile: readonly string[] = [
+  'password=',
+  '-p ',
+  '://',
+  '://a:b@',
+  'eyJ',
+  '-----BEGIN PRIVATE KEY-----',
+  'password="',
+  'password: \\"',
+  'password:\n',
+  '- password: |\n',
+  'tokens: [',
+  '<password>',
+  'name: password\n',
+  'token ',
+  'a',
+  'key.',
+  'password\\',
+  'login x password ',
+  '--token=$A',
+  'H4sI',
+  'user:pw@tcp(',
+  'secrets:\n  a: b\n',
+  '{"a":',
+  'sk-',
+  'a-',
+  'Bearer ',
+  'redacted(token):',
+  '${PASSWORD:-',
+  '$(',
+];
+
+function timeOf(text: string): number {
+  const start = performance.now();
+  redact({ kind: 'ConfigMap', data: { x: text } }, cheapHmac);
+  return performance.now() - start;
+}
+
+test('invariant: time grows with the length of the text, not with its square', () => {
+  for (const part of hostile) {
+    const small = part.repeat(Math.ceil(unit / part.length));
+    timeOf(small);
+    const once = Math.min(timeOf(small), timeOf(small));
+    const eightTimes = timeOf(small.repeat(8));
+    assert.ok(
+      eightTimes < Math.max(150, once * 24),
+      `${JSON.stringify(part)}: ${once.toFixed(1)} ms, eightfold ${eightTimes.toFixed(1)} ms`,
+    );
+  }
+});
+
+test('a name followed by a megabyte of spaces, and lines of growing depth', () => {
+  assert.ok(timeOf(`password${' '.repeat(1_500_000)}`) < 1000);
+  assert.ok(timeOf(Array.from({ length: 1500 }, (_, i) => `${' '.repeat(i)}tokens:`).join('\n')) < 1000);
+});
+
+test('nesting beyond the limit is an error value; inside a text it is redacted as a whole', () => {
+  const text = `${'['.repeat(5000)}"x"${']'.repeat(5000)}`;
+  assert.throws(
+    () => redact({ a: JSON.parse(text) as Json }, cheapHmac),
+    (error: unknown) => error instanceof ProtocolError && error.code === 'too-deep',
+  );
+  assert.deepEqual(redact({ a: text }, cheapHmac), { a: `redacted(unreadable):${'x'.repeat(22)}` });
+});
