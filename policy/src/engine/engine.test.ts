@@ -1,0 +1,368 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JsonObject } from '@driftline/proto';
+import type { CompiledControl, Fact, ObjectChange, TrackedView, Verdict } from '../contract.ts';
+import { objectKeyOf, stringAt, valueAt } from '../language/read-json.ts';
+import { createEngine } from './engine.ts';
+import { engineLimits } from './limits.ts';
+
+type Evaluate = (object: JsonObject, view: TrackedView) => Verdict;
+type Overrides = Partial<Omit<CompiledControl, 'meta'>> & { readonly weight?: number };
+
+function control(id: string, evaluate: Evaluate, { weight = 1, ...overrides }: Overrides = {}): CompiledControl {
+  const remediation = { summary: '', fields: [], impact: '' };
+  return {
+    meta: {
+      id,
+      title: id,
+      severity: 'high',
+      weight,
+      category: 'compute',
+      rationale: '',
+      remediation,
+      references: [],
+      frameworks: [],
+    },
+    language: 'relation',
+    kinds: [{ group: '', kind: 'Pod' }],
+    selfContained: false,
+    evaluate,
+    ...overrides,
+  };
+}
+
+const fail = (path = '', reason = 'why'): Verdict => ({ verdict: 'fail', violations: [{ path, value: '', reason }] });
+const pass: Verdict = { verdict: 'pass' };
+
+function object(kind: string, name: string, body: JsonObject = {}): JsonObject {
+  return { apiVersion: 'v1', kind, metadata: { name, namespace: 'shop' }, ...body };
+}
+
+const upsert = (after: JsonObject, uid = '1'): ObjectChange => ({ key: objectKeyOf(after), uid, after });
+const remove = (object: JsonObject, uid = '1'): ObjectChange => ({ key: objectKeyOf(object), uid, after: undefined });
+
+const failsWhenBad: Evaluate = (pod) => (pod['bad'] === true ? fail('bad') : pass);
+const good = object('Pod', 'web');
+const bad = object('Pod', 'web', { bad: true });
+const told = (
+  transitions: readonly { state: string; finding: { control: string; uid: string; path: string }; reason: string }[],
+) =>
+  transitions.map(
+    ({ state, finding, reason }) => `${state} ${finding.control} ${finding.uid} ${finding.path}: ${reason}`,
+  );
+
+test('a finding lives: opened, updated, resolved, reopened, resolved with its object', () => {
+  const engine = createEngine({
+    controls: [control('A', (pod) => (pod['bad'] === undefined ? pass : fail('bad', JSON.stringify(pod['bad']))))],
+  });
+  assert.deepEqual(told(engine.apply([upsert(object('Pod', 'web', { bad: 1 }))], 0)), ['opened A 1 bad: 1']);
+  assert.deepEqual(told(engine.apply([upsert(object('Pod', 'web', { bad: 1, other: 1 }))], 0)), []);
+  assert.deepEqual(told(engine.apply([upsert(object('Pod', 'web', { bad: 2 }))], 0)), ['updated A 1 bad: 2']);
+  assert.deepEqual(told(engine.apply([upsert(good)], 0)), ['resolved A 1 bad: no longer fails']);
+  assert.deepEqual(told(engine.apply([upsert(object('Pod', 'web', { bad: 3 }))], 0)), ['reopened A 1 bad: 3']);
+  assert.deepEqual(told(engine.apply([remove(good)], 0)), ['resolved A 1 bad: the object was deleted']);
+});
+
+test('another object of the same name has findings of its own', () => {
+  const engine = createEngine({ controls: [control('A', failsWhenBad)] });
+  engine.apply([upsert(bad, '1')], 0);
+  assert.deepEqual(told(engine.apply([upsert(bad, '2')], 0)), [
+    'resolved A 1 bad: the object was deleted',
+    'opened A 2 bad: why',
+  ]);
+});
+
+test('a batch is judged once, by its end', () => {
+  let runs = 0;
+  const counting = control('A', (pod) => {
+    runs += 1;
+    return failsWhenBad(pod, undefined as never);
+  });
+  const engine = createEngine({ controls: [counting] });
+  assert.deepEqual(engine.apply([upsert(bad), upsert(good), remove(good), upsert(bad), upsert(good)], 0), []);
+  assert.equal(runs, 1);
+});
+
+test('transitions are ordered by object and control, and name the change that caused them', () => {
+  const engine = createEngine({ controls: [control('B', failsWhenBad), control('A', failsWhenBad)] });
+  const transitions = engine.apply(
+    [upsert(object('Pod', 'z', { bad: true })), upsert(object('Pod', 'a', { bad: true }))],
+    0,
+  );
+  assert.deepEqual(
+    transitions.map(({ finding, cause }) => [finding.object.name, finding.control, cause]),
+    [
+      ['a', 'A', { type: 'change', index: 1 }],
+      ['a', 'B', { type: 'change', index: 1 }],
+      ['z', 'A', { type: 'change', index: 0 }],
+      ['z', 'B', { type: 'change', index: 0 }],
+    ],
+  );
+});
+
+const size: Fact<number> = { name: 'size', group: '', kind: 'ConfigMap', project: (map) => Number(map['size']) };
+
+test('a change that no read saw runs nothing again (equality cut-off)', () => {
+  let runs = 0;
+  const reader = control('A', (_, view) => {
+    runs += 1;
+    return view.facts(size).some(({ value }) => value > 1) ? fail() : pass;
+  });
+  const engine = createEngine({ controls: [reader] });
+  engine.apply([upsert(good), upsert(object('ConfigMap', 'm', { size: 1 }))], 0);
+  assert.equal(runs, 1);
+  engine.apply([upsert(object('ConfigMap', 'm', { size: 1, data: { any: 'thing' } }))], 0);
+  engine.apply([upsert(object('Secret', 's'))], 0);
+  assert.equal(runs, 1);
+  const [opened] = engine.apply([upsert(object('ConfigMap', 'm', { size: 2 }))], 0);
+  assert.equal(runs, 2);
+  assert.deepEqual(opened?.cause, { type: 'change', index: 0 });
+});
+
+test('a control that throws or says nonsense is unjudged, others are judged, and it recovers', () => {
+  const thrower = control('A', (pod) => {
+    if (pod['bad'] === true) throw new Error('cannot take it');
+    return pass;
+  });
+  const empty = control('B', (pod) => (pod['bad'] === true ? { verdict: 'fail', violations: [] } : pass), {
+    selfContained: true,
+  });
+  const liar = control('C', (_, view) => (view.now(1) ? pass : pass), { selfContained: true });
+  const engine = createEngine({ controls: [thrower, empty, liar, control('D', failsWhenBad)] });
+  assert.deepEqual(told(engine.apply([upsert(bad)], 0)), ['opened D 1 bad: why']);
+  const reasons = engine.takeUnansweredChanges().map(({ control, state, reason }) => `${control} ${state}: ${reason}`);
+  assert.deepEqual(reasons, [
+    'A unjudged: cannot take it',
+    'B unjudged: the control failed the object without naming a violation',
+    'C unjudged: a self-contained control reads nothing but its own object',
+  ]);
+  assert.equal(engine.score().unjudged, 3);
+  engine.apply([upsert(good)], 0);
+  assert.deepEqual(
+    engine.takeUnansweredChanges().map(({ control, state }) => `${control} ${state}`),
+    ['A answered', 'B answered'],
+  );
+  assert.equal(engine.score().unjudged, 1);
+});
+
+test('a kind that cannot be seen is not assessable, even when the control swallows the refusal', () => {
+  let covered = false;
+  const reader = control('A', (_, view) => {
+    try {
+      return view.facts(size).length === 0 ? fail() : pass;
+    } catch {
+      return pass;
+    }
+  });
+  const engine = createEngine({ controls: [reader], covers: ({ kind }) => covered || kind !== 'ConfigMap' });
+  assert.deepEqual(engine.apply([upsert(good)], 0), []);
+  assert.deepEqual(
+    engine.unanswered().map(({ state, reason }) => [state, reason]),
+    [['not-assessable', 'ConfigMap objects cannot be seen']],
+  );
+  covered = true;
+  const [opened] = engine.refreshCoverage(0);
+  assert.equal(opened?.state, 'opened');
+  assert.deepEqual(opened?.cause, { type: 'coverage' });
+});
+
+test('a judged kind that cannot be seen is not assessable as a whole', () => {
+  const engine = createEngine({ controls: [control('A', failsWhenBad)], covers: () => false });
+  assert.deepEqual(engine.unanswered(), [
+    {
+      control: 'A',
+      object: { group: '', kind: 'Pod', namespace: '', name: '' },
+      uid: '',
+      state: 'not-assessable',
+      reason: 'Pod objects cannot be seen',
+    },
+  ]);
+});
+
+test('time: the deadline is known, passes once, and never runs backwards', () => {
+  const engine = createEngine({
+    controls: [control('A', (pod, view) => (view.now(Number(pod['until'])) ? fail() : pass))],
+  });
+  const pods = [
+    object('Pod', 'a', { until: 300 }),
+    object('Pod', 'b', { until: 100 }),
+    object('Pod', 'c', { until: 200 }),
+  ];
+  engine.apply(
+    pods.map((pod) => upsert(pod)),
+    0,
+  );
+  assert.equal(engine.deadline(), 100);
+  assert.deepEqual(engine.apply([], 99), []);
+  const due = engine.apply([], 250);
+  assert.deepEqual(
+    due.map(({ finding, cause }) => [finding.object.name, cause]),
+    [
+      ['b', { type: 'deadline' }],
+      ['c', { type: 'deadline' }],
+    ],
+  );
+  assert.equal(engine.deadline(), 300);
+  assert.deepEqual(engine.apply([upsert(object('Pod', 'b', { until: 120 }))], 50), []);
+  assert.equal(engine.findings().length, 2);
+  engine.apply([remove(object('Pod', 'a'))], 250);
+  assert.equal(engine.deadline(), undefined);
+});
+
+test('new controls judge only what is theirs; equal digests keep verdicts', () => {
+  const seen: string[] = [];
+  const spy = (id: string, digest: string) =>
+    control(
+      id,
+      (pod) => {
+        seen.push(id);
+        return failsWhenBad(pod, undefined as never);
+      },
+      { digest },
+    );
+  const engine = createEngine({ controls: [spy('A', '1'), spy('B', '1')] });
+  engine.apply([upsert(bad)], 0);
+  seen.length = 0;
+  const transitions = engine.setControls([spy('B', '1'), spy('C', '1')], 0);
+  assert.deepEqual(seen, ['C']);
+  assert.deepEqual(told(transitions), ['resolved A 1 bad: the control was removed', 'opened C 1 bad: why']);
+  engine.setControls([spy('B', '2'), spy('C', '1')], 0);
+  assert.deepEqual(seen, ['C', 'B']);
+  assert.throws(() => engine.setControls([spy('B', '1'), spy('B', '1')], 0), /two controls have one id/);
+});
+
+test('restored findings are compared with, not repeated', () => {
+  const first = createEngine({ controls: [control('A', failsWhenBad), control('B', failsWhenBad)] });
+  const known = first.apply([upsert(bad), upsert(object('Pod', 'gone', { bad: true }))], 0);
+  const engine = createEngine({ controls: [control('A', failsWhenBad)] });
+  engine.restore(known);
+  engine.load([upsert(bad)]);
+  assert.deepEqual(told(engine.apply([], 0)).sort(), [
+    'resolved A 1 bad: the object was deleted',
+    'resolved B 1 bad: the control was removed',
+    'resolved B 1 bad: the object was deleted',
+  ]);
+  const resolved = known
+    .filter(({ finding }) => finding.control === 'A' && finding.object.name === 'web')
+    .map((one) => ({ ...one, state: 'resolved' as const }));
+  const later = createEngine({ controls: [control('A', failsWhenBad)] });
+  later.restore(resolved);
+  later.load([upsert(good)]);
+  assert.deepEqual(later.apply([], 0), []);
+  assert.deepEqual(told(later.apply([upsert(bad)], 0)), ['reopened A 1 bad: why']);
+});
+
+test('what a verdict says is bounded, and one path is one finding', () => {
+  const many = Array.from({ length: engineLimits.maxViolationsPerVerdict + 5 }, (_, index) => ({
+    path: `p${index}`,
+    value: 'v'.repeat(9_999),
+    reason: 'r'.repeat(9_999),
+  }));
+  const twice: Verdict = {
+    verdict: 'fail',
+    violations: [
+      { path: 'x', value: '', reason: 'one' },
+      { path: 'x', value: 'v', reason: 'two' },
+      { path: 'x', value: '', reason: 'one' },
+    ],
+  };
+  const engine = createEngine({
+    controls: [control('A', () => ({ verdict: 'fail', violations: many })), control('B', () => twice)],
+  });
+  engine.apply([upsert(good)], 0);
+  const findings = engine.findings();
+  assert.equal(findings.length, engineLimits.maxViolationsPerVerdict + 2);
+  assert.ok(
+    findings.every(
+      ({ value, reason }) =>
+        value.length <= engineLimits.maxValueLength && reason.length <= engineLimits.maxReasonLength,
+    ),
+  );
+  assert.equal(findings[0]?.reason, 'and 5 more violations');
+  assert.deepEqual(findings.at(-1), {
+    finding: { control: 'B', object: objectKeyOf(good), uid: '1', path: 'x' },
+    severity: 'high',
+    title: 'B',
+    value: 'v',
+    reason: 'one; two',
+  });
+});
+
+test('a view is closed when its evaluation is over, and objects it gives cannot be changed', () => {
+  let kept: TrackedView | undefined;
+  const keeper = control('A', (pod, view) => {
+    kept = view;
+    assert.throws(() => {
+      (valueAt(pod, 'metadata') as { name: string }).name = 'changed';
+    }, TypeError);
+    const [other] = view.list({ group: '', kind: 'ConfigMap' });
+    assert.throws(() => {
+      (other as { size: number }).size = 2;
+    }, TypeError);
+    return pass;
+  });
+  const engine = createEngine({ controls: [keeper] });
+  engine.apply([upsert(object('ConfigMap', 'm', { size: 1 })), upsert(good)], 0);
+  assert.deepEqual(engine.unanswered(), []);
+  assert.throws(() => kept?.get(objectKeyOf(good)), /only while the evaluation/);
+});
+
+test('the score counts pass and fail by weight, whole and by namespace, category and control', () => {
+  const controls = [
+    control('A', failsWhenBad, { weight: 3 }),
+    control('B', () => pass, { weight: 0.1 }),
+    control('C', () => ({ verdict: 'not-applicable' }), { weight: 50 }),
+  ];
+  const engine = createEngine({ controls });
+  assert.equal(engine.score().cluster.score, 100);
+  engine.apply([upsert(bad), upsert(object('Pod', 'other'))], 0);
+  const { cluster, namespaces, categories, controls: scores } = engine.score();
+  assert.deepEqual(cluster, { scope: 'cluster', earned: 3.2, possible: 6.2, score: 51.61, passing: 3, failing: 1 });
+  assert.deepEqual(
+    namespaces.map(({ scope, score }) => [scope, score]),
+    [['namespace:shop', 51.61]],
+  );
+  assert.deepEqual(
+    categories.map(({ scope, score }) => [scope, score]),
+    [['category:compute', 51.61]],
+  );
+  assert.deepEqual(
+    scores.map(({ scope, passing, failing }) => [scope, passing, failing]),
+    [
+      ['control:A', 1, 1],
+      ['control:B', 2, 0],
+    ],
+  );
+});
+
+test('an object the store lost is unjudged, not passed', () => {
+  const engine = createEngine({
+    controls: [control('A', () => pass, { selfContained: true })],
+    store: { get: () => undefined },
+  });
+  engine.load([upsert(good)]);
+  engine.apply([], 0);
+  assert.equal(engine.unanswered()[0]?.reason, 'the object is not in the object store');
+});
+
+test('hostile names and shapes are only data', () => {
+  const engine = createEngine({
+    controls: [
+      control('A', (pod, view) =>
+        view.list({ group: '', kind: 'Pod', selector: { matchLabels: { __proto__x: 'y' } } }).length > 0
+          ? fail(stringAt(pod, 'kind'))
+          : pass,
+      ),
+    ],
+  });
+  const hostile = JSON.parse(
+    '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"__proto__","namespace":"constructor","labels":{"__proto__":"x","toString":"y","n":5}}}',
+  ) as JsonObject;
+  engine.apply([upsert(hostile), upsert(object('Pod', 'x', { metadata: { labels: [] } } as JsonObject))], 0);
+  assert.deepEqual(engine.unanswered(), []);
+  engine.apply(
+    [{ key: { group: 'g', kind: '__proto__', namespace: '', name: 'constructor' }, uid: '', after: hostile }],
+    0,
+  );
+  assert.equal('polluted' in {}, false);
+});
