@@ -1,4 +1,5 @@
 import { CelDouble, CelObject, CelUint, isPlainObject, LazyFields, numeric, type Value } from './value.ts';
+import { labour } from './work.ts';
 
 /** Numbers that are equal are the same key, whatever their types; undefined for what cannot be a key. */
 function normalKey(key: Value): string | number | bigint | boolean | undefined {
@@ -47,12 +48,17 @@ export function mapGet(map: Value, key: Value): Value {
 
 export function mapSize(map: Value): number {
   if (map instanceof CelMap) return map.size;
-  return isPlainObject(map) ? Object.keys(map).length : 0;
+  return isPlainObject(map) ? counted(Object.keys(map)).length : 0;
 }
 
 export function mapPairs(map: Value): Iterable<readonly [key: Value, value: Value]> {
   if (map instanceof CelMap) return map.pairs();
-  return isPlainObject(map) ? Object.entries(map) : [];
+  return isPlainObject(map) ? counted(Object.entries(map)) : [];
+}
+
+function counted<T>(elements: readonly T[]): readonly T[] {
+  labour(elements.length);
+  return elements;
 }
 
 /** False for a double that is no integer: such a key finds nothing, and is not an error. */

@@ -8,6 +8,7 @@ import { type Reads, readsOf } from './reads.ts';
 import { type Code, Run } from './run.ts';
 import { type CelType, dynType } from './types.ts';
 import { isError, type Value } from './value.ts';
+import { beginWork, endWork } from './work.ts';
 
 /** Cost at which an evaluation is abandoned, when the caller sets no other: the API server's limit per expression. */
 export const defaultCostLimit = 1_000_000;
@@ -102,12 +103,15 @@ function createProgram(source: string, { expr, checked, costLimit }: Compiled): 
 }
 
 function evaluate(code: Code, run: Run): CelResult {
+  const outer = beginWork();
   try {
     const value = code(run);
     if (run.cost > run.limit) throw new CostExceeded(run.limit);
     return isError(value) ? { ok: false, error: value, cost: run.cost } : { ok: true, value, cost: run.cost };
   } catch (failure) {
     return { ok: false, error: asError(failure), cost: run.cost };
+  } finally {
+    endWork(outer);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FoldExpr } from './ast.ts';
-import { CelMap, isMapKey, mapPairs, mapSize } from './cel-map.ts';
+import { CelMap, isMapKey, mapPairs } from './cel-map.ts';
 import type { Emitter } from './emit.ts';
 import { type CelError, invalid, noSuchOverload } from './error.ts';
 import type { Code, Run } from './run.ts';
@@ -58,7 +58,6 @@ function iterate(run: Run, range: Value, slots: { first: number; second: number 
     return undefined;
   }
   if (kindOf(range) !== 'map') return noRange(range);
-  run.labour(mapSize(range));
   for (const [key, value] of mapPairs(range)) {
     run.slots[first] = key;
     if (second !== undefined) run.slots[second] = value;
@@ -78,7 +77,6 @@ function emitQuantifier(range: Code, body: Code, slot: number, decisive: boolean
     if (isError(items)) return items;
     if (!Array.isArray(items)) {
       if (kindOf(items) !== 'map') return noRange(items);
-      run.labour(mapSize(items));
       items = Array.from(mapPairs(items), ([key]) => key);
     }
     const list = items as readonly Value[];

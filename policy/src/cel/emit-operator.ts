@@ -6,6 +6,7 @@ import { compare, costSize, equal } from './equality.ts';
 import { CelError, noSuchOverload } from './error.ts';
 import type { Code, Run } from './run.ts';
 import { isError, isPlainObject, kindOf, type Value } from './value.ts';
+import { labour } from './work.ts';
 
 /** Charged per code point or element that a call walks over. */
 export const traversalCost = 0.1;
@@ -78,7 +79,7 @@ function concatenate(run: Run, a: Value, b: Value): Value {
     run.charge(Math.ceil((costSize(a) + costSize(b)) * traversalCost));
   } else {
     run.cost += 1;
-    if (Array.isArray(a) && Array.isArray(b)) run.labour(a.length + b.length);
+    if (Array.isArray(a) && Array.isArray(b)) labour(a.length + b.length);
   }
   return add(a, b);
 }
@@ -173,10 +174,7 @@ function emitEquality(emitter: Emitter, operands: readonly Code[], expected: boo
   }
   return emitBinary(operands, (run, a, b) => {
     run.charge(equalityCost(a, b));
-    const before = run.work;
-    const result = equal(a, b, run) === expected;
-    if (run.work !== before) run.labour(0);
-    return result;
+    return equal(a, b) === expected;
   });
 }
 
@@ -198,9 +196,7 @@ function emitIn(emitter: Emitter, operands: readonly Code[]): Code {
 function contains(run: Run, value: Value, holder: Value): Value {
   if (Array.isArray(holder)) {
     run.charge(holder.length);
-    const isMember = holder.some((element) => equal(value, element, run));
-    run.labour(0);
-    return isMember;
+    return holder.some((element) => equal(value, element));
   }
   run.cost += 1;
   if (typeof value === 'string' && isPlainObject(holder)) return Object.hasOwn(holder, value);

@@ -103,6 +103,7 @@ export function emitSelect(emitter: Emitter, expr: SelectExpr): Code {
 
 /** A presence test costs what reaching its operand costs: its own step is free. */
 function emitTest(operand: Code, field: string, cost: number): Code {
+  const inherited = isInherited(field);
   return (run) => {
     const value = operand(run);
     if (isError(value)) {
@@ -110,7 +111,7 @@ function emitTest(operand: Code, field: string, cost: number): Code {
       return value;
     }
     run.cost += cost;
-    return hasField(value, field);
+    return hasField(value, field, inherited);
   };
 }
 

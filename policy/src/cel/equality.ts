@@ -15,6 +15,7 @@ import {
   numeric,
   type Value,
 } from './value.ts';
+import { labour } from './work.ts';
 
 /** Opaque values (quantities, addresses, versions) that define their own equality. */
 export abstract class CelOpaque extends CelObject {
@@ -22,11 +23,8 @@ export abstract class CelOpaque extends CelObject {
   abstract equals(other: CelOpaque): boolean;
 }
 
-/** Counts elements compared, so that the cost limit also bounds comparisons of large values. */
-export type Meter = { work: number };
-
 /** Equality across all types: numbers by mathematical value, other different types are simply unequal. */
-export function equal(a: Value, b: Value, meter?: Meter): boolean {
+export function equal(a: Value, b: Value): boolean {
   if (typeof a === 'string' || typeof a === 'boolean' || a === null) return a === b;
   const x = numeric(a);
   if (x !== undefined) {
@@ -34,41 +32,40 @@ export function equal(a: Value, b: Value, meter?: Meter): boolean {
     return y !== undefined && sameNumber(x, y);
   }
   if (typeof b !== 'object' || b === null) return false;
-  if (Array.isArray(a)) return Array.isArray(b) && equalLists(a, b, meter);
+  if (Array.isArray(a)) return Array.isArray(b) && equalLists(a, b);
   if (a instanceof CelMap || isPlainObject(a)) {
-    return (b instanceof CelMap || isPlainObject(b)) && equalMaps(a, b, meter);
+    return (b instanceof CelMap || isPlainObject(b)) && equalMaps(a, b);
   }
   if (a instanceof Uint8Array) return b instanceof Uint8Array && compareBytes(a, b) === 0;
-  return equalObjects(a, b, meter);
+  return equalObjects(a, b);
 }
 
 /** NaN equals nothing. */
 const sameNumber = (x: number | bigint, y: number | bigint): boolean => order(x, y) === 0;
 
-function equalLists(a: readonly Value[], b: readonly Value[], meter: Meter | undefined): boolean {
+function equalLists(a: readonly Value[], b: readonly Value[]): boolean {
   if (a.length !== b.length) return false;
-  if (meter !== undefined) meter.work += a.length;
-  return a.every((element, i) => equal(element, b[i], meter));
+  labour(a.length);
+  return a.every((element, i) => equal(element, b[i]));
 }
 
-function equalMaps(a: Value, b: Value, meter: Meter | undefined): boolean {
+function equalMaps(a: Value, b: Value): boolean {
   const size = mapSize(a);
   if (size !== mapSize(b)) return false;
-  if (meter !== undefined) meter.work += size;
   for (const [key, value] of mapPairs(a)) {
     const other = mapGet(b, key);
-    if (other === undefined || !equal(value, other, meter)) return false;
+    if (other === undefined || !equal(value, other)) return false;
   }
   return true;
 }
 
-function equalObjects(a: Value, b: Value, meter: Meter | undefined): boolean {
+function equalObjects(a: Value, b: Value): boolean {
   if (a instanceof CelTimestamp) return b instanceof CelTimestamp && a.nanos === b.nanos;
   if (a instanceof CelDuration) return b instanceof CelDuration && a.nanos === b.nanos;
   if (a instanceof CelTypeValue) return b instanceof CelTypeValue && a.name === b.name;
   if (a instanceof CelOptional) {
     if (!(b instanceof CelOptional) || a.hasValue !== b.hasValue) return false;
-    return !a.hasValue || equal(a.value, b.value, meter);
+    return !a.hasValue || equal(a.value, b.value);
   }
   if (a instanceof CelOpaque) return b instanceof CelOpaque && a.celKind === b.celKind && a.equals(b);
   return a === b;

@@ -7,8 +7,6 @@ export class Run {
   readonly limit: number;
   /** By the rules of the Kubernetes API server. */
   cost = 0;
-  /** Elements copied or compared beyond what the cost counts; bounded so that no expression can stall its host. */
-  work = 0;
 
   constructor(slots: Value[], limit: number) {
     this.slots = slots;
@@ -19,15 +17,7 @@ export class Run {
     this.cost += cost;
     if (this.cost > this.limit) throw new CostExceeded(this.limit);
   }
-
-  labour(work: number): void {
-    this.work += work;
-    if (this.work > maxWork) throw new CostExceeded(this.limit);
-  }
 }
-
-/** Elements copied or compared in one evaluation, over and above its cost: well under a second. */
-export const maxWork = 20_000_000;
 
 /** A compiled expression. Answers a value or a CelError. */
 export type Code = (run: Run) => Value;

@@ -33,11 +33,11 @@ export function selectOptional(value: Value, name: string): Value {
 }
 
 /** `has(value.name)`. */
-export function hasField(value: Value, name: string): Value {
-  if (isPlainObject(value)) return Object.hasOwn(value, name) && value[name] !== undefined;
+export function hasField(value: Value, name: string, inherited: boolean): Value {
+  if (isPlainObject(value)) return value[name] !== undefined && (!inherited || Object.hasOwn(value, name));
   if (value instanceof CelMap) return value.get(name) !== undefined;
   if (value instanceof LazyFields) return value.get(name) !== undefined;
-  if (value instanceof CelOptional) return value.hasValue && hasField(value.value, name);
+  if (value instanceof CelOptional) return value.hasValue && hasField(value.value, name, inherited);
   return isError(value) ? value : noSuchOverload(`${kindOf(value)} has no fields`);
 }
 

@@ -1,6 +1,7 @@
 import { duration, timestamp } from './arithmetic.ts';
 import { invalid, type CelError } from './error.ts';
 import { type CelTimestamp, isError, type Value } from './value.ts';
+import { labour } from './work.ts';
 
 const nanosPerSecond = 1_000_000_000n;
 
@@ -98,6 +99,7 @@ export function zoneOffset(zone: string, at: CelTimestamp): number | CelError {
   if (zone === '' || zone === 'UTC' || zone === 'Z') return 0;
   const formatter = zoneFormatter(zone);
   if (isError(formatter)) return formatter;
+  labour(zoneLookupWork);
   const seconds = Number(floorDivide(at.nanos, nanosPerSecond));
   const parts = new Map(formatter.formatToParts(seconds * 1000).map(({ type, value }) => [type, value]));
   const part = (name: Intl.DateTimeFormatPartTypes): number => Number(parts.get(name) ?? 0);
@@ -106,6 +108,8 @@ export function zoneOffset(zone: string, at: CelTimestamp): number | CelError {
   return days * 86400 + part('hour') * 3600 + part('minute') * 60 + part('second') - seconds;
 }
 
+/** A zone's offset takes some microseconds. */
+const zoneLookupWork = 200;
 const zoneFormatters = new Map<string, Intl.DateTimeFormat>();
 const maxZoneFormatters = 64;
 

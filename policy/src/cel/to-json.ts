@@ -10,20 +10,38 @@ import {
   numeric,
   type Value,
 } from './value.ts';
+import { CostExceeded } from './error.ts';
+import { beginWork, endWork, labour } from './work.ts';
 import { encodeBase64 } from './library/encoders.ts';
 
-/** A value as JSON: integers beyond 2^53 and times as strings, bytes as base64, none and unknown values as null. */
+/**
+ * A value as JSON: integers beyond 2^53 and times as strings, bytes as base64, none and unknown values as null; null too
+ * for one that is too large to write, as values that share parts can be.
+ */
 export function toJson(value: Value): unknown {
+  const outer = beginWork();
+  try {
+    return json(value);
+  } catch (failure) {
+    if (failure instanceof CostExceeded) return null;
+    throw failure;
+  } finally {
+    endWork(outer);
+  }
+}
+
+function json(value: Value): unknown {
+  labour(1);
   switch (kindOf(value)) {
     case 'null':
     case 'bool':
     case 'string':
       return value;
     case 'list':
-      return (value as readonly Value[]).map(toJson);
+      return (value as readonly Value[]).map(json);
     case 'map':
       return Object.fromEntries(
-        Array.from(mapPairs(value), ([key, item]) => [String(numeric(key) ?? key), toJson(item)]),
+        Array.from(mapPairs(value), ([key, item]) => [String(numeric(key) ?? key), json(item)]),
       );
     case 'bytes':
       return encodeBase64(value as Uint8Array);
@@ -38,6 +56,6 @@ function scalar(value: Value): unknown {
   if (value instanceof CelTimestamp) return formatTimestamp(value);
   if (value instanceof CelDuration) return formatDuration(value.nanos);
   if (value instanceof CelTypeValue) return value.name;
-  if (value instanceof CelOptional) return value.hasValue ? toJson(value.value) : null;
+  if (value instanceof CelOptional) return value.hasValue ? json(value.value) : null;
   return value instanceof CelObject ? String(value) : null;
 }

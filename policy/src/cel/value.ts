@@ -1,4 +1,5 @@
 import { CelError } from './error.ts';
+import { labourOver } from './work.ts';
 
 /**
  * Values at run time. JSON is read in place: strings, booleans, null, arrays and plain objects are themselves.
@@ -175,6 +176,7 @@ export function numeric(value: Value): number | bigint | undefined {
 
 /** Number of code points. */
 export function codePoints(text: string): number {
+  labourOver(text.length);
   let count = text.length;
   for (let i = 0; i < text.length - 1; i++) {
     const unit = text.charCodeAt(i);

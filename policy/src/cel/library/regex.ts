@@ -2,6 +2,7 @@ import { RE2JS } from 're2js';
 import { type CelError, invalid } from '../error.ts';
 import { define, type Definition } from '../signature.ts';
 import type { Value } from '../value.ts';
+import { labour } from '../work.ts';
 import { regexCost } from './cost.ts';
 
 /** Compiled patterns are kept, so that a policy's literal pattern is compiled once. */
@@ -14,6 +15,7 @@ const maxPatternLength = 10_000;
 export function compileRegex(pattern: string): RE2JS | CelError {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
+  labour(1000 + pattern.length * 50);
   let regex: RE2JS | CelError;
   if (pattern.length > maxPatternLength)
     return invalid(`regular expression longer than ${maxPatternLength} characters`);
@@ -29,7 +31,7 @@ export function compileRegex(pattern: string): RE2JS | CelError {
 
 function matches(text: string, pattern: string): Value {
   const regex = compileRegex(pattern);
-  return regex instanceof RE2JS ? regex.matcher(text).find() : regex;
+  return regex instanceof RE2JS ? regex.test(text) : regex;
 }
 
 function find(text: string, pattern: string): Value {

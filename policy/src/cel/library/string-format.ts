@@ -15,6 +15,8 @@ import { formatDouble, plainDecimal } from '../number-format.ts';
 import { define, type CostRule, type Definition } from '../signature.ts';
 import { formatDuration, formatTimestamp } from '../time.ts';
 import { costSize } from '../equality.ts';
+import { maxStringLength } from '../arithmetic.ts';
+import { labour, labourOver } from '../work.ts';
 import { walk } from './cost.ts';
 
 const clause = /%(?:\.(\d+))?([a-zA-Z%])?/g;
@@ -30,6 +32,7 @@ class FormatFailure extends Error {
 
 function format(template: string, args: readonly Value[]): Value {
   let next = 0;
+  let length = template.length;
   try {
     return template.replace(clause, (whole, precisionText: string | undefined, verb: string | undefined) => {
       if (verb === '%' && precisionText === undefined) return '%';
@@ -38,7 +41,10 @@ function format(template: string, args: readonly Value[]): Value {
       if (next >= args.length) throw new FormatFailure(`index ${next} out of range`);
       const precision = precisionText === undefined ? undefined : Number(precisionText);
       if (precision !== undefined && precision > maxPrecision) throw new FormatFailure('precision too large');
-      return formatOne(verb, precision, args[next++]);
+      const formatted = formatOne(verb, precision, args[next++]);
+      length += formatted.length;
+      if (length > maxStringLength) throw new FormatFailure('string too long');
+      return formatted;
     });
   } catch (failure) {
     if (failure instanceof FormatFailure) return failure.error;
@@ -70,8 +76,11 @@ function formatOne(verb: string, precision: number | undefined, value: Value): s
 }
 
 function text(value: Value): string {
+  labour(1);
   switch (kindOf(value)) {
     case 'string':
+      labourOver(String(value).length);
+      return String(value);
     case 'int':
     case 'bool':
     case 'null':

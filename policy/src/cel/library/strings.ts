@@ -5,11 +5,16 @@ import { define, type CostRule, type Definition } from '../signature.ts';
 import { kindOf, type Value } from '../value.ts';
 import { product, traversal, traversalTwice, walk } from './cost.ts';
 import { formatDefinitions } from './string-format.ts';
+import { labourOver } from '../work.ts';
 
 type Int = number | bigint;
 
 /** Code points, without building them when every character is one UTF-16 unit. */
-const points = (text: string): string | readonly string[] => (/[\uD800-\uDFFF]/.test(text) ? Array.from(text) : text);
+function points(text: string): string | readonly string[] {
+  labourOver(text.length);
+  return /[\uD800-\uDFFF]/.test(text) ? Array.from(text) : text;
+}
+
 const slice = (text: string | readonly string[], from: number, to: number): string =>
   typeof text === 'string' ? text.slice(from, to) : text.slice(from, to).join('');
 
@@ -67,6 +72,7 @@ function replace(text: string, old: string, replacement: string, limit: Int = -1
   const parts = old === '' ? ['', ...Array.from(text), ''] : text.split(old);
   const count = most < 0 ? parts.length - 1 : Math.min(most, parts.length - 1);
   if (text.length + count * replacement.length > maxStringLength) return overflow('string length');
+  labourOver(text.length + count * replacement.length);
   const replaced = parts.slice(0, count + 1).join(replacement);
   const rest = parts.slice(count + 1);
   return rest.length === 0 ? replaced : replaced + old + rest.join(old);
