@@ -5,7 +5,7 @@ import type { StoreSettings } from './connection/store-settings.ts';
 import { migrate } from './migrations/migrate.ts';
 import { openTimelineReader, type TimelineReader } from './reader/timeline-reader.ts';
 import { timelineRecovery } from './recovery/clickhouse-timeline-recovery.ts';
-import { type EmbeddedClickHouse, openEmbeddedClickHouse } from './server/embedded-clickhouse.ts';
+import { openSupervisedClickHouse } from './server/supervised-clickhouse.ts';
 import type { TimelineRecovery } from './timeline.ts';
 import { type ClickHouseTimelineWriter, openTimelineWriter } from './writer/clickhouse-timeline-writer.ts';
 
@@ -24,15 +24,12 @@ export type Timeline = {
   readonly writer: ClickHouseTimelineWriter;
   readonly recovery: TimelineRecovery;
   readonly reader: TimelineReader;
-  /** Resolves if the embedded server ends before close; never with an external one. */
-  readonly serverEnded: Promise<void>;
   close(): Promise<void>;
 };
 
 /** Starts the embedded server when there is no other, migrates, and opens writer and reader. */
 export async function openTimeline(options: TimelineOptions): Promise<Timeline> {
-  const server = await openServer(options);
-  const connection = options.settings.mode === 'external' ? options.settings.connection : serverConnection(server);
+  const { connection, stopServer } = await openServer(options);
   try {
     await migrate(connection, options.logger);
     const writer = await openTimelineWriter({ connection, logger: options.logger, nowUs: options.nowUs });
@@ -42,26 +39,28 @@ export async function openTimeline(options: TimelineOptions): Promise<Timeline> 
       writer,
       recovery: timelineRecovery(reader),
       reader,
-      serverEnded: server?.ended ?? new Promise<void>(() => {}),
       async close() {
         await writer.close();
         await reader.close();
-        await server?.stop();
+        await stopServer();
       },
     };
   } catch (error) {
-    await server?.stop();
+    await stopServer();
     throw error;
   }
 }
 
-async function openServer(options: TimelineOptions): Promise<EmbeddedClickHouse | undefined> {
-  if (options.settings.mode === 'external') return undefined;
+async function openServer(
+  options: TimelineOptions,
+): Promise<{ connection: StoreConnection; stopServer: () => Promise<void> }> {
+  if (options.settings.mode === 'external')
+    return { connection: options.settings.connection, stopServer: async () => {} };
   const { dataDir, logger, maxMemoryBytes } = options;
-  return openEmbeddedClickHouse({ dataDir, logger, ...(maxMemoryBytes === undefined ? {} : { maxMemoryBytes }) });
-}
-
-function serverConnection(server: EmbeddedClickHouse | undefined): StoreConnection {
-  if (server === undefined) throw new RangeError('embedded mode without a server');
-  return server.connection;
+  const server = await openSupervisedClickHouse({
+    dataDir,
+    logger,
+    ...(maxMemoryBytes === undefined ? {} : { maxMemoryBytes }),
+  });
+  return { connection: server.connection, stopServer: () => server.stop() };
 }

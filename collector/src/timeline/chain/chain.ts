@@ -35,7 +35,7 @@ export function chainValue(column: Column, value: unknown): unknown {
   return value;
 }
 
-/** Digests in the order of tables, then sequence, then index. */
+/** Digests in the order of sequence, then table (as recordTables lists them), then index. */
 export function batchRoot(rowDigests: readonly string[]): string {
   return sha256(JSON.stringify(rowDigests));
 }

@@ -46,6 +46,8 @@ const defaultPackage = '@chdb/lib-linux-x64-gnu';
 const gibibyte = 1024 ** 3;
 const pollMs = 10;
 const stopTimeoutMs = 15_000;
+/** A killed process can be seen for a moment. */
+const dyingMs = 500;
 
 /** Throws TimelineError 'no-embedded-server' | 'data-dir-in-use' | 'server-start-failed'. */
 export async function openEmbeddedClickHouse(options: EmbeddedClickHouseOptions): Promise<EmbeddedClickHouse> {
@@ -92,12 +94,14 @@ function requirePackage(packageName: string): void {
 }
 
 async function waitForFolder(dataDir: string, storeDir: string, options: EmbeddedClickHouseOptions): Promise<void> {
-  const deadline = Date.now() + (options.lockTimeoutMs ?? 15_000);
+  const startedMs = Date.now();
+  const deadline = startedMs + (options.lockTimeoutMs ?? 15_000);
   for (let waited = false; ; waited = true) {
     const holder = lockHolder(storeDir);
     if (holder === undefined) return;
     const owner = livingOwner(dataDir);
-    if (owner !== undefined || Date.now() > deadline) throw inUse(dataDir, owner ?? holder);
+    const isOwned = owner !== undefined && Date.now() > startedMs + dyingMs;
+    if (isOwned || Date.now() > deadline) throw inUse(dataDir, owner ?? holder);
     if (!waited) options.logger.info({ dataDir, pid: holder }, logEvents.serverWaiting);
     await sleep(pollMs * 5);
   }

@@ -3,6 +3,7 @@
  * below will be the same next time; everything else (network, overload, timeout, no space, restart) may pass.
  */
 import { ClickHouseError } from '@clickhouse/client';
+import { TimelineError } from '../timeline-error.ts';
 
 export type StoreOutcome<T> =
   | { readonly outcome: 'success'; readonly value: T }
@@ -49,5 +50,6 @@ export async function attempt<T>(call: () => Promise<T>): Promise<StoreOutcome<T
 }
 
 export function isRefusal(cause: unknown): boolean {
+  if (cause instanceof TimelineError) return !cause.retryable;
   return cause instanceof ClickHouseError && refusals.has(cause.code);
 }

@@ -29,14 +29,16 @@ export function planBatches(
   const inserts = new Map<string, TableRows[]>();
   const commits: FieldValues[] = [];
   for (const { batch, state } of fresh) {
-    const digests: string[] = [];
+    const placed: { readonly sequence: number; readonly digest: string }[] = [];
     const counts: Record<string, number> = {};
     for (const table of recordTables) {
       const { missing, stored } = completeTable(table, batch, state);
       if (missing.length > 0) append(inserts, table.name, { state, rows: missing });
       if (stored.length > 0) counts[table.name] = stored.length;
-      for (const row of stored) digests.push(row.digest);
+      placed.push(...stored);
     }
+    // Stable: within a sequence, tables and indexes keep the order they have here.
+    const digests = placed.sort((a, b) => a.sequence - b.sequence).map(({ digest }) => digest);
     commits.push(commitRow({ batch, state, counts, root: batchRoot(digests) }, context));
   }
   const advances = fresh.map(({ batch, state }) => ({ state, lastSequence: batch.lastSequence }));

@@ -6,6 +6,7 @@ import { loadSql } from '../reader/sql-file.ts';
 import type { TimelineReader } from '../reader/timeline-reader.ts';
 import type { StreamId } from '../rows.ts';
 import type { ClusterId } from '../timeline.ts';
+import { attempt } from './classify-failure.ts';
 import { insertRows } from './insert-rows.ts';
 import { loadStreamState, type StreamState } from './stream-state.ts';
 import { epochInsert } from './table-inserts.ts';
@@ -67,13 +68,14 @@ export class StreamStates {
   /** An insert that a dead predecessor had sent may still be running: what it stores must be seen before we look. */
   async #drainRunningInserts(): Promise<void> {
     const { reader, scope } = this.#parts;
-    const running = () =>
-      untilDone('running inserts', scope, async () =>
-        (await reader.all<{ queryId: string }>(runningInsertsSql, {})).map((row) => row.queryId),
-      );
+    const running = async (): Promise<readonly string[]> => {
+      const answer = await attempt(() => reader.all<{ queryId: string }>(runningInsertsSql, {}));
+      if (answer.outcome === 'refused') scope.logger.warn({ err: answer.cause }, logEvents.runningInsertsUnseen);
+      return answer.outcome === 'success' ? answer.value.map(({ queryId }) => queryId) : [];
+    };
     const before = new Set(await running());
     const deadline = Date.now() + drainTimeoutMs;
-    while (before.size > 0 && Date.now() < deadline) {
+    while (before.size > 0 && Date.now() < deadline && !scope.signal.aborted) {
       const now = new Set(await running());
       for (const id of before) if (!now.has(id)) before.delete(id);
       if (before.size > 0) await sleep(drainPollMs);

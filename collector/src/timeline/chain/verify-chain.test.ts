@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createVersionSource } from '../measure/realistic-versions.ts';
+import type { RecordedBatch, StreamId } from '../rows.ts';
+import { sampleBatches } from '../testing/sample-batches.ts';
+import { openTestStore, type TestStore } from '../testing/open-test-store.ts';
+import { openTimelineWriter } from '../writer/clickhouse-timeline-writer.ts';
+import { batchLink, batchRoot, genesisLink, rowDigest } from './chain.ts';
+import { type ChainBreak, verifyChain } from './verify-chain.ts';
+
+let store: TestStore;
+let clusters = 0;
+before(async () => {
+  store = await openTestStore();
+});
+after(() => store.close());
+
+/** Six batches with rows of every kind; the first has the sequences 1–3 and a version at either end. */
+async function recordSample(): Promise<StreamId> {
+  const stream = { tenant: 'default', cluster: `cluster-${++clusters}`, epoch: 'e1' };
+  const source = createVersionSource(1_790_000_000_000_000);
+  const batches: RecordedBatch[] = sampleBatches(stream, 6).map((batch) => ({
+    ...batch,
+    versions: [source.next(1, batch.firstSequence), source.next(2, batch.lastSequence)],
+  }));
+  const writer = await openTimelineWriter({
+    connection: store.connection,
+    logger: store.logger,
+    nowUs: () => Date.now() * 1_000,
+  });
+  for (const batch of batches) await writer.record([batch]);
+  await writer.close();
+  return stream;
+}
+
+async function tamper(stream: StreamId, statement: string): Promise<void> {
+  const query = statement.replaceAll('{where}', `cluster = '${stream.cluster}'`);
+  await store.owner.command({ query, clickhouse_settings: { mutations_sync: '2' } });
+}
+
+const second = '(SELECT first_sequence FROM batch_commits WHERE {where} ORDER BY first_sequence LIMIT 1 OFFSET 1)';
+const tampering: readonly (readonly [string, ChainBreak, string])[] = [
+  [
+    'a body altered',
+    'rows-altered',
+    "ALTER TABLE resource_versions UPDATE body = replaceOne(body, 'web', 'wab') WHERE {where} AND sequence = 1",
+  ],
+  ['a user altered', 'rows-altered', "ALTER TABLE audit_events UPDATE user = concat(user, 'x') WHERE {where}"],
+  ['a transition removed', 'rows-missing', 'ALTER TABLE finding_transitions DELETE WHERE {where}'],
+  ['a version removed', 'rows-missing', 'ALTER TABLE resource_versions DELETE WHERE {where} AND sequence = 3'],
+  [
+    'a version added',
+    'rows-added',
+    'INSERT INTO resource_versions SELECT * REPLACE (7 AS `index`) FROM resource_versions WHERE {where} AND sequence = 1',
+  ],
+  [
+    'a version doubled',
+    'rows-added',
+    'INSERT INTO resource_versions SELECT * FROM resource_versions WHERE {where} AND sequence = 1',
+  ],
+  ['a batch removed', 'batch-missing', `ALTER TABLE batch_commits DELETE WHERE {where} AND first_sequence = ${second}`],
+  [
+    'the end of a batch altered',
+    'commit-altered',
+    'ALTER TABLE batch_commits UPDATE last_sequence = last_sequence + 1 WHERE {where}',
+  ],
+  [
+    'a batch repeated',
+    'batch-missing',
+    'INSERT INTO batch_commits SELECT * FROM batch_commits WHERE {where} AND first_sequence = 1',
+  ],
+  ['a root replaced', 'commit-altered', "ALTER TABLE batch_commits UPDATE root = repeat('0', 64) WHERE {where}"],
+];
+
+test('an untouched timeline is intact', async () => {
+  const stream = await recordSample();
+  const verdict = await verifyChain(store.reader, stream);
+  assert.equal(verdict.verdict, 'intact');
+  if (verdict.verdict === 'intact')
+    assert.deepEqual({ epochs: verdict.epochs, batches: verdict.batches }, { epochs: 1, batches: 6 });
+});
+
+for (const [what, expected, statement] of tampering) {
+  test(`${what}: ${expected}`, async () => {
+    const stream = await recordSample();
+    await tamper(stream, statement);
+    const verdict = await verifyChain(store.reader, stream);
+    assert.equal(verdict.verdict === 'broken' ? verdict.break : verdict.verdict, expected, JSON.stringify(verdict));
+  });
+}
+
+test('two rows that changed places: rows-altered', async () => {
+  const stream = await recordSample();
+  // Sort keys cannot be updated: take the two rows out and put them back with each other's sequence.
+  const condition = `cluster = '${stream.cluster}' AND sequence IN (1, 3)`;
+  await store.owner.command({ query: `CREATE TABLE moved AS resource_versions` });
+  await store.owner.command({
+    query: `INSERT INTO moved SELECT * REPLACE (4 - sequence AS sequence) FROM resource_versions WHERE ${condition}`,
+  });
+  await tamper(stream, `ALTER TABLE resource_versions DELETE WHERE ${condition}`);
+  await store.owner.command({ query: 'INSERT INTO resource_versions SELECT * FROM moved' });
+  const verdict = await verifyChain(store.reader, stream);
+  assert.equal(verdict.verdict === 'broken' && verdict.break, 'rows-altered', JSON.stringify(verdict));
+});
+
+test('rows beyond the last commit row are not part of the chain yet', async () => {
+  const stream = await recordSample();
+  await store.owner.command({
+    query: `INSERT INTO resource_versions SELECT * REPLACE (1000000 AS sequence) FROM resource_versions WHERE cluster = '${stream.cluster}' LIMIT 1`,
+  });
+  assert.equal((await verifyChain(store.reader, stream)).verdict, 'intact');
+});
+
+test('the chain of SCHEMA.md, worked by hand', () => {
+  const row = rowDigest({ table: 'rejected', sequence: 1, index: 0, values: ['webhook', 'bad', '', 3, 5] });
+  assert.equal(row, '7dd596a6d1b6f9006ec8963155f697c9e132d4c1185a161b5ec7e709a9f322ad');
+  const root = batchRoot([row]);
+  const stream = { tenant: 'default', cluster: 'c', epoch: 'e' };
+  assert.equal(
+    batchLink({ stream, firstSequence: 1, lastSequence: 1, recordedAtUs: 7, root, prev: genesisLink }),
+    'bd36672ee23ada572b85b6c41108685fd4cf15901eded74c02a6807a81b86438',
+  );
+});

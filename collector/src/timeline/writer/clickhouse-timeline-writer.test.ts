@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import * as fc from 'fast-check';
+import { verifyChain } from '../chain/verify-chain.ts';
+import { createVersionSource } from '../measure/realistic-versions.ts';
+import { timelineRecovery } from '../recovery/clickhouse-timeline-recovery.ts';
+import type { RecordedBatch, StreamId, VersionRow } from '../rows.ts';
+import { batchesOf, sampleBatches } from '../testing/sample-batches.ts';
+import { expectedContent, storedContent } from '../testing/stored-content.ts';
+import { type FaultyProxy, openFaultyProxy } from '../testing/faulty-proxy.ts';
+import { openTestStore, type TestStore } from '../testing/open-test-store.ts';
+import { TimelineError } from '../timeline-error.ts';
+import { type ClickHouseTimelineWriter, openTimelineWriter } from './clickhouse-timeline-writer.ts';
+
+let store: TestStore;
+let proxy: FaultyProxy;
+let clusters = 0;
+
+before(async () => {
+  store = await openTestStore();
+  proxy = await openFaultyProxy(store.connection.url);
+});
+after(async () => {
+  await proxy.close();
+  await store.close();
+});
+
+const nowUs = () => Date.now() * 1_000;
+const newStream = (): StreamId => ({ tenant: 'default', cluster: `cluster-${++clusters}`, epoch: 'e1' });
+
+function openWriter(
+  options: { throughProxy?: boolean; maxInsertBytes?: number } = {},
+): Promise<ClickHouseTimelineWriter> {
+  const { throughProxy = false, ...rest } = options;
+  const connection = throughProxy ? { ...store.connection, url: proxy.url } : store.connection;
+  return openTimelineWriter({
+    connection,
+    logger: store.logger,
+    nowUs,
+    retry: { firstBackoffMs: 2, maxBackoffMs: 30 },
+    ...rest,
+  });
+}
+
+async function assertRecorded(stream: StreamId, batches: readonly RecordedBatch[]): Promise<void> {
+  assert.deepEqual(await storedContent(store.reader, stream), expectedContent(batches));
+  const verdict = await verifyChain(store.reader, stream);
+  assert.equal(verdict.verdict, 'intact', JSON.stringify(verdict));
+  if (verdict.verdict === 'intact') assert.equal(verdict.batches, batches.length);
+}
+
+const bare = (stream: StreamId, rows: readonly VersionRow[]): RecordedBatch => ({
+  stream,
+  firstSequence: rows[0]?.sequence ?? 0,
+  lastSequence: rows.at(-1)?.sequence ?? 0,
+  versions: rows,
+  audits: [],
+  links: [],
+  transitions: [],
+  unjudged: [],
+  posture: [],
+  gaps: [],
+  coverage: [],
+  rejected: [],
+});
+
+test('what was recorded is read back, whatever it holds', async () => {
+  const writer = await openWriter();
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), async (seed) => {
+      const stream = newStream();
+      const batches = sampleBatches(stream, 4, seed);
+      await writer.record(batches);
+      await assertRecorded(stream, batches);
+      assert.equal(await writer.watermark(stream), batches.at(-1)?.lastSequence);
+    }),
+    { numRuns: 8 },
+  );
+  await writer.close();
+});
+
+test('a row comes back field by field', async () => {
+  const writer = await openWriter();
+  const stream = newStream();
+  const [row] = [createVersionSource(1_790_000_000_000_000).next(3, 1)];
+  await writer.record([bare(stream, [row])]);
+  const inventory = [];
+  for await (const version of timelineRecovery(store.reader).inventory(stream)) inventory.push(version);
+  assert.deepEqual(inventory, [{ ...row, epoch: 'e1' }]);
+  await writer.close();
+});
+
+test('recorded batches are skipped, changed boundaries are refused', async () => {
+  const writer = await openWriter();
+  const stream = newStream();
+  const batches = sampleBatches(stream, 3);
+  await writer.record(batches.slice(0, 2));
+  await writer.record(batches);
+  await writer.record(batches);
+  await assertRecorded(stream, batches);
+  const last = batches.at(-1)!;
+  const shifted = { ...last, lastSequence: last.lastSequence + 5 };
+  await assert.rejects(writer.record([shifted]), { code: 'bad-batch' });
+  await writer.close();
+});
+
+test('an insert larger than the limit is cut into several', async () => {
+  const writer = await openWriter({ maxInsertBytes: 10_000 });
+  const stream = newStream();
+  const source = createVersionSource(1_790_000_000_000_000);
+  const batches = [1, 2, 3].map((b) =>
+    bare(
+      stream,
+      Array.from({ length: 20 }, (_, i) => source.next(i, (b - 1) * 20 + i + 1)),
+    ),
+  );
+  await writer.record(batches);
+  await assertRecorded(stream, batches);
+  await writer.close();
+});
+
+test('several calls under way keep the order of their commits', async () => {
+  const writer = await openWriter({ throughProxy: true });
+  const stream = newStream();
+  const batches = sampleBatches(stream, 12);
+  let inserts = 0;
+  proxy.fault = () => (inserts++ % 3 === 0 ? 'overloaded' : 'none');
+  await Promise.all(batches.map((batch) => writer.record([batch])));
+  proxy.fault = () => 'none';
+  await assertRecorded(stream, batches);
+  await writer.close();
+});
+
+test('crash between rows and commit: the next writer completes exactly once, in other groups', async () => {
+  const stream = newStream();
+  const batches = sampleBatches(stream, 6);
+  const crashing = await openWriter({ throughProxy: true });
+  await crashing.record(batches.slice(0, 2));
+  proxy.fault = (table) => (table === 'batch_commits' ? 'cut-before' : table === 'links' ? 'overloaded' : 'none');
+  const lost = assert.rejects(crashing.record(batches.slice(2, 5)), { code: 'closed' });
+  const rowsOf = async () => (await storedContent(store.reader, stream))['resource_versions']?.length ?? 0;
+  const awaited = expectedContent(batches.slice(0, 5))['resource_versions']?.length;
+  while ((await rowsOf()) !== awaited) await new Promise((later) => setTimeout(later, 5));
+  await crashing.close();
+  await lost;
+  proxy.fault = () => 'none';
+
+  const recovered = await timelineRecovery(store.reader).epochs(stream);
+  assert.deepEqual(recovered, [{ epoch: 'e1', recordedSequence: batches[1]!.lastSequence }]);
+  const next = await openWriter();
+  assert.equal(await next.watermark(stream), batches[1]!.lastSequence);
+  for (const batch of batches.slice(2)) await next.record([batch]);
+  await assertRecorded(stream, batches);
+  await next.close();
+});
+
+test('an unfinished row that is derived differently now stays as it was stored, and the chain covers it', async () => {
+  const stream = newStream();
+  const [row] = [createVersionSource(1_790_000_000_000_000).next(1, 1)];
+  const crashing = await openWriter({ throughProxy: true });
+  proxy.fault = (table) => (table === 'batch_commits' ? 'cut-before' : 'none');
+  const lost = assert.rejects(crashing.record([bare(stream, [row])]));
+  while ((await storedContent(store.reader, stream))['resource_versions']?.length !== 1)
+    await new Promise((later) => setTimeout(later, 5));
+  await crashing.close();
+  await lost;
+  proxy.fault = () => 'none';
+  const next = await openWriter();
+  await next.record([bare(stream, [{ ...row, body: '{"other":true}' }])]);
+  await assertRecorded(stream, [bare(stream, [row])]);
+  await next.close();
+});
+
+test('an epoch keeps its ordinal, and a later epoch wins in the inventory', async () => {
+  const first = newStream();
+  const second = { ...first, epoch: 'a-later-one' };
+  const source = createVersionSource(1_790_000_000_000_000);
+  const [writer, other] = [await openWriter(), await openWriter()];
+  await writer.record([bare(first, [source.next(1, 1), source.next(2, 2), source.next(3, 3)])]);
+  await writer.record([bare(second, [source.next(1, 1), { ...source.next(2, 2), op: 'deleted', body: '' }])]);
+  await other.record([bare(first, [source.next(4, 4)])]);
+  const recovery = timelineRecovery(store.reader);
+  assert.deepEqual(
+    (await recovery.epochs(first)).map(({ epoch }) => epoch),
+    ['e1', 'a-later-one'],
+  );
+  const found = [];
+  for await (const { name, epoch, sequence } of recovery.inventory(first)) found.push(`${name} ${epoch}:${sequence}`);
+  assert.deepEqual(found.sort(), ['service-1 a-later-one:1', 'service-3 e1:3', 'service-4 e1:4']);
+  await writer.close();
+  await other.close();
+});
+
+test('a store that refuses stops the writer', async () => {
+  const stream = newStream();
+  const batches = sampleBatches(stream, 2);
+  const wrong = { ...store.connection, writer: store.connection.reader };
+  const writer = await openTimelineWriter({ connection: wrong, logger: store.logger, nowUs });
+  await assert.rejects(
+    writer.record(batches.slice(0, 1)),
+    (error) => error instanceof TimelineError && error.code === 'store-refused' && !error.retryable,
+  );
+  await writer.close();
+});
+
+test('kill -9 of the server in mid-insert: nothing acknowledged is lost, nothing is doubled', async () => {
+  const writer = await openWriter();
+  const stream = newStream();
+  const source = createVersionSource(1_790_000_000_000_000);
+  const batches = Array.from({ length: 40 }, (_, b) =>
+    bare(
+      stream,
+      Array.from({ length: 100 }, (_, i) => source.next(i, b * 100 + i + 1)),
+    ),
+  );
+  let kills = 0;
+  for (let at = 0; at < batches.length; at += 8) {
+    const group = batches.slice(at, at + 8);
+    const recording = Promise.all([writer.record(group.slice(0, 4)), writer.record(group.slice(4))]);
+    if (kills < 2) {
+      kills += 1;
+      await new Promise((later) => setTimeout(later, kills * 7));
+      process.kill(store.serverPid(), 'SIGKILL');
+    }
+    await recording;
+  }
+  await assertRecorded(stream, batches);
+  await writer.close();
+});
+
+test('exactly once: any grouping, any failures of the connection, any number of crashed writers', async () => {
+  const faults = fc.array(
+    fc.constantFrom('none', 'none', 'cut-before', 'cut-within', 'cut-after', 'overloaded', 'lost-answer'),
+    { maxLength: 40 },
+  );
+  const groups = fc.array(
+    fc.record({ size: fc.integer({ min: 1, max: 4 }), crashAfterMs: fc.option(fc.integer({ min: 0, max: 40 })) }),
+    { minLength: 1, maxLength: 8 },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      batchesOf(newStream(), { minLength: 3, maxLength: 10 }),
+      faults,
+      groups,
+      async (sample, faultList, groupList) => {
+        const stream = newStream();
+        const batches = sample.map((batch) => ({ ...batch, stream }));
+        const upcoming = [...faultList];
+        proxy.fault = () => upcoming.shift() ?? 'none';
+        let writer = await openWriter({ throughProxy: true });
+        for (let turn = 0; (await writer.watermark(stream)) < batches.at(-1)!.lastSequence; turn += 1) {
+          const { size, crashAfterMs } = groupList[turn % groupList.length]!;
+          const watermark = await writer.watermark(stream);
+          const from = batches.findIndex((batch) => batch.lastSequence > watermark);
+          const recording = Promise.allSettled([
+            writer.record(batches.slice(from, from + size)),
+            writer.record(batches.slice(from, from + size + 2)),
+          ]);
+          if (crashAfterMs !== null && turn < 6) {
+            await new Promise((later) => setTimeout(later, crashAfterMs));
+            await writer.close();
+            await recording;
+            writer = await openWriter({ throughProxy: true });
+          } else {
+            await recording;
+          }
+        }
+        proxy.fault = () => 'none';
+        await assertRecorded(stream, batches);
+        await writer.close();
+      },
+    ),
+    { numRuns: 12 },
+  );
+});
