@@ -26,6 +26,7 @@ import type { CollectorMetrics } from './metrics.ts';
 import { defaultPipelineLimits, openPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Scope } from './scope.ts';
+import { openAgentSessions } from './timeline/sessions/agent-sessions.ts';
 import { openTimeline } from './timeline/open-timeline.ts';
 import type { Timeline } from './timeline/open-timeline.ts';
 import type { StreamId } from './timeline/rows.ts';
@@ -85,7 +86,10 @@ export class CollectorError extends Error {
 const readBundle = async (config: CollectorConfig): Promise<Bundle> => {
   const loaded = await readLibrary({ folders: [libraryFolder, ...config.policyDirs] });
   if (loaded.ok) return loaded.bundle;
-  throw new CollectorError('invalid-policy', `policy files are not usable:\n${loaded.problems.map(problemText).join('\n')}`);
+  throw new CollectorError(
+    'invalid-policy',
+    `policy files are not usable:\n${loaded.problems.map(problemText).join('\n')}`,
+  );
 };
 
 const readTokenBook = async ({ config, tokens }: CollectorOptions): Promise<TokenBook> => {
@@ -150,7 +154,12 @@ class Composition {
     const isRunning = (): boolean => this.#isRunning;
     const parts = { config, timeline, bundle, tokens, metrics, logger, liveSessions, pipeline, isRunning };
     for (const extension of extensions) await scope.open(extension.name, () => extension.open(parts), close);
-    logger.info({ event: logEvents.collectorStarted, role: config.role, bundle: bundle.version, gateway: gateway?.address });
+    logger.info({
+      event: logEvents.collectorStarted,
+      role: config.role,
+      bundle: bundle.version,
+      gateway: gateway?.address,
+    });
     return { parts, gatewayAddress: gateway?.address, failed: this.#failed.promise, close: () => scope.close() };
   }
 
@@ -197,11 +206,28 @@ class Composition {
     const { config, logger } = this.#options;
     const limits = defaultIngestLimits;
     const watermark = watermarkOf(timeline);
-    return this.#scope.open(
-      'gateway',
-      async () => openGateway({ listen: await listenOf(config), tokens, bus, watermark, limits, metrics, logger, now }),
-      close,
-    );
+    const sessions = openAgentSessions(timeline.connection);
+    const open = async (): Promise<Gateway> =>
+      openGateway({
+        listen: await listenOf(config),
+        tokens,
+        bus,
+        watermark,
+        limits,
+        metrics,
+        logger,
+        now,
+        onSession: ({ stream, hello: { instance, agentVersion, kubernetesVersion }, connectedAtMs }) => {
+          const session = { ...stream, instance, agentVersion, kubernetesVersion, connectedAtUs: connectedAtMs * 1000 };
+          sessions
+            .append(session)
+            .catch((error: unknown) => logger.warn({ event: logEvents.sessionUnsaved, err: error }));
+        },
+      });
+    return this.#scope.open('gateway', open, async (gateway) => {
+      await gateway.close();
+      await sessions.close();
+    });
   }
 
   #fail(error: unknown): void {

@@ -69,7 +69,9 @@ export type CollectorConfig = {
   readonly tokensFile: string | undefined;
   readonly listen: Address;
   readonly apiListen: Address;
-  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | undefined } | undefined;
+  readonly tls:
+    | { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | undefined }
+    | undefined;
   readonly allowPlaintext: boolean;
   readonly policyDirs: readonly string[];
   readonly forwardersFile: string | undefined;
@@ -125,7 +127,9 @@ const readFlags = (args: readonly string[]): Variables => {
 /** Throws ConfigError that names every variable that is wrong, without its value. */
 export const parseConfig = (environment: Variables, args: readonly string[] = []): CollectorConfig => {
   const variables: Variables = { ...environment, ...readFlags(args) };
-  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -134,7 +138,9 @@ export const parseConfig = (environment: Variables, args: readonly string[] = []
   const it = parsed.data;
   const store = parseStoreSettings(variables);
   if (it.DRIFTLINE_ROLE !== 'all' && store.mode === 'embedded')
-    throw new ConfigError('collector: a gateway or worker of its own needs CLICKHOUSE_URL: an embedded store has one process');
+    throw new ConfigError(
+      'collector: a gateway or worker of its own needs CLICKHOUSE_URL: an embedded store has one process',
+    );
   return {
     role: it.DRIFTLINE_ROLE,
     dataDir: it.DRIFTLINE_DATA_DIR,

@@ -22,6 +22,7 @@ export { openClusterJudge } from './judge/cluster-judge.ts';
 export type { ClusterJudge, PolicyBundle } from './judge/cluster-judge.ts';
 export { createMetrics } from './metrics.ts';
 export type { CollectorMetrics } from './metrics.ts';
+export * from './notify/ocsf.ts';
 export { defaultPipelineLimits, openPipeline } from './pipeline.ts';
 export type { Pipeline, PipelineDeps, PipelineLimits } from './pipeline.ts';
 export type * from './timeline/rows.ts';

@@ -7,6 +7,7 @@ export const logEvents = {
   sessionOpened: 'session-opened',
   sessionClosed: 'session-closed',
   sessionRefused: 'session-refused',
+  sessionUnsaved: 'session-unsaved',
   sessionSuperseded: 'session-superseded',
   resendAsked: 'resend-asked',
   sequencesMissing: 'sequences-missing',

@@ -8,16 +8,19 @@ import type { Feedback, Pipeline, PolicyBundle, RecordedBatch, StreamBatch } fro
 import { createMetrics, defaultPipelineLimits, openClusterJudge } from '@driftline/collector';
 import type { CompiledControl } from '@driftline/policy';
 import { canonicalJson, objectKey } from '@driftline/proto';
-import type { Batch, JsonObject, ObjectRef } from '@driftline/proto';
-import fc from 'fast-check';
+import type { Batch, JsonObject, KindSynced, ObjectRef } from '@driftline/proto';
+import * as fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hash } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
 import { pino } from 'pino';
 import { AgentStream } from '../fakes/agent-stream.ts';
 import { createMemoryStore, openMemoryTimeline } from '../fakes/memory-timeline.ts';
 import type { MemoryStore } from '../fakes/memory-timeline.ts';
 
 const logger = pino({ level: 'silent' });
+const sha256 = (text: string): string => hash('sha256', text, 'hex');
 const id = { tenant: 'default', cluster: 'east' };
 
 const meta = (name: string): CompiledControl['meta'] => ({
@@ -129,7 +132,10 @@ const openFindings = (store: MemoryStore): string[] => {
   const last = new Map<string, string>();
   for (const batch of store.batches)
     for (const row of batch.transitions) last.set(`${row.control} ${row.name} ${row.uid}`, row.state);
-  return [...last].filter(([, state]) => state !== 'resolved').map(([key]) => key).sort();
+  return [...last]
+    .filter(([, state]) => state !== 'resolved')
+    .map(([key]) => key)
+    .sort();
 };
 
 type Step =
@@ -144,7 +150,12 @@ const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor');
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ type: fc.constant('put' as const), name, size: fc.nat(10), extra: fc.string({ maxLength: 8 }) }),
+    arbitrary: fc.record({
+      type: fc.constant('put' as const),
+      name,
+      size: fc.nat(10),
+      extra: fc.string({ maxLength: 8 }),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('remove' as const), name }) },
   { weight: 5, arbitrary: fc.constant({ type: 'cut' as const }) },
@@ -235,4 +246,365 @@ describe('the pipeline over random histories', () => {
       { numRuns: 30 },
     );
   });
+});
+
+const stream = { ...id, epoch: 'e1' };
+const gapsOf = (store: MemoryStore) => store.batches.flatMap((batch) => batch.gaps);
+const cutOf = (agent: AgentStream): Batch => {
+  const batch = agent.cut();
+  assert.ok(batch !== undefined);
+  return batch;
+};
+
+describe('what does not fit', () => {
+  test('a hole is asked for again, and nothing after it is recorded before it comes', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    const batches = ['a', 'b', 'c'].map((each) => cutOf(agent.put(configMap(each), body(each, {}))));
+    await pipeline.handle([item(agent, batches[0]!), item(agent, batches[2]!)]);
+    assert.deepEqual(
+      versionsOf(store).map((row) => row.name),
+      ['a'],
+    );
+    const resends = feedback.filter((each) => each.type === 'resend');
+    assert.deepEqual(resends, [{ type: 'resend', stream, fromSequence: 2 }]);
+    await pipeline.handle([item(agent, batches[1]!), item(agent, batches[2]!)]);
+    assert.deepEqual(
+      versionsOf(store).map((row) => row.name),
+      ['a', 'b', 'c'],
+    );
+    assert.deepEqual(gapsOf(store), []);
+    await pipeline.close();
+  });
+
+  test('a hole that the agent cannot fill is confessed once, and the line goes on', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    cutOf(agent.put(configMap('b'), body('b', {})));
+    cutOf(agent.put(configMap('b'), body('b', { size: 1 })));
+    agent.release(3);
+    const last = item(agent, cutOf(agent.put(configMap('c'), body('c', {}))));
+    await pipeline.handle([last, last]);
+    const [gap, ...others] = gapsOf(store);
+    assert.deepEqual(others, []);
+    assert.deepEqual([gap?.cause, gap?.fromSequence, gap?.toSequence, gap?.sequence], ['sequence_hole', 2, 3, 4]);
+    assert.equal(versionsOf(store).at(-1)?.name, 'c');
+    await pipeline.close();
+  });
+
+  test('a patch that does not fit is never guessed: a gap, the whole object, and the truth again', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
+    cutOf(agent.put(configMap('a'), body('a', { size: 2 })));
+    agent.release(2);
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 3 }))))]);
+    assert.equal(versionsOf(store).length, 1);
+    assert.deepEqual(
+      feedback.filter((each) => each.type === 'need-full'),
+      [{ type: 'need-full', stream, objects: [configMap('a')] }],
+    );
+    assert.deepEqual(
+      gapsOf(store).map((gap) => [gap.cause, gap.fromVersion, gap.toVersion]),
+      [
+        ['sequence_hole', '', ''],
+        ['undecodable', '1', '3'],
+      ],
+    );
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    assert.deepEqual(sorted(inventoryOf(pipeline)), sorted(knownOf(agent)));
+    await pipeline.close();
+  });
+
+  test('an object that is wanted is asked for again until it comes', async () => {
+    const store = createMemoryStore();
+    let nowMs = 1_000_000;
+    const { pipeline, feedback } = open(store, bundle(tooLarge), () => nowMs);
+    const agent = new AgentStream('e1');
+    agent.put(configMap('a'), body('a', {}));
+    cutOf(agent);
+    agent.release(1);
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
+    const asked = (): number => feedback.filter((each) => each.type === 'need-full').length;
+    assert.equal(asked(), 1);
+    await pipeline.housekeep();
+    assert.equal(asked(), 1);
+    nowMs += defaultPipelineLimits.fullRequestIntervalMs;
+    await pipeline.housekeep();
+    assert.equal(asked(), 2);
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    nowMs += defaultPipelineLimits.fullRequestIntervalMs;
+    await pipeline.housekeep();
+    assert.equal(asked(), 2);
+    await pipeline.close();
+  });
+});
+
+describe('law 8: recording never waits', () => {
+  test('a control that throws leaves the version recorded, the others judged, and itself unjudged', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = open(store, bundle(throwing, tooLarge));
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 9 }))))]);
+    const [batch] = store.batches;
+    assert.equal(batch?.versions.length, 1);
+    assert.deepEqual(openFindings(store), ['too-large a uid-a']);
+    const [row] = batch?.unjudged ?? [];
+    assert.deepEqual([row?.control, row?.state, row?.name], ['throwing', 'unjudged', 'a']);
+    assert.match(row?.reason ?? '', /broken control/);
+    await pipeline.close();
+  });
+
+  test('poison of every kind becomes rejected rows and gaps, is acknowledged, and what follows is recorded', async () => {
+    const poison: ((agent: AgentStream) => Batch)[] = [
+      (agent) => ({ ...cutOf(agent.put(configMap('x'), body('x', {}))), payload: new Uint8Array([1, 2, 3]) }),
+      (agent) => ({ ...cutOf(agent.put(configMap('x'), body('x', {}))), payload: zstdCompressSync(Buffer.alloc(64)) }),
+      (agent) => ({ ...cutOf(agent.put(configMap('x'), body('x', {}))), lastSequence: agent.lastSequence + 3 }),
+      (agent) => ({
+        ...cutOf(agent.put(configMap('x'), body('x', {}))),
+        payload: zstdCompressSync(Buffer.alloc(defaultPipelineLimits.batchUncompressedBytes + 1)),
+      }),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: '{"half":' })),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: '[]', contentHash: sha256('[]') })),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: '{}' })),
+      (agent) => cutOf(agent.put(configMap('x'), body('another', {}))),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: undefined, patch: undefined })),
+    ];
+    for (const [at, make] of poison.entries()) {
+      const store = createMemoryStore();
+      const { pipeline, feedback } = open(store);
+      const agent = new AgentStream('e1');
+      const bad = make(agent);
+      await pipeline.handle([item(agent, bad)]);
+      const next = new AgentStream('e1');
+      next.put(configMap('a'), body('a', { size: 9 }));
+      const shifted = { ...cutOf(next), firstSequence: bad.lastSequence + 1, lastSequence: bad.lastSequence + 1 };
+      await pipeline.handle([item(agent, shifted)]);
+      const rejected = store.batches.flatMap((batch) => batch.rejected);
+      assert.equal(rejected.length, 1, `poison ${at}`);
+      assert.equal(gapsOf(store).length, 1, `poison ${at}`);
+      assert.deepEqual(
+        versionsOf(store).map((row) => row.name),
+        ['a'],
+        `poison ${at}`,
+      );
+      assert.deepEqual(openFindings(store), ['too-large a uid-a']);
+      assert.deepEqual(feedback.at(-1), { type: 'recorded', stream, sequence: bad.lastSequence + 1 });
+      await pipeline.close();
+    }
+  });
+
+  test('a store that refuses fails the handler, and nothing is acknowledged', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    const acknowledged = feedback.length;
+    store.refusal = new Error('read-only');
+    const next = item(agent, cutOf(agent.put(configMap('b'), body('b', {}))));
+    await assert.rejects(pipeline.handle([next]), /read-only/);
+    assert.equal(feedback.length, acknowledged);
+    await pipeline.close();
+  });
+});
+
+describe('a new epoch', () => {
+  const gap = { type: 'gap', group: '', resource: '', fromVersion: '', toVersion: '' } as const;
+  const epochStart = {
+    ...gap,
+    fromUs: 0,
+    toUs: 0,
+    cause: 'epoch_start',
+    detail: '',
+    fromSequence: 0,
+    toSequence: 0,
+  } as const;
+  const synced = (agent: AgentStream): KindSynced => ({
+    type: 'kind-synced',
+    group: '',
+    resource: 'configmaps',
+    kind: 'ConfigMap',
+    resourceVersion: agent.lastVersion,
+    objects: agent.known.size,
+  });
+  /** An agent that has lost its memory lists everything again. */
+  const successor = (names: readonly string[], sizes: Record<string, number> = {}): AgentStream => {
+    const agent = new AgentStream('e2', 1_700_000_100_000_000, 1_000);
+    agent.send(epochStart);
+    for (const each of names) agent.put(configMap(each), body(each, { size: sizes[each] ?? 1 }), { op: 'snapshot' });
+    return agent.send(synced(agent));
+  };
+  const firstLife = async (store: MemoryStore) => {
+    const opened = open(store);
+    const agent = new AgentStream('e1');
+    agent.send(epochStart);
+    for (const each of ['a', 'b', 'c']) agent.put(configMap(each), body(each, { size: each === 'b' ? 9 : 1 }));
+    await opened.pipeline.handle([item(agent, cutOf(agent.send(synced(agent))))]);
+    return opened;
+  };
+
+  test('the first epoch has nothing behind it: no gap', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = await firstLife(store);
+    assert.deepEqual(gapsOf(store), []);
+    await pipeline.close();
+  });
+
+  test('same content is no version; what vanished is deleted once its kind is synced; the loss is confessed', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = await firstLife(store);
+    const agent = successor(['a', 'c'], { c: 2 });
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    const rows = versionsOf(store).filter((row) => row.epoch === 'e2');
+    assert.deepEqual(
+      rows.map((row) => [row.name, row.op, row.synthesised]),
+      [
+        ['c', 'snapshot', false],
+        ['b', 'deleted', true],
+      ],
+    );
+    assert.deepEqual(
+      gapsOf(store).map((each) => [each.cause, each.detail]),
+      [['epoch_start', 'agent state lost']],
+    );
+    assert.deepEqual(openFindings(store), []);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    await pipeline.close();
+  });
+
+  test('after a restart in the middle of the new list nothing is deleted by guess: the unsure are asked for', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = await firstLife(store);
+    const agent = new AgentStream('e2', 1_700_000_100_000_000, 1_000);
+    agent.send(epochStart).put(configMap('a'), body('a', { size: 1 }), { op: 'snapshot' });
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    await pipeline.close();
+    const again = open(store);
+    agent.put(configMap('c'), body('c', { size: 1 }), { op: 'snapshot' }).send(synced(agent));
+    await again.pipeline.handle([item(agent, cutOf(agent))]);
+    assert.deepEqual(
+      versionsOf(store).filter((row) => row.op === 'deleted'),
+      [],
+    );
+    const asked = again.feedback.flatMap((each) => (each.type === 'need-full' ? each.objects : []));
+    assert.deepEqual(
+      asked.map((ref) => ref.name),
+      ['a', 'b'],
+    );
+    for (const ref of asked) agent.snapshot(ref);
+    await again.pipeline.handle([item(agent, cutOf(agent))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    await again.pipeline.close();
+  });
+});
+
+describe('a restart', () => {
+  test('without a change records nothing', async () => {
+    const store = createMemoryStore();
+    const first = open(store, bundle(tooLarge, throwing));
+    const agent = new AgentStream('e1');
+    agent.put(configMap('a'), body('a', { size: 9 })).put(configMap('b'), body('b', { size: 1 }));
+    const batch = item(agent, cutOf(agent));
+    await first.pipeline.handle([batch]);
+    await first.pipeline.close();
+    const recorded = store.batches.length;
+    const second = open(store, bundle(tooLarge, throwing));
+    await second.pipeline.recoverAll();
+    await second.pipeline.handle([batch]);
+    assert.equal(store.batches.length, recorded);
+    assert.deepEqual(second.feedback, [{ type: 'recorded', stream, sequence: 2 }]);
+    await second.pipeline.close();
+  });
+
+  test("with a new bundle records what it finds in the collector's own stream, once", async () => {
+    const store = createMemoryStore();
+    const first = open(store, bundle());
+    const agent = new AgentStream('e1');
+    await first.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 9 }))))]);
+    await first.pipeline.close();
+    for (let restart = 0; restart < 2; restart++) {
+      const next = open(store, bundle(tooLarge));
+      await next.pipeline.recoverAll();
+      await next.pipeline.close();
+    }
+    const own = store.batches.filter((batch) => batch.stream.epoch === 'collector');
+    assert.equal(own.length, 1);
+    assert.deepEqual(
+      own[0]?.transitions.map((row) => [row.control, row.state, row.cause, row.sequence]),
+      [['too-large', 'opened', 'bundle', 1]],
+    );
+  });
+
+  test('an audit event still finds the change that was recorded before it', async () => {
+    const store = createMemoryStore();
+    const first = open(store);
+    const agent = new AgentStream('e1');
+    await first.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    await first.pipeline.close();
+    const second = open(store);
+    const event = {
+      kind: 'Event',
+      auditID: 'id-1',
+      level: 'RequestResponse',
+      stage: 'ResponseComplete',
+      verb: 'create',
+      user: { username: 'alice@example.com', groups: ['dev'] },
+      userAgent: 'kubectl/v1.34',
+      objectRef: { resource: 'configmaps', namespace: 'shop', name: 'a', apiVersion: 'v1' },
+      responseStatus: { code: 201 },
+      responseObject: { metadata: { name: 'a', uid: 'uid-a', resourceVersion: '1' } },
+      requestReceivedTimestamp: '2023-11-14T22:13:20.000000Z',
+      stageTimestamp: '2023-11-14T22:13:20.000500Z',
+    };
+    const audit = { type: 'audit', digest: 'd1', event: JSON.stringify(event), source: 'webhook' } as const;
+    await second.pipeline.handle([item(agent, cutOf(agent.send(audit)))]);
+    const batch = item(agent, cutOf(agent.send(audit)));
+    await second.pipeline.handle([batch]);
+    const links = store.batches.flatMap((each) => each.links);
+    assert.deepEqual(
+      links.map((link) => [link.changeSequence, link.confidence, link.origin, link.user, link.sequence]),
+      [[1, 'exact', 'human', 'alice@example.com', 2]],
+    );
+    assert.equal(store.batches.flatMap((each) => each.audits).length, 1, 'the repeated event is recorded once');
+    await second.pipeline.close();
+  });
+});
+
+test('batches that come while a group is written share the next group', async () => {
+  const store = createMemoryStore();
+  const { pipeline } = open(store);
+  const agent = new AgentStream('e1');
+  await pipeline.handle([item(agent, cutOf(agent.put(configMap('first'), body('first', {}))))]);
+  const before = store.groups;
+  store.delay = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const batches = Array.from({ length: 50 }, (_, at) =>
+    item(agent, cutOf(agent.put(configMap('a'), body('a', { size: at })))),
+  );
+  await Promise.all(batches.map((batch) => pipeline.handle([batch])));
+  assert.equal(versionsOf(store).length, 51);
+  assert.ok(store.groups - before <= 3, `${store.groups - before} groups`);
+  await pipeline.close();
+});
+
+test('two clusters do not see each other, and two tenants may call a cluster the same', async () => {
+  const store = createMemoryStore();
+  const { pipeline } = open(store);
+  const agents = ['one', 'two'].map((tenant) => ({ tenant, agent: new AgentStream('e1') }));
+  for (const [at, { tenant, agent }] of agents.entries()) {
+    const made = item(agent, cutOf(agent.put(configMap('a'), body('a', { size: at * 9 }))));
+    await pipeline.handle([{ ...made, stream: { tenant, cluster: 'east', epoch: 'e1' } }]);
+  }
+  assert.deepEqual(
+    store.batches.map((batch) => [batch.stream.tenant, batch.versions.length, batch.transitions.length]),
+    [
+      ['one', 1, 0],
+      ['two', 1, 1],
+    ],
+  );
+  await pipeline.close();
 });

@@ -23,7 +23,7 @@ const raw = (bytes: Buffer): Buffer => bytes;
 
 const cleanups: (() => Promise<void>)[] = [];
 after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
+  for (const cleanup of cleanups.toReversed()) await cleanup();
 });
 
 const setUp = async (limits: Partial<IngestLimits> = {}, watermark = 0, busLimits = defaultMemoryBusLimits) => {

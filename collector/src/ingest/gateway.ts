@@ -7,7 +7,14 @@
  * half open), one of another epoch is refused while the first is alive.
  */
 import * as grpc from '@grpc/grpc-js';
-import { agentFrame, collectorFrame, maxFrameBytes, protocolVersion, refused, uplinkServicePath } from '@driftline/proto';
+import {
+  agentFrame,
+  collectorFrame,
+  maxFrameBytes,
+  protocolVersion,
+  refused,
+  uplinkServicePath,
+} from '@driftline/proto';
 import type { AgentFrame, CollectorFrame, Hello, RefusalCode } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { BusWriter, Feedback } from '../bus/bus.ts';
@@ -33,6 +40,8 @@ export type GatewayDeps = {
   readonly logger: Logger;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** An agent was welcomed; must not throw. */
+  readonly onSession?: (session: LiveSession) => void;
 };
 
 export type Gateway = {
@@ -158,10 +167,11 @@ class GrpcGateway {
       if (frame.type === 'hello') {
         if (hasHello) return (session ?? out).refuse('protocol-violation', 'a second Hello');
         hasHello = true;
-        void this.#welcome(call, credential, frame, out).then((opened) => {
+        void this.#welcome(call, credential, frame, out).then((opened): void => {
           session = opened;
           if (call.cancelled && opened !== undefined) this.#leave(opened);
           if (!this.#isPaused) call.resume();
+          return undefined;
         });
         return;
       }
@@ -220,8 +230,17 @@ class GrpcGateway {
     if (session.isClosed) return undefined;
     session.welcome(recorded);
     this.#deps.metrics.sessions.set(this.#sessions.size);
+    this.#deps.onSession?.(session.live());
     const { epoch, instance, agentVersion } = hello;
-    this.#deps.logger.info({ event: logEvents.sessionOpened, tenant, cluster, epoch, instance, agentVersion, recorded });
+    this.#deps.logger.info({
+      event: logEvents.sessionOpened,
+      tenant,
+      cluster,
+      epoch,
+      instance,
+      agentVersion,
+      recorded,
+    });
     return session;
   }
 

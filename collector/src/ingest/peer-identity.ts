@@ -30,11 +30,7 @@ const bearerOf = (metadata: Metadata): string | undefined => {
   return match?.[1];
 };
 
-export const identify = (
-  metadata: Metadata,
-  subjectAltName: string | undefined,
-  tokens: TokenBook,
-): PeerIdentity => {
+export const identify = (metadata: Metadata, subjectAltName: string | undefined, tokens: TokenBook): PeerIdentity => {
   const certified = identityOfCertificate(subjectAltName);
   if (certified !== undefined) return { type: 'known', credential: certified };
   const token = bearerOf(metadata);

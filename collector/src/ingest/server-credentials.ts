@@ -22,7 +22,8 @@ export class ListenError extends Error {
   }
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** Throws ListenError for plain text beyond loopback. */
 export const serverCredentials = ({ host, tls, allowPlaintext }: GatewayListen): grpc.ServerCredentials => {

@@ -29,7 +29,8 @@ export const createPostureBook = (recorded: readonly PostureRow[]): PostureBook 
       for (const [scope, { earned, possible, score }] of scores) {
         const openBySeverity = open.in(scope);
         const row = { sequence: at.sequence, scope, earned, possible, score, openBySeverity, atUs: at.observedAtUs };
-        if (isSame(last.get(scope), row)) continue;
+        const before = last.get(scope);
+        if (isSame(before, row) || (before === undefined && possible === 0)) continue;
         last.set(scope, row);
         rows.push(row);
       }
