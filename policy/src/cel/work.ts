@@ -6,7 +6,7 @@
 import { CostExceeded } from './error.ts';
 
 /** Units in one evaluation: well under a second. */
-export const maxWork = 20_000_000;
+export const maxWork = 5_000_000;
 
 let spent = 0;
 
