@@ -1,0 +1,36 @@
+/** Every event that the shipping side of the agent logs: `event` of a log line, beside structured fields. */
+export const logEvents = {
+  agentStarted: 'agent.started',
+  agentStopping: 'agent.stopping',
+  agentStopped: 'agent.stopped',
+  agentStartFailed: 'agent.start-failed',
+  agentEpochAbandoned: 'agent.epoch-abandoned',
+  healthListening: 'health.listening',
+
+  spoolOpened: 'spool.opened',
+  spoolTornTail: 'spool.torn-tail-cut-off',
+  spoolDamaged: 'spool.damaged',
+  spoolFull: 'spool.full',
+  spoolRoomAgain: 'spool.room-again',
+  spoolEvicted: 'spool.evicted',
+  spoolWriteFailed: 'spool.write-failed',
+  spoolWriteRecovered: 'spool.write-recovered',
+  spoolHousekeepingFailed: 'spool.housekeeping-failed',
+  spoolBodyTooLarge: 'spool.body-too-large',
+
+  uplinkConnected: 'uplink.connected',
+  uplinkDisconnected: 'uplink.disconnected',
+  uplinkRefused: 'uplink.refused',
+  uplinkStopped: 'uplink.stopped',
+  uplinkCredentialsUnusable: 'uplink.credentials-unusable',
+  uplinkResend: 'uplink.resend',
+  uplinkNeedFull: 'uplink.need-full',
+
+  auditWebhookListening: 'audit.webhook-listening',
+  auditWebhookRejected: 'audit.webhook-rejected',
+  auditLogOpened: 'audit.log-opened',
+  auditLogRotated: 'audit.log-rotated',
+  auditLogTruncated: 'audit.log-truncated',
+  auditLogLost: 'audit.log-lost',
+  auditLogUnreadable: 'audit.log-unreadable',
+} as const;

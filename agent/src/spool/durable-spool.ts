@@ -1,0 +1,385 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nextObservedUs } from '@driftline/proto';
+import type { Batch, Gap, Message, MessageBody } from '@driftline/proto';
+import { logEvents } from '../log-events.ts';
+import type { SequenceRange } from '../message-sink.ts';
+import { CommitQueue } from './commit-queue.ts';
+import type { Cut } from './commit-queue.ts';
+import type { DirectoryLock } from './lock-directory.ts';
+import { bodyBytes, makeRecord, maxBodyBytes, openBatch } from './make-batch.ts';
+import type { Mark, MarkFile } from './mark-file.ts';
+import { readLog } from './read-log.ts';
+import type { LogRecord, Range, Segment, SegmentLog } from './segment-log.ts';
+import { SpoolError } from './spool-error.ts';
+import type { NumberedMessage, Spool, SpoolOptions, SpoolPosition } from './spool-options.ts';
+
+/** Batches that share one write and one sync. */
+const maxBatchesPerSync = 16;
+
+/** What a spool works on; it closes all three. */
+export type SpoolFiles = { readonly log: SegmentLog; readonly markFile: MarkFile; readonly lock: DirectoryLock };
+
+/** What follows one another in a spool: append → wait for room → cut → write and sync → mark → answer. */
+export class DurableSpool implements Spool {
+  readonly epoch: string;
+  readonly #options: SpoolOptions;
+  readonly #log: SegmentLog;
+  readonly #markFile: MarkFile;
+  readonly #lock: DirectoryLock;
+  readonly #queue = new CommitQueue();
+  readonly #closing = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #released = Promise.withResolvers<void>();
+  #acceptedSequence: number;
+  #recordedSequence: number;
+  #appliedSequence = 0;
+  #isShedding = false;
+  #isMarkDirty = false;
+  #exclusive: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(files: SpoolFiles, mark: Mark, options: SpoolOptions) {
+    this.epoch = files.log.epoch;
+    this.#log = files.log;
+    this.#markFile = files.markFile;
+    this.#lock = files.lock;
+    this.#options = options;
+    this.#acceptedSequence = mark.acceptedSequence;
+    this.#recordedSequence = mark.recordedSequence;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+    this.#timer = setInterval(() => void this.#keepHouse(), this.#options.limits.markSyncIntervalMs);
+    this.#timer.unref();
+  }
+
+  async append(bodies: readonly MessageBody[]): Promise<SequenceRange> {
+    if (this.#closing.signal.aborted) throw closed();
+    if (bodies.length === 0) return { firstSequence: this.#log.lastSequence + 1, lastSequence: this.#log.lastSequence };
+    const wasEmpty = this.#queue.isEmpty;
+    const fitting = bodies.map((body) => this.#fit(body));
+    const appended = this.#queue.push(fitting, this.#options.clock.nowUs(), performance.now());
+    if (wasEmpty || this.#queue.bytes >= this.#options.limits.batchMaxBytes) this.#wake.resolve();
+    return appended;
+  }
+
+  position(): SpoolPosition {
+    return {
+      lastSequence: this.#log.lastSequence,
+      acceptedSequence: this.#acceptedSequence,
+      recordedSequence: this.#recordedSequence,
+      bytes: this.#log.bytes,
+      limitBytes: this.#options.limits.spoolLimitBytes,
+    };
+  }
+
+  firstHeld(from: number): number {
+    return this.#log.firstHeld(from);
+  }
+
+  read(fromSequence: number, signal: AbortSignal): AsyncIterable<Batch> {
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    const onLost = (range: Range): void => this.#lost(range);
+    return readLog(this.#log, fromSequence, { isFollowing: true, signal: either, onLost });
+  }
+
+  async *replay(fromSequence: number): AsyncGenerator<NumberedMessage> {
+    const onLost = (range: Range): void => this.#lost(range);
+    const last = this.#log.lastSequence;
+    for await (const batch of readLog(this.#log, fromSequence, { isFollowing: false, onLost })) {
+      if (batch.firstSequence > last) return;
+      const messages = await openBatch(batch);
+      for (const [i, message] of messages.entries()) {
+        const sequence = batch.firstSequence + i;
+        if (sequence >= fromSequence) yield { sequence, message };
+      }
+    }
+  }
+
+  acknowledge(position: { readonly acceptedSequence: number; readonly recordedSequence: number }): void {
+    const upTo = (sequence: number): number => Math.min(sequence, this.#log.lastSequence);
+    const recorded = Math.max(this.#recordedSequence, upTo(position.recordedSequence));
+    this.#recordedSequence = recorded;
+    this.#acceptedSequence = Math.max(this.#acceptedSequence, upTo(position.acceptedSequence), recorded);
+    this.#isMarkDirty = true;
+    this.#release();
+  }
+
+  applied(sequence: number): void {
+    this.#appliedSequence = Math.max(this.#appliedSequence, sequence);
+    this.#release();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) this.#closing.abort();
+    clearInterval(this.#timer);
+    this.#wake.resolve();
+    await this.#running;
+    await this.#exclusively(async () => {
+      await this.#saveMark();
+      await this.#markFile.sync().catch((error: unknown) => this.#housekeepingFailed(error));
+      await this.#markFile.close();
+      await this.#log.seal();
+    }).finally(() => this.#lock.release());
+  }
+
+  /** Makes bodies durable at once, past the queue and the limit: for what the spool has to say itself. */
+  async appendDirectly(bodies: readonly MessageBody[]): Promise<void> {
+    const nowUs = this.#options.clock.nowUs();
+    const waiting = bodies.map((body) => ({ body, arrivedAtUs: nowUs, bytes: bodyBytes(body) }));
+    await this.#commit([{ waiting, finished: [] }]);
+  }
+
+  /** A gap that covers sequences of this stream. */
+  gapOf(range: Range, cause: Gap['cause'], times: { readonly fromUs: number; readonly toUs: number }): Gap {
+    const { fromSequence, toSequence } = range;
+    const detail = `messages ${fromSequence}–${toSequence} of the agent's spool are lost`;
+    const whole = { group: '', resource: '', fromVersion: '', toVersion: '' };
+    return { type: 'gap', ...whole, ...times, cause, detail, fromSequence, toSequence };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted || !this.#queue.isEmpty) {
+      await this.#awaitBatch();
+      if (this.#queue.isEmpty) continue;
+      const { batchMaxBytes } = this.#options.limits;
+      const hasRoom = await this.#makeRoom(Math.min(this.#queue.bytes, batchMaxBytes * maxBatchesPerSync));
+      const cuts: ReturnType<CommitQueue['cut']>[] = [];
+      while (hasRoom && !this.#queue.isEmpty && cuts.length < maxBatchesPerSync) {
+        cuts.push(this.#queue.cut(batchMaxBytes, performance.now()));
+      }
+      try {
+        if (!hasRoom) throw closed();
+        await this.#commit(cuts.map(({ cut }) => cut));
+      } catch (error) {
+        for (const { reject } of cuts) reject(error as Error);
+        // Only a spool that is closing gives up: everything else is tried again until it is durable.
+        this.#queue.rejectAll(error as Error);
+        this.#closing.abort();
+      }
+    }
+  }
+
+  /** Until the oldest body has waited long enough, or a batch is full. */
+  async #awaitBatch(): Promise<void> {
+    const { batchMaxAgeMs, batchMaxBytes } = this.#options.limits;
+    while (!this.#closing.signal.aborted) {
+      if (this.#queue.bytes >= batchMaxBytes) return;
+      const leftMs = this.#queue.isEmpty ? undefined : this.#queue.oldestAtMs + batchMaxAgeMs - performance.now();
+      if (leftMs !== undefined && leftMs <= 0) return;
+      this.#wake = Promise.withResolvers<void>();
+      await awaitUntil(this.#wake.promise, leftMs);
+    }
+  }
+
+  /** Backpressure first: waits for acknowledgements, then evicts. False when the spool closes before there is room. */
+  async #makeRoom(bytes: number): Promise<boolean> {
+    const { spoolLimitBytes, spoolFullWaitMs } = this.#options.limits;
+    const isFull = (): boolean => this.#log.bytes + bytes > spoolLimitBytes && this.#log.segments.length > 0;
+    if (!isFull()) return true;
+    const giveUpAtMs = performance.now() + spoolFullWaitMs;
+    if (!this.#isShedding) this.#options.logger.warn({ event: logEvents.spoolFull, spoolLimitBytes, spoolFullWaitMs });
+    await this.#reclaimReleased(true);
+    while (isFull()) {
+      if (this.#closing.signal.aborted) return false;
+      const leftMs = this.#isShedding ? 0 : giveUpAtMs - performance.now();
+      const oldest = this.#log.segments[0];
+      if (leftMs <= 0 && oldest !== undefined && oldest.lastSequence <= this.#appliedSequence) {
+        this.#isShedding = true;
+        await this.#evict(oldest);
+        continue;
+      }
+      // Messages that the known objects still have to take over cannot go: those come within their commit interval.
+      await this.#awaitRelease(leftMs > 0 ? leftMs : this.#options.limits.markSyncIntervalMs);
+      await this.#reclaimReleased(true);
+    }
+    return true;
+  }
+
+  async #awaitRelease(waitMs: number): Promise<void> {
+    this.#released = Promise.withResolvers<void>();
+    const closing = this.#closing.signal;
+    const stop = (): void => this.#released.resolve();
+    closing.addEventListener('abort', stop, { once: true });
+    await awaitUntil(this.#released.promise, closing.aborted ? 0 : waitMs);
+    closing.removeEventListener('abort', stop);
+  }
+
+  /** What the bus has is not lost with the segment: the collector says so if it turns out missing. */
+  async #evict(segment: Segment): Promise<void> {
+    const { lastSequence: toSequence, firstObservedAtUs: fromUs, lastObservedAtUs: toUs } = segment;
+    const fromSequence = Math.max(segment.firstSequence, this.#acceptedSequence + 1);
+    const lost = { fromSequence, toSequence };
+    // The confession must not land in the file that goes.
+    if (this.#log.isActive(segment)) await this.#exclusively(() => this.#log.seal());
+    if (fromSequence <= toSequence) await this.appendDirectly([this.gapOf(lost, 'spool_full', { fromUs, toUs })]);
+    await this.#letGo(toSequence);
+    if (fromSequence > toSequence) return;
+    this.#options.logger.error({ event: logEvents.spoolEvicted, fromSequence, toSequence });
+    this.#options.metrics.evicted(toSequence - fromSequence + 1);
+    this.#options.onLoss?.({ ...lost, cause: 'spool_full' });
+  }
+
+  /** Writes and syncs until it is done; only closing ends the attempts. */
+  #commit(cuts: readonly Cut[]): Promise<void> {
+    return this.#exclusively(async () => {
+      const startedAtMs = performance.now();
+      const records = await this.#makeRecords(cuts);
+      await this.#writeUntilDurable(records);
+      this.#options.metrics.committedInSeconds((performance.now() - startedAtMs) / 1000);
+      for (const { header, payload } of records) {
+        this.#options.metrics.appended(header.lastSequence - header.firstSequence + 1, payload.byteLength);
+      }
+      await this.#saveMark();
+      for (const [i, cut] of cuts.entries()) {
+        const first = records[i]?.header.firstSequence ?? 0;
+        for (const finish of cut.finished) finish(first);
+      }
+    });
+  }
+
+  async #makeRecords(cuts: readonly Cut[]): Promise<readonly LogRecord[]> {
+    let observedAtUs = this.#log.lastObservedAtUs;
+    let sequence = this.#log.lastSequence + 1;
+    const records = cuts.map(({ waiting }) => {
+      const messages: Message[] = waiting.map(({ body, arrivedAtUs }) => {
+        observedAtUs = nextObservedUs(observedAtUs, arrivedAtUs);
+        return { observedAtUs, body };
+      });
+      const firstSequence = sequence;
+      sequence += messages.length;
+      return makeRecord(messages, firstSequence, this.#log.seed);
+    });
+    return Promise.all(records);
+  }
+
+  async #writeUntilDurable(records: readonly LogRecord[]): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        await this.#log.append(records);
+        if (failures > 0) this.#options.logger.info({ event: logEvents.spoolWriteRecovered, failures });
+        return;
+      } catch (error) {
+        this.#writeFailed(error, failures);
+        if (this.#closing.signal.aborted) throw closed(error);
+        await sleep(this.#options.limits.diskRetryMs, undefined, { signal: this.#closing.signal }).catch(
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  #writeFailed(error: unknown, failures: number): void {
+    this.#options.metrics.writeFailed();
+    if (failures > 0) return;
+    const { code } = error as NodeJS.ErrnoException;
+    const advice =
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? 'free space on the volume of the spool; nothing is lost, the agent waits'
+        : 'the disk of the spool fails; the agent keeps trying';
+    this.#options.logger.error({ event: logEvents.spoolWriteFailed, code, advice, directory: this.#log.directory });
+  }
+
+  /** A body that no batch can carry must not block those behind it. */
+  #fit(body: MessageBody): MessageBody {
+    const bytes = bodyBytes(body);
+    if (bytes <= maxBodyBytes) return body;
+    this.#options.logger.error({ event: logEvents.spoolBodyTooLarge, type: body.type, bytes, maxBodyBytes });
+    const detail = `a ${body.type} of ${bytes} bytes passes the limit of ${maxBodyBytes} bytes`;
+    return { type: 'rejected', source: 'spool', reason: 'too-large', detail, bytes };
+  }
+
+  /** Damage that a reader came upon. */
+  #lost(range: Range): void {
+    this.#log.addHole(range);
+    this.#options.logger.error({ event: logEvents.spoolDamaged, ...range });
+    this.#options.metrics.damaged(range.toSequence - range.fromSequence + 1);
+    const gap = this.gapOf(range, 'spool_damage', { fromUs: 0, toUs: 0 });
+    this.append([gap]).then(
+      () => this.#options.onLoss?.({ ...range, cause: 'spool_damage' }),
+      // Closing: the damage is found again at the next start.
+      () => undefined,
+    );
+  }
+
+  #release(): void {
+    this.#released.resolve();
+    const oldest = this.#log.segments[0];
+    if (oldest === undefined || oldest.lastSequence > this.#releasable() || this.#log.isActive(oldest)) return;
+    void this.#reclaimReleased(false);
+  }
+
+  #releasable(): number {
+    return Math.min(this.#recordedSequence, this.#appliedSequence);
+  }
+
+  async #reclaimReleased(includesActive: boolean): Promise<void> {
+    const releasable = this.#releasable();
+    const free = this.#log.segments.filter(
+      (segment) => segment.lastSequence <= releasable && (includesActive || !this.#log.isActive(segment)),
+    );
+    const last = free.at(-1);
+    if (last === undefined || last.lastSequence <= this.#log.floorSequence) return;
+    await this.#letGo(last.lastSequence);
+    if (this.#isShedding) this.#options.logger.info({ event: logEvents.spoolRoomAgain });
+    this.#isShedding = false;
+  }
+
+  /** The floor is durable before the files go: after a power failure they would be missed otherwise. */
+  async #letGo(floorSequence: number): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#log.floorSequence = Math.max(this.#log.floorSequence, floorSequence);
+      await this.#markFile.write(this.#mark());
+      await this.#markFile.sync();
+      await this.#log.reclaim();
+    }).catch((error: unknown) => this.#housekeepingFailed(error));
+  }
+
+  async #keepHouse(): Promise<void> {
+    if (!this.#isMarkDirty) return;
+    this.#isMarkDirty = false;
+    await this.#saveMark();
+    await this.#markFile.sync().catch((error: unknown) => this.#housekeepingFailed(error));
+  }
+
+  /** The mark is a witness: the log stays right without it. */
+  async #saveMark(): Promise<void> {
+    await this.#markFile.write(this.#mark()).catch((error: unknown) => this.#housekeepingFailed(error));
+    this.#isMarkDirty = true;
+  }
+
+  #mark(): Mark {
+    return {
+      durableSequence: this.#log.lastSequence,
+      lastObservedAtUs: this.#log.lastObservedAtUs,
+      acceptedSequence: this.#acceptedSequence,
+      recordedSequence: this.#recordedSequence,
+      floorSequence: this.#log.floorSequence,
+    };
+  }
+
+  #housekeepingFailed(error: unknown): void {
+    const { code } = error as NodeJS.ErrnoException;
+    this.#options.logger.error({ event: logEvents.spoolHousekeepingFailed, code, directory: this.#log.directory });
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#exclusive.then(work);
+    this.#exclusive = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const closed = (cause?: unknown): SpoolError =>
+  new SpoolError('closed', 'the spool is closing', cause === undefined ? {} : { cause });
+
+/** @param waitMs undefined waits for ever */
+async function awaitUntil(event: Promise<void>, waitMs: number | undefined): Promise<void> {
+  if (waitMs === undefined) return event;
+  const timer = new AbortController();
+  const timeout = sleep(Math.max(0, waitMs), undefined, { signal: timer.signal }).catch(() => undefined);
+  await Promise.race([event, timeout]);
+  timer.abort();
+}
