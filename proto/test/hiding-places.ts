@@ -105,4 +105,16 @@ export const hidingPlaces: Readonly<Record<string, (secret: string) => JsonObjec
   'a patch of an environment variable by position': (s) => ({
     patch: [{ op: 'replace', path: '/spec/containers/0/env/3/value', value: s }],
   }),
+  'Base64 of a text': (s) => inContainer({ env: [{ name: 'CONFIG', value: base64(`db:\n  password: ${s}\n`) }] }),
+  'Base64 of JSON': (s) => ({
+    spec: { bootstrap: base64(JSON.stringify({ items: [{ name: 'API_KEY', value: s }] })) },
+  }),
+  'kubectl create secret in a script': (s) => inScript(`kubectl create secret generic x --from-literal=anything=${s}`),
+  'chpasswd in a script': (s) => inScript(`echo "root:${s}" | chpasswd`),
+  'a password on standard input': (s) => inScript(`echo ${s} | docker login -u me --password-stdin r.example.com`),
+  'a bracketed key in a program': (s) => inFile('a.py', `config['password'] = '${s}'\n`),
+  'an argument of a call': (s) => inFile('a.php', `define('DB_PASSWORD', '${s}');\n`),
+  'a header in nginx.conf': (s) => inFile('nginx.conf', `proxy_set_header X-Api-Key ${s};\n`),
+  'a JSON Web Key': (s) => ({ spec: { jwk: { kty: 'oct', k: s } } }),
+  'an Oracle URL': (s) => inFile('a.txt', `jdbc:oracle:thin:scott/${encodeURIComponent(s)}@//db:1521/x`),
 };

@@ -15,9 +15,11 @@ const none: readonly Found[] = [];
 const maxLookBack = 128;
 
 /** Between a name and its value: closing quote or bracket of the name, `:` `=` `:=` `=>` `:-`. */
-const separator = /\\*["'`\]]?[ \t]*(?:=>|:=|:-|:|=(?!=))[ \t]*/y;
+const separator = /\\*["'`]?\]?[ \t]*(?:=>|:=|:-|:|=(?!=))[ \t]*/y;
 const flagSpace = /[ \t]+(?!-)/y;
 const quoteSpace = /[ \t]+(?=["'])/y;
+const callSeparator = /["'][ \t]*,[ \t]*(?=["'])/y;
+const headerSpace = /["']?[ \t]+/y;
 const tagEnd = />/y;
 const pairedValue =
   /\\*["']?(?:<\/[\w.:-]{1,64}>)?[\s,;]{0,256}(?:\/\/[^\n]*\n\s{0,256})?[<\\]*["']?(?:value|val)\\*["']?(?:[ \t]*[:=][ \t]*|>)/y;
@@ -174,7 +176,7 @@ function blockBelow(text: string, hit: NameHit, newline: number): readonly Found
   return start === -1 ? none : [trimmed(text, start, end)];
 }
 
-const maxMapLines = 256;
+const maxMapLines = 64;
 const mapLine = /^[ \t]*["']?(?<key>[\w./-]{1,128})["']?[ \t]*:[ \t]+(?<value>\S)/d;
 
 /** YAML: the values of a map from names to secrets (`tokens:` with `ci: x` below). What is deeper is looked at anyway. */
@@ -185,7 +187,7 @@ function mapBelow(text: string, hit: NameHit, newline: number): readonly Found[]
   for (let count = 0; count < maxMapLines && line < text.length; count++) {
     const next = text.indexOf('\n', line);
     const lineStop = next === -1 ? text.length : next;
-    const head = text.slice(line, Math.min(lineStop, line + 512));
+    const head = text.slice(line, Math.min(lineStop, line + 256));
     const first = head.search(/\S/);
     if (first !== -1 && first <= indent) break;
     const match = mapLine.exec(head);
@@ -216,10 +218,14 @@ function indentOf(text: string, index: number): number {
 }
 
 /**
- * Names that a space alone separates from their value: `IDENTIFIED BY`-like quotes (`PASSWORD 'x'`), .netrc, and a
+ * Names that a comma or a space separates from their value: `define('PASSWORD', 'x')`, `set_header X-Api-Key x;`, `IDENTIFIED BY`-like quotes (`PASSWORD 'x'`), .netrc, and a
  * line of two words (`requirepass x`), unless it reads like prose.
  */
 function directive(text: string, hit: NameHit, before: string): readonly Found[] {
+  const argument = /\(["']$/.test(before) ? matchEnd(callSeparator, text, hit.end) : -1;
+  if (argument !== -1) return literal(text, argument, lineEnd);
+  const header = /(?:_header|_param|[Ss]et[Ee]nv)[ \t]+["']?$/.test(before) ? matchEnd(headerSpace, text, hit.end) : -1;
+  if (header !== -1) return literal(text, header, /[;\n\r]/g);
   const quoted = matchEnd(quoteSpace, text, hit.end);
   if (quoted !== -1) return literal(text, quoted, lineEnd);
   if (!isSpace(text.charCodeAt(hit.end)) || text.charCodeAt(hit.end) === 10) return none;

@@ -9,7 +9,7 @@ import type { Span } from './span.ts';
 import { isSecretText } from './value.ts';
 
 const keywords =
-  'pass|pwd|secret|token|key|cred|auth|bearer|conn(?:ection)?[_-]?str|cookie|salt|seed|session|dsn|jwt|licen[sc]e|netrc|userdata|sas\\b|\\bp(?:w|at|in)\\b|otp\\b|hmac';
+  'pass|pwd|secret|token|key|cred|auth|bearer|conn(?:ection)?[_-]?str|cookie|salt|seed|session|dsn|jwt|licen[sc]e|netrc|userdata|sas\\b|pw\\b|\\bp(?:at|in)\\b|otp\\b|hmac';
 
 /** Either case of each letter: tests of short texts are twice as fast so as with the flag. */
 const keywordSource = keywords.replace(/\\[a-z]|\[[^\]]*\]|[a-z]/g, (part) =>

@@ -20,3 +20,15 @@ export function decodeBase64Text(encoded: string): string | undefined {
     return undefined;
   }
 }
+
+const minEncodedLength = 20;
+
+/** Whether a whole text may be Base64 of a text. Looks at its length and characters only. */
+export function looksEncoded(text: string): boolean {
+  return text.length >= minEncodedLength && text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+}
+
+/** Whether a text has no control characters but white space. */
+export function isPrintable(text: string): boolean {
+  return !/[^\t\n\r\u0020-\u007e\u00a0-\uffff]/.test(text);
+}

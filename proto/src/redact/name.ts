@@ -22,6 +22,8 @@ const strongParts: readonly (readonly [part: string, secretClass: string])[] = [
   ['masterauth', 'password'],
   ['userpass', 'password'],
   ['dbpass', 'password'],
+  ['bindpw', 'password'],
+  ['rootpw', 'password'],
   ['clientsecret', 'client-secret'],
   ['privatekey', 'private-key'],
   ['clientkey', 'private-key'],

@@ -5,6 +5,7 @@ import { isJsonArray, isJsonObject, mapItems, mapMembers, ownValue } from '../js
 import { maxJsonDepth } from '../limits.ts';
 import type { Json, JsonObject } from '../message.ts';
 import { redactArguments } from './arguments.ts';
+import { decodeBase64Text, isPrintable, looksEncoded } from './base64.ts';
 import { redactBinary } from './binary.ts';
 import { isRedacted } from './marker.ts';
 import { classifyName, isDescriptive, isSecretMap, isStructuredFile, type NameClass } from './name.ts';
@@ -95,7 +96,7 @@ function walkMember(object: JsonObject, key: string, value: Json, place: Place):
 /** A text of which a quick look says that nothing is in it. */
 function mayNeedLook(value: string, context: RedactContext): boolean {
   const first = value.charCodeAt(0);
-  return first === 123 || first === 91 || first <= 32 || mayHoldSecret(value, context);
+  return first === 123 || first === 91 || first <= 32 || looksEncoded(value) || mayHoldSecret(value, context);
 }
 
 /** Whether a member holds what its parent's name says: `password: {value: x}`, `tokens: {ci: x}`. */
@@ -152,12 +153,22 @@ function redactString(value: string, place: Place): string {
 
 /** A text whose name says nothing: JSON is walked, anything else scanned. */
 function redactContent(value: string, place: Place): string {
-  const inside = place.nesting < maxNesting ? parseContainer(value) : undefined;
+  const isNested = place.nesting < maxNesting;
+  if (isNested && looksEncoded(value)) return redactEncoded(value, place);
+  const inside = isNested ? parseContainer(value) : undefined;
   if (inside === undefined) return redactText(value, place.context);
   const redacted = walkInside(inside, place);
   if (redacted === undefined) return redactWhole(value, 'unreadable', place.context);
   // Of a repeated key the parser keeps only the last value: the text is scanned too.
   return redacted === inside ? redactText(value, place.context) : canonicalJson(redacted);
+}
+
+/** Base64 of a text that holds a secret is redacted as a whole. */
+function redactEncoded(value: string, place: Place): string {
+  const decoded = decodeBase64Text(value);
+  const isText = decoded !== undefined && decoded.length > 0 && isPrintable(decoded);
+  const holdsSecret = isText && redactContent(decoded, { ...place, nesting: place.nesting + 1 }) !== decoded;
+  return holdsSecret ? redactWhole(value, 'encoded', place.context) : redactText(value, place.context);
 }
 
 /** The applied object as kubectl saw it, in canonical form. What is no JSON object is not trusted at all. */

@@ -3,10 +3,13 @@ import { ownString } from '../json.ts';
 import type { JsonObject } from '../message.ts';
 
 const valueKeys: ReadonlySet<string> = new Set(['value', 'val', 'default', 'defaultValue', 'stringValue']);
+/** Private members of a JSON Web Key. */
+const keyParameters: ReadonlySet<string> = new Set(['k', 'd', 'p', 'q', 'dp', 'dq', 'qi']);
 const nameKeys = ['name', 'key', 'header', 'headerName', 'field', 'property', 'id'];
 
 /** The name of the value under `key`: of its sibling, or of a JSON Patch operation's path; undefined when there is none. */
 export function pairedName(object: JsonObject, key: string): string | undefined {
+  if (keyParameters.has(key) && ownString(object, 'kty') !== '') return 'private_key';
   if (!valueKeys.has(key)) return undefined;
   for (const nameKey of nameKeys) {
     const name = ownString(object, nameKey);

@@ -12,7 +12,7 @@ type Shape = {
 
 /** Cheap first look: a text that this does not match holds none of the shapes. */
 export const shapeTrigger =
-  /:\/\/|-----BEGIN |LS0tLS1CRUdJTi|eyJ|A(?:KIA|SIA|IDA|ROA|GPA|IPA|NPA|NVA)[A-Z0-9]|gh[pousr]_|github_pat_|gl[a-z]{2,5}-|xox[a-z]|xapp-|[sr]k_(?:live|test)_|whsec_|npm_|AIza|ya29\.|GOCSPX-|SG\.|dop_v1_|dckr_pat_|pypi-|hf_|sk-|hvs\.|glsa_|shpat_|lin_api_|AGE-SECRET|atlasv1|[Bb]earer |[Bb]asic |BEARER |BASIC |@(?:tcp|unix|udp)\(|H4sI|SDRzSU|sig=|X-Amz-/;
+  /:\/\/|-----BEGIN |LS0tLS1CRUdJTi|eyJ|A(?:KIA|SIA|IDA|ROA|GPA|IPA|NPA|NVA)[A-Z0-9]|gh[pousr]_|github_pat_|gl[a-z]{2,5}-|xox[a-z]|xapp-|[sr]k_(?:live|test)_|whsec_|npm_|AIza|ya29\.|GOCSPX-|SG\.|dop_v1_|dckr_pat_|pypi-|hf_|sk-|hvs\.|glsa_|shpat_|lin_api_|AGE-SECRET|atlasv1|[Bb]earer |[Bb]asic |BEARER |BASIC |@(?:tcp|unix|udp)\(|H4sI|SDRzSU|sig=|X-Amz-|--from-literal|chpasswd|--password-stdin|oracle:thin:/;
 
 const shapes: readonly Shape[] = [
   {
@@ -69,6 +69,17 @@ const shapes: readonly Shape[] = [
     pattern: /[?&](?:sig|X-Amz-Signature|X-Amz-Security-Token|X-Goog-Signature)=(?<secret>[\w%+/=.-]{16,4096})/dg,
   },
   { secretClass: 'password', pattern: /(?<![\w.])[\w.-]{1,64}:(?<secret>[^\s@"']{1,256})@(?:tcp|unix|udp)\(/dg },
+  { secretClass: 'password', pattern: /oracle:thin:[\w.-]{1,64}\/(?<secret>[^\s@"']{1,256})@/dg },
+  { secretClass: 'secret', pattern: /--from-literal[= \t]["']?[\w.-]{1,256}=(?<secret>[^\s"']{1,8192})/dg },
+  {
+    secretClass: 'password',
+    pattern: /[\w.-]{1,64}:(?<secret>[^\s"':]{1,256})["']?[ \t]{0,8}\|[ \t]{0,8}(?:sudo )?chpasswd/dg,
+  },
+  {
+    secretClass: 'password',
+    pattern:
+      /(?:echo|printf)[ \t]{1,8}(?:-\w+[ \t]{1,8})?["']?(?<secret>[^\s"'$|-][^\s"'|]{0,1024})["']?[ \t]{0,8}\|[^|\n]{0,256}--password-stdin/dg,
+  },
   { secretClass: 'archive', pattern: /(?<![A-Za-z0-9+/])(?:H4sI|SDRzSU)[A-Za-z0-9+/=]{40,}/g },
 ];
 
