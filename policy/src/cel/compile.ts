@@ -106,7 +106,7 @@ function evaluate(code: Code, run: Run): CelResult {
   const outer = beginWork();
   try {
     const value = code(run);
-    if (run.cost > run.limit) throw new CostExceeded(run.limit);
+    if (run.cost > run.limit) throw new CostExceeded(run.limit, 'cost');
     return isError(value) ? { ok: false, error: value, cost: run.cost } : { ok: true, value, cost: run.cost };
   } catch (failure) {
     return { ok: false, error: asError(failure), cost: run.cost };
@@ -116,7 +116,6 @@ function evaluate(code: Code, run: Run): CelResult {
 }
 
 function asError(failure: unknown): CelError {
-  if (failure instanceof CostExceeded)
-    return new CelError('cost-limit', `evaluation exceeded its cost limit of ${failure.limit}`);
+  if (failure instanceof CostExceeded) return new CelError('cost-limit', failure.message);
   return new CelError('internal', failure instanceof Error ? failure.message : 'evaluation failed');
 }

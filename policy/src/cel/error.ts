@@ -27,9 +27,9 @@ export const noSuchOverload = (what = ''): CelError =>
 
 /** Thrown to leave an evaluation at once: not absorbed by any operator, caught by `evaluate`. */
 export class CostExceeded {
-  readonly limit: number;
-  constructor(limit: number) {
-    this.limit = limit;
+  readonly message: string;
+  constructor(limit: number, unit: 'cost' | 'work') {
+    this.message = `evaluation exceeded its limit of ${limit} units of ${unit}`;
   }
 }
 

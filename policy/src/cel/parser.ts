@@ -293,8 +293,11 @@ function literal(token: Token, sign: '' | '-'): LiteralExpr {
       if (sign !== '' || value > maxUint) throw new SourceError('invalid uint literal', at);
       return { kind: 'literal', at, type: 'uint', value };
     }
-    case 'double':
-      return { kind: 'literal', at, type: 'double', value: Number(sign + token.text) };
+    case 'double': {
+      const value = Number(sign + token.text);
+      if (!Number.isFinite(value)) throw new SourceError('invalid double literal', at);
+      return { kind: 'literal', at, type: 'double', value };
+    }
     case 'string':
       return { kind: 'literal', at, type: 'string', value: token.text };
     case 'bytes':

@@ -15,7 +15,7 @@ export class Run {
 
   charge(cost: number): void {
     this.cost += cost;
-    if (this.cost > this.limit) throw new CostExceeded(this.limit);
+    if (this.cost > this.limit) throw new CostExceeded(this.limit, 'cost');
   }
 }
 

@@ -25,6 +25,9 @@ export class CelDouble extends CelObject {
     super();
     this.value = value;
   }
+  override toString(): string {
+    return String(this.value);
+  }
 }
 
 export class CelUint extends CelObject {
@@ -34,6 +37,9 @@ export class CelUint extends CelObject {
   constructor(value: number | bigint) {
     super();
     this.value = value;
+  }
+  override toString(): string {
+    return String(this.value);
   }
 }
 

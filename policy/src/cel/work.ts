@@ -24,7 +24,7 @@ export function endWork(outer: number): void {
 /** Throws CostExceeded. */
 export function labour(units: number): void {
   spent += units;
-  if (spent > maxWork) throw new CostExceeded(maxWork);
+  if (spent > maxWork) throw new CostExceeded(maxWork, 'work');
 }
 
 const charactersPerUnit = 16;
