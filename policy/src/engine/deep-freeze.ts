@@ -1,7 +1,15 @@
-/** Freezes a value and everything in it; stops at what is frozen already. Returns it. */
+/** Freezes a value and everything in it; stops at what is frozen already. Any depth. Returns the value. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  for (const item of Object.values(value)) deepFreeze(item);
+  if (isThawed(value)) {
+    const left: object[] = [value];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      Object.freeze(next);
+      for (const item of Object.values(next) as unknown[]) if (isThawed(item)) left.push(item);
+    }
+  }
   return value;
+}
+
+function isThawed(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Object.isFrozen(value);
 }

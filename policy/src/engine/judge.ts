@@ -80,24 +80,33 @@ export class Judge {
     if (!subject.present) inventory.release(subject);
     const { verdicts } = subject;
     if (verdicts === undefined) return;
-    subject.object = inventory.object(subject);
+    const lost = this.#fetch(subject);
     for (const slot of verdicts.slots) {
       const id = slot.control.meta.id;
       const cause = whole ?? controls.get(id);
       if (cause === undefined) continue;
-      const outcome = this.#evaluate(subject, verdicts, slot.control);
+      const outcome = lost ?? this.#evaluate(subject, verdicts, slot.control);
       this.#book.replace({ subject, slot, outcome, cause, rewritten: this.#rewritten.has(id) || rewritten.has(id) });
     }
     inventory.letGo([subject]);
   }
 
+  /** Puts the object at hand; answers with the outcome of every control when that fails. */
+  #fetch(subject: Subject): Outcome | undefined {
+    try {
+      subject.object = this.#source.inventory.object(subject);
+      return subject.object === undefined ? unjudged('the object is not in the object store') : undefined;
+    } catch (thrown) {
+      return unjudged(`the object store failed: ${messageOf(thrown)}`);
+    }
+  }
+
   #evaluate(subject: Subject, verdicts: SubjectVerdicts, control: CompiledControl): Outcome {
     const { object } = subject;
-    if (object === undefined) return unjudged('the object is not in the object store');
+    if (object === undefined) return noOutcome;
     if (control.selfContained) return evaluateAlone(control, object);
-    const frozen = deepFreeze(object);
     const evaluation = evaluationOf(subject, verdicts, control);
-    const recording = RecordingView.record(this.#source, (view) => control.evaluate(frozen, view));
+    const recording = RecordingView.record(this.#source, (view) => control.evaluate(deepFreeze(object), view));
     dependOn(evaluation, recording.reads);
     if (recording.deadlineMs !== evaluation.deadlineMs) {
       evaluation.deadlineMs = recording.deadlineMs;

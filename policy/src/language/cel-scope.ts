@@ -6,19 +6,25 @@ import type { Scope } from './compile-expression.ts';
 export type Each = {
   /** Name the item is bound to. */
   readonly as: string;
+  readonly pathName: string;
+  readonly indexName: string;
   /** Lists of the pod's spec, or undefined for the general form. */
   readonly podLists: readonly string[] | undefined;
 };
 
 const shorthands: Readonly<Record<'containers' | 'all-containers' | 'volumes', Each>> = {
-  containers: { as: 'container', podLists: ['containers'] },
-  'all-containers': { as: 'container', podLists: ['initContainers', 'containers', 'ephemeralContainers'] },
-  volumes: { as: 'volume', podLists: ['volumes'] },
+  containers: createEach('container', ['containers']),
+  'all-containers': createEach('container', ['initContainers', 'containers', 'ephemeralContainers']),
+  volumes: createEach('volume', ['volumes']),
 };
 
 export function eachOf(section: CelSection['each']): Each | undefined {
   if (section === undefined) return undefined;
-  return typeof section === 'string' ? shorthands[section] : { as: section.as, podLists: undefined };
+  return typeof section === 'string' ? shorthands[section] : createEach(section.as, undefined);
+}
+
+function createEach(as: string, podLists: Each['podLists']): Each {
+  return { as, pathName: `${as}Path`, indexName: `${as}Index`, podLists };
 }
 
 const objectScope: Scope = { object: dynType, params: dynType, variables: dynType, namespaceObject: dynType };
@@ -31,7 +37,7 @@ export function scopeOf(isPodBearing: boolean): Scope {
 export function itemScope(scope: Scope, each: Each | undefined): Scope {
   return each === undefined
     ? scope
-    : { ...scope, [each.as]: dynType, [`${each.as}Path`]: stringType, [`${each.as}Index`]: intType };
+    : { ...scope, [each.as]: dynType, [each.pathName]: stringType, [each.indexName]: intType };
 }
 
 /** A name of a request in an expression that does not compile: the reason to give, since a finding about state has none. */

@@ -49,7 +49,7 @@ type Judged = {
 };
 
 function judge(judged: Judged, view: TrackedView): Verdict {
-  const { compiled, parts, object, context } = judged;
+  const { compiled, context } = judged;
   const budget: Budget = { left: maxCostPerEvaluation };
   const bindings = bindingsOf(judged, view, budget);
   for (const condition of compiled.conditions) if (!evaluateBool(condition, bindings, budget)) return notApplicable;
@@ -57,27 +57,51 @@ function judge(judged: Judged, view: TrackedView): Verdict {
     if (!evaluateBool(expression, bindings, budget)) return { verdict: 'not-assessable', reason };
   }
   const violations: Violation[] = [];
-  for (const scope of scopes(compiled, context, { bindings, path: '', budget })) {
-    for (const validation of compiled.validations) {
-      if (evaluateBool(validation.expression, scope.bindings, budget)) continue;
-      const violation = violationOf(validation, scope, object);
-      violations.push(violation.reason === '' ? { ...violation, reason: `fails: ${parts.meta.title}` } : violation);
+  const { each } = compiled;
+  if (each === undefined) validate(judged, { bindings, path: '', budget }, violations);
+  else {
+    const items =
+      each.podLists === undefined ? listedItems(compiled, bindings, budget) : context.podItems(each.podLists);
+    for (const { value, path, index } of items) {
+      bindings[each.as] = value;
+      bindings[each.pathName] = path;
+      bindings[each.indexName] = index;
+      validate(judged, { bindings, path, budget }, violations);
     }
   }
   return violations.length === 0 ? pass : { verdict: 'fail', violations };
 }
 
-function bindingsOf({ compiled, parts, object, context }: Judged, view: TrackedView, budget: Budget): Bindings {
+/** What validations run on: the object, or an item of `each`. */
+type Ground = { readonly bindings: Bindings; readonly path: string; readonly budget: Budget };
+
+function validate({ compiled, object, parts }: Judged, ground: Ground, violations: Violation[]): void {
+  for (const validation of compiled.validations) {
+    if (evaluateBool(validation.expression, ground.bindings, ground.budget)) continue;
+    const violation = violationOf(validation, ground, object);
+    violations.push(violation.reason === '' ? { ...violation, reason: `fails: ${parts.meta.title}` } : violation);
+  }
+}
+
+/** Always of one shape, which is what makes reading it fast; undefined is unbound. */
+function bindingsOf(
+  { compiled, parts, object, context }: Judged,
+  view: TrackedView,
+  budget: Budget,
+): Record<string, Value> {
   const { key, pod } = context;
-  const bindings: Record<string, Value> = { object, params: parts.params };
+  const bindings: Record<string, Value> = {
+    object,
+    params: parts.params,
+    variables: undefined,
+    namespaceObject: undefined,
+    podSpec: pod?.spec,
+    podMeta: pod?.meta,
+    podPath: pod?.specPath,
+    podMetaPath: pod?.metaPath,
+  };
   if (compiled.variables.size > 0) {
     bindings['variables'] = new LazyFields((name) => compiled.variables.get(name)?.evaluateLazily(bindings, budget));
-  }
-  if (pod !== undefined) {
-    bindings['podSpec'] = pod.spec;
-    bindings['podMeta'] = pod.meta;
-    bindings['podPath'] = pod.specPath;
-    bindings['podMetaPath'] = pod.metaPath;
   }
   if (compiled.readsNamespace) {
     const namespace: ObjectKey = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
@@ -86,21 +110,7 @@ function bindingsOf({ compiled, parts, object, context }: Judged, view: TrackedV
   return bindings;
 }
 
-/** What validations run on: the object, or an item of `each`. */
-type Ground = { readonly bindings: Bindings; readonly path: string; readonly budget: Budget };
-
-function scopes(compiled: CompiledSection, context: SubjectContext, whole: Ground): readonly Ground[] {
-  const { each } = compiled;
-  if (each === undefined) return [whole];
-  const items = each.podLists === undefined ? listedItems(compiled, whole) : context.podItems(each.podLists);
-  return items.map(({ value, path, index }) => ({
-    bindings: { ...whole.bindings, [each.as]: value, [`${each.as}Path`]: path, [`${each.as}Index`]: index },
-    path,
-    budget: whole.budget,
-  }));
-}
-
-function listedItems({ items, itemsPath }: CompiledSection, { bindings, budget }: Ground): readonly Item[] {
+function listedItems({ items, itemsPath }: CompiledSection, bindings: Bindings, budget: Budget): readonly Item[] {
   const values = items?.evaluate(bindings, budget);
   if (!Array.isArray(values)) throw new EvaluationError('each.in must give a list');
   return itemsOf(values as readonly Json[], itemsPath?.(bindings) ?? '');
