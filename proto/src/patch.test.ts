@@ -140,3 +140,12 @@ test('the public JSON Patch cases', { skip }, () => {
   }
   assert.equal(run, 108);
 });
+
+test('a copy and its original are edited apart', () => {
+  const operations: readonly PatchOperation[] = [
+    { op: 'replace', path: '/a/b', value: 1 },
+    { op: 'copy', from: '/a', path: '/c' },
+    { op: 'replace', path: '/c/b', value: 2 },
+  ];
+  assert.deepEqual(applyPatch({ a: { b: 0 } }, operations), { a: { b: 1 }, c: { b: 2 } });
+});
