@@ -143,6 +143,7 @@ type Step =
   | { readonly type: 'remove'; readonly name: string }
   | { readonly type: 'cut' }
   | { readonly type: 'deliver'; readonly again: number }
+  | { readonly type: 'repeat'; readonly at: number }
   | { readonly type: 'lose' }
   | { readonly type: 'restart' };
 
@@ -160,6 +161,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constant('remove' as const), name }) },
   { weight: 5, arbitrary: fc.constant({ type: 'cut' as const }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('deliver' as const), again: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('repeat' as const), at: fc.nat(50) }) },
   { weight: 1, arbitrary: fc.constant({ type: 'lose' as const }) },
   { weight: 1, arbitrary: fc.constant({ type: 'restart' as const }) },
 );
@@ -200,6 +202,10 @@ const run = async (steps: readonly Step[]) => {
       const from = Math.max(0, sent - each.again);
       await deliver(agent.spool.slice(from));
       sent = agent.spool.length;
+    } else if (each.type === 'repeat') {
+      // A single old batch comes again, out of order.
+      const old = agent.spool[each.at % Math.max(1, sent)];
+      if (old !== undefined && sent > 0) await deliver([old]);
     } else if (each.type === 'lose') {
       // The bus loses the newest batch but hands over what follows.
       agent.cut();

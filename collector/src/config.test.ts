@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, parseConfig } from './config.ts';
+
+test('without any setting: one process, embedded store, memory bus, loopback only', () => {
+  const config = parseConfig({});
+  assert.equal(config.role, 'all');
+  assert.equal(config.store.mode, 'embedded');
+  assert.equal(config.kafka, undefined);
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 7443 });
+  assert.equal(config.allowPlaintext, false);
+});
+
+test('flags win over the environment; both are parsed once', () => {
+  const config = parseConfig({ DRIFTLINE_DATA_DIR: '/env', KAFKA_BROKERS: 'a:1, b:2', CLICKHOUSE_URL: 'http://ch:8123' }, [
+    '--data-dir=/flag',
+    '--listen=[::1]:9000',
+    '--role',
+    'worker',
+  ]);
+  assert.equal(config.dataDir, '/flag');
+  assert.deepEqual(config.listen, { host: '::1', port: 9000 });
+  assert.equal(config.role, 'worker');
+  assert.deepEqual(config.kafka?.brokers, ['a:1', 'b:2']);
+  assert.equal(config.store.mode, 'external');
+});
+
+test('what cannot work is said before anything opens, without values', () => {
+  for (const [variables, args, expected] of [
+    [{ DRIFTLINE_LISTEN: 'secret-value' }, [], /DRIFTLINE_LISTEN: must be host:port/],
+    [{ DRIFTLINE_ROLE: 'worker' }, [], /needs KAFKA_BROKERS/],
+    [{ DRIFTLINE_ROLE: 'worker', KAFKA_BROKERS: 'a:1' }, [], /needs CLICKHOUSE_URL/],
+    [{ DRIFTLINE_TLS_CERT_FILE: 'secret-value' }, [], /go together/],
+    [{ KAFKA_PARTITIONS: 'many' }, [], /KAFKA_PARTITIONS/],
+    [{}, ['--no-such-flag=secret-value'], /no-such-flag/],
+    [{}, ['--clickhouse-password=x'], /clickhouse-password/],
+  ] as const) {
+    assert.throws(
+      () => parseConfig(variables, args),
+      (error: Error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.match(error.message, expected);
+        return !error.message.includes('secret-value') || args.length > 0;
+      },
+    );
+  }
+});
