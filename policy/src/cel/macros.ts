@@ -5,7 +5,7 @@ import { SourceError } from './error.ts';
 export function expandMacro(call: CallExpr): Expr | undefined {
   const { name, target, args } = call;
   if (target === undefined) return name === 'has' && args.length === 1 ? has(call, args[0]) : undefined;
-  if (name === 'bind' && isNamed(target, 'cel') && args.length === 3) return bind(call);
+  if (isNamed(target, 'cel')) return cel(call);
   if ((name === 'greatest' || name === 'least') && args.length > 2 && isNamed(target, 'math')) return ofList(call);
   if ((name === 'optMap' || name === 'optFlatMap') && args.length === 2) return optionalBind(call, target);
   return fold(call, target);
@@ -25,10 +25,7 @@ function has(call: CallExpr, arg: Expr | undefined): Expr {
 }
 
 function variable(expr: Expr | undefined, fallbackAt: number): string {
-  if (expr?.kind === 'ident' && !expr.rooted) {
-    if (expr.name.startsWith('@')) throw new SourceError('iteration variable overwrites accumulator variable', expr.at);
-    return expr.name;
-  }
+  if (expr?.kind === 'ident' && !expr.rooted) return expr.name;
   throw new SourceError('argument must be a simple name', expr?.at ?? fallbackAt);
 }
 
@@ -36,6 +33,34 @@ function bind(call: CallExpr): Expr | undefined {
   const [name, init, body] = call.args;
   if (init === undefined || body === undefined) return undefined;
   return { kind: 'bind', at: call.at, name: variable(name, call.at), init, body, optional: 'no' };
+}
+
+/** `cel.bind`, and what optimisers write: `cel.block([e0, e1], body)`, where `cel.index(0)` is e0. */
+function cel(call: CallExpr): Expr | undefined {
+  const { name, args, at } = call;
+  if (name === 'bind' && args.length === 3) return bind(call);
+  if (name === 'block' && args.length === 2) return block(call);
+  const numbers = args.map((arg) => (arg.kind === 'literal' && arg.type === 'int' ? String(arg.value) : undefined));
+  const isIndex = name === 'index' && args.length === 1;
+  const isVariable = (name === 'iterVar' || name === 'accuVar') && args.length === 2;
+  if ((!isIndex && !isVariable) || numbers.includes(undefined)) return undefined;
+  return { kind: 'ident', at, name: `@${name}:${numbers.join(':')}`, rooted: false };
+}
+
+function block(call: CallExpr): Expr | undefined {
+  const [list, body] = call.args;
+  if (list?.kind !== 'list' || body === undefined) return undefined;
+  return list.elements.reduceRight<Expr>(
+    (inner, { value }, i) => ({
+      kind: 'bind',
+      at: call.at,
+      name: `@index:${i}`,
+      init: value,
+      body: inner,
+      optional: 'no',
+    }),
+    body,
+  );
 }
 
 function optionalBind(call: CallExpr, init: Expr): Expr | undefined {

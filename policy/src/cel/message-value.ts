@@ -30,7 +30,7 @@ export function buildMessage(names: readonly string[], fields: ReadonlyMap<strin
     case 'Struct':
       return fields.get('fields') ?? new CelMap();
     case 'Value':
-      return fields.values().next().value ?? null;
+      return fields.has('null_value') ? null : (fields.values().next().value ?? null);
     case undefined:
       return noSuchOverload('unknown message');
     default:

@@ -32,6 +32,9 @@ const typeNames: ReadonlyMap<string, CelType> = new Map([
   ['optional_type', types.optionalType(types.dynType)],
 ]);
 
+/** The one enum there is: what `google.protobuf.Value{null_value: …}` takes. */
+const nullValue = 'google.protobuf.NullValue.NULL_VALUE';
+
 /** Resolves names: comprehension variables inside out, then declared variables and types through the container. */
 export class Scope {
   private readonly declared: Readonly<Record<string, CelType>>;
@@ -98,6 +101,7 @@ export class Scope {
 }
 
 function typeReference(name: string): Reference | undefined {
+  if (name === nullValue) return { kind: 'constant', value: 0, type: types.intType };
   const type = typeNames.get(name);
   return type && { kind: 'constant', value: new CelTypeValue(name), type: typeType(type) };
 }
