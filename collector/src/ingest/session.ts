@@ -126,6 +126,8 @@ export class Session {
     this.#lastSequence = Math.max(this.#lastSequence, heartbeat.lastSequence);
     this.#spoolBytes = heartbeat.spoolBytes;
     this.#spoolLimitBytes = heartbeat.spoolLimitBytes;
+    // Even when nothing is new: an agent takes silence for a half-open connection.
+    this.#outbox.ack(this.#acceptedSequence, this.#recordedSequence);
     void this.#lookForProgress();
   }
 
