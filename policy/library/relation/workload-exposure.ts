@@ -1,0 +1,104 @@
+/**
+ * Whether anything outside the cluster leads to a workload: a Service of a type that opens a door, or an Ingress or
+ * Gateway route to a Service that selects it. Network policies are not taken into account: this asks for a way in.
+ */
+import { type Fact, type FactOf, labelsAt, listAt, type RelationControl, stringAt, valueAt } from '@driftline/policy';
+import type { Json } from '@driftline/proto';
+
+type Door = {
+  readonly selector: readonly (readonly [name: string, value: string])[];
+  readonly type: string;
+  readonly hasExternalIps: boolean;
+};
+
+const services: Fact<Door> = {
+  name: 'service-door',
+  group: '',
+  kind: 'Service',
+  project(service) {
+    const selector = [...labelsAt(service, 'spec', 'selector')];
+    if (selector.length === 0) return undefined;
+    return {
+      selector,
+      type: stringAt(service, 'spec', 'type') || 'ClusterIP',
+      hasExternalIps: listAt(service, 'spec', 'externalIPs').length > 0,
+    };
+  },
+};
+
+/** Backends are `<namespace>/<service>`. */
+const ingressBackends: Fact<readonly string[]> = {
+  name: 'ingress-backends',
+  group: 'networking.k8s.io',
+  kind: 'Ingress',
+  project(ingress) {
+    const namespace = stringAt(ingress, 'metadata', 'namespace');
+    const paths = listAt(ingress, 'spec', 'rules').flatMap((rule) => listAt(rule, 'http', 'paths'));
+    const backends = [valueAt(ingress, 'spec', 'defaultBackend'), ...paths.map((path) => valueAt(path, 'backend'))];
+    const names = backends.map((backend) => stringAt(backend, 'service', 'name')).filter((name) => name !== '');
+    return sortedBackends(names.map((name) => `${namespace}/${name}`));
+  },
+  keys: (backends) => backends,
+};
+
+const routeBackends = (kind: string): Fact<readonly string[]> => ({
+  name: `${kind.toLowerCase()}-backends`,
+  group: 'gateway.networking.k8s.io',
+  kind,
+  project(route) {
+    const own = stringAt(route, 'metadata', 'namespace');
+    const refs = listAt(route, 'spec', 'rules').flatMap((rule) => listAt(rule, 'backendRefs'));
+    return sortedBackends(
+      refs.filter(isService).map((ref) => `${stringAt(ref, 'namespace') || own}/${stringAt(ref, 'name')}`),
+    );
+  },
+  keys: (backends) => backends,
+});
+
+const routes: readonly Fact<readonly string[]>[] = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'].map(
+  routeBackends,
+);
+
+function isService(ref: Json): boolean {
+  return stringAt(ref, 'group') === '' && ['', 'Service'].includes(stringAt(ref, 'kind'));
+}
+
+function sortedBackends(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : [...new Set(names)].sort();
+}
+
+export const workloadExposure: RelationControl = {
+  name: 'workload-exposure',
+  evaluate({ object, key, view, params, pod }) {
+    if (pod === undefined) return { verdict: 'not-applicable' };
+    if (labelsAt(object, 'metadata', 'labels').get(stringAt(params, 'label')) === stringAt(params, 'value'))
+      return { verdict: 'pass' };
+    const labels = labelsAt(pod.meta, 'labels');
+    const selecting = view.facts(services, key.namespace).filter((service) => selects(service.value, labels));
+    const ways = selecting.flatMap((service) => waysTo(service, (fact, name) => view.lookup(fact, name)));
+    if (ways.length === 0) return { verdict: 'pass' };
+    const reason = `reachable from outside by ${ways.join(', ')}`;
+    return { verdict: 'fail', violations: [{ path: `${pod.metaPath}.labels`, value: ways.join(', '), reason }] };
+  },
+};
+
+function selects(door: Door, labels: ReadonlyMap<string, string>): boolean {
+  return door.selector.every(([name, value]) => labels.get(name) === value);
+}
+
+type Lookup = (fact: Fact<readonly string[]>, key: string) => readonly FactOf<readonly string[]>[];
+
+function waysTo({ key, value }: FactOf<Door>, lookup: Lookup): readonly string[] {
+  const backend = `${key.namespace}/${key.name}`;
+  const own =
+    value.type === 'LoadBalancer' || value.type === 'NodePort' || value.hasExternalIps
+      ? [`${value.type} Service ${key.name}`]
+      : [];
+  const entrances = [ingressBackends, ...routes].flatMap((fact) => lookup(fact, backend));
+  return [
+    ...own,
+    ...entrances.map(
+      (entrance) => `${entrance.key.kind} ${entrance.key.namespace}/${entrance.key.name} to Service ${key.name}`,
+    ),
+  ];
+}
