@@ -5,21 +5,32 @@ import type { Code, Run } from './run.ts';
 import { guardOf, type Overload } from './signature.ts';
 import { kindOf, type Value } from './value.ts';
 
+type Call = {
+  readonly name: string;
+  readonly codes: readonly Code[];
+  readonly overloads: readonly Overload[];
+  /** The static types already say which overload it is. */
+  readonly settled: boolean;
+  /** Stop at the first error, as cel-go does with three arguments or more: then the call itself costs nothing. */
+  readonly stopsAtError: boolean;
+};
+
 /** Code for a call of a library function: bound to one overload when the types say which, else chosen by kind. */
 export function emitFunction(emitter: Emitter, expr: CallExpr): Code {
-  const { target } = expr;
+  const { target, name } = expr;
   const isMember = target !== undefined && !emitter.checked.namespaced.has(expr);
   const argExprs = isMember ? [target, ...expr.args] : expr.args;
   const codes = argExprs.map((arg) => emitter.emit(arg));
   const overloads = emitter.checked.overloads.get(expr) ?? [];
-  const [only] = overloads;
-  const call =
-    only !== undefined && overloads.length === 1 && isSettled(emitter, argExprs, only)
-      ? (run: Run, args: readonly Value[]) => apply(run, only, args)
-      : (run: Run, args: readonly Value[]) => dispatch(run, { name: expr.name, overloads }, args);
+  const [only, other] = overloads;
+  const settled = only !== undefined && other === undefined && isSettled(emitter, argExprs, only);
   const pattern = codes[1];
-  const isCompiledRegex = expr.name === 'matches' && pattern !== undefined && emitter.constant(pattern) !== undefined;
-  return emitArguments({ codes, stopsAtError: codes.length > 2 || isCompiledRegex, call });
+  const isCompiledRegex = name === 'matches' && pattern !== undefined && emitter.constant(pattern) !== undefined;
+  const call: Call = { name, codes, overloads, settled, stopsAtError: codes.length > 2 || isCompiledRegex };
+  const [first, second] = codes;
+  if (codes.length === 1 && first !== undefined) return emitOne(call, first);
+  if (codes.length === 2 && first !== undefined && second !== undefined) return emitTwo(call, first, second);
+  return emitMany(call);
 }
 
 /** Whether the static types already guarantee the kinds that the overload asks for. */
@@ -31,40 +42,71 @@ function isSettled(emitter: Emitter, args: readonly Expr[], overload: Overload):
   });
 }
 
-type Arguments = {
-  readonly codes: readonly Code[];
-  /** Stop at the first error, as cel-go does with three arguments or more: then the call itself costs nothing. */
-  readonly stopsAtError: boolean;
-  readonly call: (run: Run, args: readonly Value[]) => Value;
-};
+const fits = (guard: string | undefined, value: Value): boolean =>
+  guard === '' || guard === undefined || kindOf(value) === guard;
 
-function emitArguments({ codes, stopsAtError, call }: Arguments): Code {
+function charge(run: Run, overload: Overload, a: Value, b: Value): void {
+  if (overload.cost === undefined) run.cost += 1;
+  else run.charge(overload.cost(a, b));
+}
+
+function unmatched(run: Run, { name }: Call, args: readonly Value[]): CelError {
+  run.cost += 1;
+  return noSuchOverload(`${name}(${args.map(kindOf).join(', ')})`);
+}
+
+function emitOne(call: Call, argument: Code): Code {
+  const { overloads, settled } = call;
+  return (run) => {
+    const a = argument(run);
+    if (a instanceof CelError) {
+      run.cost += 1;
+      return a;
+    }
+    for (const overload of overloads) {
+      if (!settled && !fits(overload.guards[0], a)) continue;
+      charge(run, overload, a, undefined);
+      return overload.apply(a);
+    }
+    return unmatched(run, call, [a]);
+  };
+}
+
+function emitTwo(call: Call, first: Code, second: Code): Code {
+  const { overloads, settled, stopsAtError } = call;
+  return (run) => {
+    const a = first(run);
+    if (stopsAtError && a instanceof CelError) return a;
+    const b = second(run);
+    if (a instanceof CelError || b instanceof CelError) {
+      run.cost += 1;
+      return a instanceof CelError ? a : b;
+    }
+    for (const overload of overloads) {
+      if (!settled && !(fits(overload.guards[0], a) && fits(overload.guards[1], b))) continue;
+      charge(run, overload, a, b);
+      return overload.apply(a, b);
+    }
+    return unmatched(run, call, [a, b]);
+  };
+}
+
+function emitMany(call: Call): Code {
+  const { codes, overloads, settled } = call;
   return (run) => {
     const args: Value[] = [];
-    let error: CelError | undefined;
     for (const code of codes) {
       const value = code(run);
       args.push(value);
       if (!(value instanceof CelError)) continue;
-      error ??= value;
-      if (stopsAtError) break;
+      if (args.length === codes.length) run.cost += 1;
+      return value;
     }
-    if (error === undefined) return call(run, args);
-    if (args.length === codes.length) run.cost += 1;
-    return error;
+    for (const overload of overloads) {
+      if (!settled && !overload.guards.every((guard, i) => fits(guard, args[i]))) continue;
+      charge(run, overload, args[0], args[1]);
+      return overload.apply(...args);
+    }
+    return unmatched(run, call, args);
   };
-}
-
-function apply(run: Run, overload: Overload, args: readonly Value[]): Value {
-  run.charge(overload.cost === undefined ? 1 : overload.cost(args[0], args[1]));
-  return overload.apply(...args);
-}
-
-function dispatch(run: Run, call: { name: string; overloads: readonly Overload[] }, args: readonly Value[]): Value {
-  for (const overload of call.overloads) {
-    if (overload.guards.every((guard, i) => guard === '' || kindOf(args[i]) === guard))
-      return apply(run, overload, args);
-  }
-  run.cost += 1;
-  return noSuchOverload(`${call.name}(${args.map(kindOf).join(', ')})`);
 }

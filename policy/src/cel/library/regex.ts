@@ -29,9 +29,20 @@ export function compileRegex(pattern: string): RE2JS | CelError {
   return regex;
 }
 
+/** Answers kept for each pattern: the same few images, names and paths are asked about again and again. */
+const answers = new WeakMap<RE2JS, Map<string, boolean>>();
+const maxAnswers = 128;
+const maxRememberedLength = 256;
+
 function matches(text: string, pattern: string): Value {
   const regex = compileRegex(pattern);
-  return regex instanceof RE2JS ? regex.test(text) : regex;
+  if (!(regex instanceof RE2JS)) return regex;
+  if (text.length > maxRememberedLength) return regex.test(text);
+  let known = answers.get(regex);
+  if (known === undefined || known.size >= maxAnswers) answers.set(regex, (known = new Map()));
+  let answer = known.get(text);
+  if (answer === undefined) known.set(text, (answer = regex.test(text)));
+  return answer;
 }
 
 function find(text: string, pattern: string): Value {
