@@ -1,0 +1,123 @@
+import type { Actor, ActorIdentity } from '../actor.ts';
+import type { Clock } from '../clock.ts';
+import { objectReply, type Reply } from '../api/request.ts';
+import type { Store } from '../store/store.ts';
+import { allStories } from './all-stories.ts';
+
+export type StoryWorld = {
+  readonly actor: (identity: ActorIdentity) => Actor;
+  readonly store: Store;
+  readonly clock: Clock;
+};
+
+export type Step = { readonly title: string; readonly run: (world: StoryWorld) => void };
+
+/** A change somebody makes, step by step, and how it is taken back, so that it can be played again. */
+export type Story = {
+  readonly name: string;
+  readonly title: string;
+  readonly steps: readonly Step[];
+  readonly undo: readonly Step[];
+};
+
+export type StoryRun = { readonly story: string; readonly step: string; readonly error?: string };
+
+/** Plays stories: on demand, whole or undone, or round and round. */
+export class Stories {
+  readonly #world: StoryWorld;
+  #isStopped = false;
+  #wake: (() => void) | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(world: StoryWorld) {
+    this.#world = world;
+  }
+
+  list(): readonly Story[] {
+    return allStories;
+  }
+
+  /** Plays a story at once. What it left from an earlier time is taken back first. Throws for an unknown name. */
+  play(name: string): readonly StoryRun[] {
+    const story = this.#find(name);
+    this.undo(name);
+    return story.steps.map((step) => this.#run(story, step));
+  }
+
+  undo(name: string): readonly StoryRun[] {
+    const story = this.#find(name);
+    return story.undo.map((step) => this.#run(story, step));
+  }
+
+  /** Plays every story in turn, a step each `paceMs`, and takes each back before the next round. */
+  startLoop(paceMs: number, onStep: (run: StoryRun) => void = () => undefined): void {
+    this.#loop ??= this.#play(paceMs, onStep);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#wake?.();
+    await this.#loop;
+  }
+
+  async #play(paceMs: number, onStep: (run: StoryRun) => void): Promise<void> {
+    while (!this.#isStopped) {
+      for (const story of allStories) {
+        for (const step of [...story.undo.map((step) => ({ ...step, isUndo: true })), ...story.steps]) {
+          if (this.#isStopped) return;
+          const run = this.#run(story, step);
+          // Taking back what is not there is no step to watch.
+          if ('isUndo' in step && run.error !== undefined) continue;
+          onStep(run);
+          await this.#pause(paceMs);
+        }
+      }
+    }
+  }
+
+  #find(name: string): Story {
+    const story = allStories.find((candidate) => candidate.name === name);
+    if (story === undefined)
+      throw new Error(`no story '${name}'; there are: ${allStories.map((item) => item.name).join(', ')}`);
+    return story;
+  }
+
+  #run(story: Story, step: Step): StoryRun {
+    try {
+      step.run(this.#world);
+      return { story: story.name, step: step.title };
+    } catch (error) {
+      return { story: story.name, step: step.title, error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** `GET /practice/stories`, `POST /practice/stories/<name>`, `DELETE /practice/stories/<name>`. */
+export const storyControl = (stories: Stories, method: string, path: string): Reply | undefined => {
+  const match = /^\/practice\/stories(?:\/([\w-]+))?\/?$/.exec(path.split('?')[0] ?? '');
+  if (match === null) return undefined;
+  const [, name] = match;
+  if (name === undefined) {
+    return objectReply({
+      stories: stories
+        .list()
+        .map((story) => ({ name: story.name, title: story.title, steps: story.steps.map((step) => step.title) })),
+    });
+  }
+  if (!stories.list().some((story) => story.name === name))
+    return objectReply({ error: `no story '${name}'; GET /practice/stories lists them` }, 404);
+  if (method !== 'POST' && method !== 'DELETE')
+    return objectReply({ error: 'POST plays a story, DELETE takes it back' }, 405);
+  const runs = method === 'POST' ? stories.play(name) : stories.undo(name);
+  return objectReply({ runs: runs.map((run) => ({ ...run })) });
+};
