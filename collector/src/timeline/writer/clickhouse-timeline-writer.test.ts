@@ -11,6 +11,9 @@ import { type FaultyProxy, openFaultyProxy } from '../testing/faulty-proxy.ts';
 import { openTestStore, type TestStore } from '../testing/open-test-store.ts';
 import { TimelineError } from '../timeline-error.ts';
 import { type ClickHouseTimelineWriter, openTimelineWriter } from './clickhouse-timeline-writer.ts';
+import { storedRows } from './stored-row.ts';
+import { tableInserts } from './table-inserts.ts';
+import { recordTables } from './tables.ts';
 
 let store: TestStore;
 let proxy: FaultyProxy;
@@ -49,11 +52,8 @@ async function assertRecorded(stream: StreamId, batches: readonly RecordedBatch[
   if (verdict.verdict === 'intact') assert.equal(verdict.batches, batches.length);
 }
 
-const bare = (stream: StreamId, rows: readonly VersionRow[]): RecordedBatch => ({
-  stream,
-  firstSequence: rows[0]?.sequence ?? 0,
-  lastSequence: rows.at(-1)?.sequence ?? 0,
-  versions: rows,
+const noRows = {
+  versions: [],
   audits: [],
   links: [],
   transitions: [],
@@ -62,7 +62,17 @@ const bare = (stream: StreamId, rows: readonly VersionRow[]): RecordedBatch => (
   gaps: [],
   coverage: [],
   rejected: [],
+};
+
+const bare = (stream: StreamId, rows: readonly VersionRow[]): RecordedBatch => ({
+  ...noRows,
+  stream,
+  firstSequence: rows[0]?.sequence ?? 0,
+  lastSequence: rows.at(-1)?.sequence ?? 0,
+  versions: rows,
 });
+
+const soon = () => new Promise((later) => setTimeout(later, 5));
 
 test('what was recorded is read back, whatever it holds', async () => {
   const writer = await openWriter();
@@ -131,6 +141,26 @@ test('several calls under way keep the order of their commits', async () => {
   await writer.close();
 });
 
+test('a later call whose rows are there first waits with its commit for the earlier one', async () => {
+  const writer = await openWriter({ throughProxy: true });
+  const stream = newStream();
+  const first = bare(stream, [createVersionSource(1).next(1, 1)]);
+  const coverage = { group: '', resource: 'pods', kind: 'Pod', state: 'watched', reason: '', observedAtUs: 5 } as const;
+  let isHeld = true;
+  proxy.fault = (table) => (table === 'coverage' && isHeld ? 'overloaded' : 'none');
+  const recording = [
+    writer.record([{ ...first, versions: [], coverage: [{ ...coverage, sequence: 1 }] }]),
+    writer.record([bare(stream, [createVersionSource(1).next(1, 2)])]),
+  ];
+  while ((await storedContent(store.reader, stream))['resource_versions']?.length !== 1) await soon();
+  await new Promise((later) => setTimeout(later, 100));
+  assert.deepEqual(await timelineRecovery(store.reader).epochs(stream), []);
+  isHeld = false;
+  await Promise.all(recording);
+  assert.equal((await verifyChain(store.reader, stream)).verdict, 'intact');
+  await writer.close();
+});
+
 test('crash between rows and commit: the next writer completes exactly once, in other groups', async () => {
   const stream = newStream();
   const batches = sampleBatches(stream, 6);
@@ -140,7 +170,7 @@ test('crash between rows and commit: the next writer completes exactly once, in 
   const lost = assert.rejects(crashing.record(batches.slice(2, 5)), { code: 'closed' });
   const rowsOf = async () => (await storedContent(store.reader, stream))['resource_versions']?.length ?? 0;
   const awaited = expectedContent(batches.slice(0, 5))['resource_versions']?.length;
-  while ((await rowsOf()) !== awaited) await new Promise((later) => setTimeout(later, 5));
+  while ((await rowsOf()) !== awaited) await soon();
   await crashing.close();
   await lost;
   proxy.fault = () => 'none';
@@ -160,8 +190,7 @@ test('an unfinished row that is derived differently now stays as it was stored, 
   const crashing = await openWriter({ throughProxy: true });
   proxy.fault = (table) => (table === 'batch_commits' ? 'cut-before' : 'none');
   const lost = assert.rejects(crashing.record([bare(stream, [row])]));
-  while ((await storedContent(store.reader, stream))['resource_versions']?.length !== 1)
-    await new Promise((later) => setTimeout(later, 5));
+  while ((await storedContent(store.reader, stream))['resource_versions']?.length !== 1) await soon();
   await crashing.close();
   await lost;
   proxy.fault = () => 'none';
@@ -249,6 +278,7 @@ test('exactly once: any grouping, any failures of the connection, any number of 
         proxy.fault = () => upcoming.shift() ?? 'none';
         let writer = await openWriter({ throughProxy: true });
         for (let turn = 0; (await writer.watermark(stream)) < batches.at(-1)!.lastSequence; turn += 1) {
+          assert.ok(turn < 100, 'the writer makes no progress');
           const { size, crashAfterMs } = groupList[turn % groupList.length]!;
           const watermark = await writer.watermark(stream);
           const from = batches.findIndex((batch) => batch.lastSequence > watermark);
@@ -270,6 +300,30 @@ test('exactly once: any grouping, any failures of the connection, any number of 
         await writer.close();
       },
     ),
-    { numRuns: 12 },
+    // A run takes most of a second: shrinking would take minutes, and the seed is printed anyway.
+    { numRuns: 10, endOnFailure: true },
+  );
+});
+
+test('an insert token names the rows: other rows of the same range, or of another cluster, have another', () => {
+  const token = (cluster: string, names: readonly string[]) => {
+    const state = {
+      stream: { tenant: 'default', cluster, epoch: 'e' },
+      epochOrdinal: 1,
+      recordedSequence: 0,
+      plannedSequence: 0,
+      link: '',
+      unfinished: new Map(),
+    };
+    const source = createVersionSource(1);
+    const rows = names.map((name, i) => ({ ...source.next(1, i + 1), name }));
+    const [versions] = recordTables;
+    const [request] = tableInserts(versions!.name, [{ state, rows: storedRows(versions!, rows) }], 1e6);
+    return request?.token;
+  };
+  assert.equal(token('c', ['a', 'b', 'c']), token('c', ['a', 'b', 'c']));
+  assert.equal(
+    new Set([token('c', ['a', 'b', 'c']), token('c', ['a', 'x', 'c']), token('d', ['a', 'b', 'c'])]).size,
+    3,
   );
 });
