@@ -146,16 +146,19 @@ export class DurableSpool implements Spool {
       if (this.#queue.isEmpty) continue;
       const { batchMaxBytes } = this.#options.limits;
       const hasRoom = await this.#makeRoom(Math.min(this.#queue.bytes, batchMaxBytes * maxBatchesPerSync));
+      if (!hasRoom) {
+        this.#queue.rejectAll(closed());
+        continue;
+      }
       const cuts: ReturnType<CommitQueue['cut']>[] = [];
-      while (hasRoom && !this.#queue.isEmpty && cuts.length < maxBatchesPerSync) {
+      while (!this.#queue.isEmpty && cuts.length < maxBatchesPerSync) {
         cuts.push(this.#queue.cut(batchMaxBytes, performance.now()));
       }
       try {
-        if (!hasRoom) throw closed();
         await this.#commit(cuts.map(({ cut }) => cut));
       } catch (error) {
-        for (const { reject } of cuts) reject(error as Error);
         // Only a spool that is closing gives up: everything else is tried again until it is durable.
+        for (const { reject } of cuts) reject(error as Error);
         this.#queue.rejectAll(error as Error);
         this.#closing.abort();
       }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   copyDirectory,
   numberedBody,
