@@ -179,25 +179,23 @@ function createConnections(source: KubeAccessSource, refreshMs: number): Connect
   let agent: http.Agent | undefined;
   let identity = '';
   let readAtMs = 0;
-  let reading: Promise<KubeAccess> | undefined;
+  let reading: Promise<void> | undefined;
 
-  function read(why: 'scheduled' | 'rejected'): Promise<KubeAccess> {
-    reading ??= source
-      .read(why)
-      .then((next) => {
-        access = next;
-        readAtMs = performance.now();
-        const nextIdentity = JSON.stringify([next.server, next.ca, next.cert, next.key, next.proxyUrl]);
-        if (nextIdentity !== identity || agent === undefined) {
-          closeIdle(agent);
-          agent = createAgent(next);
-          identity = nextIdentity;
-        }
-        return next;
-      })
-      .finally(() => {
-        reading = undefined;
-      });
+  async function readNow(why: 'scheduled' | 'rejected'): Promise<void> {
+    const next = await source.read(why);
+    readAtMs = performance.now();
+    access = next;
+    const nextIdentity = JSON.stringify([next.server, next.ca, next.cert, next.key, next.proxyUrl]);
+    if (nextIdentity === identity && agent !== undefined) return;
+    closeIdle(agent);
+    agent = createAgent(next);
+    identity = nextIdentity;
+  }
+
+  function read(why: 'scheduled' | 'rejected'): Promise<void> {
+    reading ??= readNow(why).finally(() => {
+      reading = undefined;
+    });
     return reading;
   }
 

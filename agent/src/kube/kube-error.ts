@@ -60,7 +60,12 @@ export class KubeError extends Error {
 const maxMessageLength = 300;
 
 /** The error that an HTTP status and the text of a Status body amount to. `body` may be anything. */
-export function errorFromResponse(status: number, headers: IncomingHttpHeaders, body: string, where: string): KubeError {
+export function errorFromResponse(
+  status: number,
+  headers: IncomingHttpHeaders,
+  body: string,
+  where: string,
+): KubeError {
   const parsed = parseStatus(body);
   const retryAfterMs = parseRetryAfter(headers['retry-after']) ?? parsed.retryAfterMs;
   const message = `${where}: HTTP ${status}${parsed.message === '' ? '' : `, ${parsed.message}`}`;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { KubeError } from './kube-error.ts';
 import { readLines } from './line-reader.ts';
 import { type ListPart, readList } from './list-reader.ts';
@@ -30,16 +30,22 @@ test('any list document, cut anywhere, gives its items and its envelope', async 
     after: fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 2 }),
   });
   await fc.assert(
-    fc.asyncProperty(envelope, fc.array(fc.jsonValue(), { maxLength: 6 }), sizes, spaced, async (around, items, cut, space) => {
-      const { items: _a, ...before } = around.before;
-      const { items: _b, ...after } = around.after;
-      const document = { ...before, metadata: around.metadata, items, ...after };
-      const parts = await collect(JSON.stringify(document, undefined, space), cut);
-      const found = parts.flatMap((part) => (part.type === 'item' ? [JSON.parse(part.bytes.toString())] : []));
-      const rest = parts.at(-1);
-      assert.deepEqual(found, JSON.parse(JSON.stringify(items)));
-      assert.deepEqual(rest, { type: 'envelope', json: JSON.parse(JSON.stringify({ ...document, items: [] })) });
-    }),
+    fc.asyncProperty(
+      envelope,
+      fc.array(fc.jsonValue(), { maxLength: 6 }),
+      sizes,
+      spaced,
+      async (around, items, cut, space) => {
+        const { items: _a, ...before } = around.before;
+        const { items: _b, ...after } = around.after;
+        const document = { ...before, metadata: around.metadata, items, ...after };
+        const parts = await collect(JSON.stringify(document, undefined, space), cut);
+        const found = parts.flatMap((part) => (part.type === 'item' ? [JSON.parse(part.bytes.toString())] : []));
+        const rest = parts.at(-1);
+        assert.deepEqual(found, JSON.parse(JSON.stringify(items)));
+        assert.deepEqual(rest, { type: 'envelope', json: JSON.parse(JSON.stringify({ ...document, items: [] })) });
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -47,14 +53,20 @@ test('any list document, cut anywhere, gives its items and its envelope', async 
 test('a list that ends early is malformed, never a shorter list', async () => {
   const text = JSON.stringify({ kind: 'PodList', items: [{ a: 1 }, { b: '}' }], metadata: { resourceVersion: '7' } });
   for (let cut = 0; cut < text.length; cut++) {
-    await assert.rejects(collect(text.slice(0, cut), [7]), (error) => error instanceof KubeError && error.code === 'malformed');
+    await assert.rejects(
+      collect(text.slice(0, cut), [7]),
+      (error) => error instanceof KubeError && error.code === 'malformed',
+    );
   }
 });
 
 test('an item beyond the limit is told by its size and the items around it survive', async () => {
   const text = JSON.stringify({ items: [{ a: 1 }, { big: 'x'.repeat(500) }, { c: 3 }], metadata: {} });
   const parts = await collect(text, [13], 100);
-  assert.deepEqual(parts.map((part) => part.type), ['item', 'oversized', 'item', 'envelope']);
+  assert.deepEqual(
+    parts.map((part) => part.type),
+    ['item', 'oversized', 'item', 'envelope'],
+  );
 });
 
 test('lines survive any cut; what follows the last newline is dropped', async () => {

@@ -1,4 +1,4 @@
-import { createListSplitter, type ListPiece } from './list-splitter.ts';
+import { type ListPiece, ListSplitter } from './list-splitter.ts';
 import { KubeError } from './kube-error.ts';
 
 /** Parts of a List as they are found; the envelope is the document with `items` empty. */
@@ -17,7 +17,7 @@ export async function* readList(
   chunks: AsyncIterable<Buffer>,
   maxItemBytes: number,
 ): AsyncGenerator<readonly ListPart[]> {
-  const splitter = createListSplitter({ maxItemBytes, maxEnvelopeBytes });
+  const splitter = new ListSplitter({ maxItemBytes, maxEnvelopeBytes });
   for await (const chunk of chunks) {
     const pieces = splitter.push(chunk);
     if (pieces.length > 0) yield pieces;

@@ -3,12 +3,6 @@ export type ListPiece =
   | { readonly type: 'item'; readonly bytes: Buffer }
   | { readonly type: 'oversized'; readonly bytes: number };
 
-export type ListSplitter = {
-  push(chunk: Buffer): ListPiece[];
-  /** What was not part of an item; undefined when the document is not complete or that was too large. */
-  end(): Buffer | undefined;
-};
-
 type Limits = { readonly maxItemBytes: number; readonly maxEnvelopeBytes: number };
 
 const quote = 0x22;
@@ -24,114 +18,121 @@ const space = 0x20;
  * Cuts the elements of the top-level array `items` out of a JSON document that comes in chunks. Follows brackets and
  * strings only. Depth 1 is the document's object, depth 2 its members' values, so an item begins and ends at depth 2.
  */
-export function createListSplitter(limits: Limits): ListSplitter {
-  const envelope = createCollector(limits.maxEnvelopeBytes);
-  const item = createCollector(limits.maxItemBytes);
-  const key = createCollector(limits.maxEnvelopeBytes);
-  let depth = 0;
-  let hasStarted = false;
-  let isInString = false;
-  let isEscaped = false;
-  let isKeyNext = false;
-  let isInKey = false;
-  let lastKey = '';
-  let isInItems = false;
-  let isInItem = false;
+export class ListSplitter {
+  readonly #envelope: Collector;
+  readonly #item: Collector;
+  readonly #key: Collector;
+  #depth = 0;
+  #hasStarted = false;
+  #isInString = false;
+  #isEscaped = false;
+  #isKeyNext = false;
+  #isInKey = false;
+  #lastKey = '';
+  #isInItems = false;
+  #isInItem = false;
 
-  /** Where the bytes not yet collected begin in the current chunk. */
-  let from = 0;
-  let keyFrom = 0;
-  let chunk: Buffer = Buffer.alloc(0);
-  let pieces: ListPiece[] = [];
+  #chunk: Buffer = Buffer.alloc(0);
+  /** Where the bytes not yet collected begin in the chunk, and those of the key being read. */
+  #from = 0;
+  #keyFrom = 0;
+  #pieces: ListPiece[] = [];
 
-  function collect(to: number): void {
-    if (to > from) (isInItem ? item : envelope).add(chunk, from, to);
-    from = to;
+  constructor(limits: Limits) {
+    this.#envelope = createCollector(limits.maxEnvelopeBytes);
+    this.#item = createCollector(limits.maxItemBytes);
+    this.#key = createCollector(limits.maxEnvelopeBytes);
   }
 
-  function startItem(at: number): void {
-    if (!isInItem) from = at; // white space and commas between items belong to nobody
-    isInItem = true;
-  }
-
-  function endItem(to: number): void {
-    collect(to);
-    isInItem = false;
-    const bytes = item.size();
-    const text = item.take();
-    pieces.push(text === undefined ? { type: 'oversized', bytes } : { type: 'item', bytes: text });
-  }
-
-  function open(byte: number, at: number): void {
-    depth++;
-    hasStarted = true;
-    if (depth === 1) isKeyNext = byte === openBrace;
-    if (depth !== 2 || byte !== openBracket || lastKey !== 'items') return;
-    collect(at + 1);
-    isInItems = true;
-  }
-
-  function close(at: number): void {
-    if (isInItems && depth === 2) {
-      if (isInItem) endItem(at);
-      from = at;
-      isInItems = false;
+  push(chunk: Buffer): readonly ListPiece[] {
+    this.#chunk = chunk;
+    this.#from = 0;
+    this.#keyFrom = 0;
+    this.#pieces = [];
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i] as number;
+      if (!this.#isInString) {
+        if (byte > space) this.#structure(byte, i);
+      } else if (this.#isEscaped) this.#isEscaped = false;
+      else if (byte === backslash) this.#isEscaped = true;
+      else if (byte === quote) this.#endString(i);
     }
-    depth--;
-    if (isInItem && depth === 2) endItem(at + 1);
+    if (this.#isInKey) this.#key.add(chunk, this.#keyFrom, chunk.length);
+    if (!this.#isInItems || this.#isInItem) this.#collect(chunk.length);
+    return this.#pieces;
   }
 
-  function separate(at: number): void {
-    if (depth === 1) isKeyNext = true;
-    if (isInItems && depth === 2 && isInItem) endItem(at);
+  /** What was not part of an item; undefined when the document is not complete or that was too large. */
+  end(): Buffer | undefined {
+    return this.#depth === 0 && this.#hasStarted && !this.#isInString ? this.#envelope.take() : undefined;
   }
 
-  function startString(at: number): void {
-    isInString = true;
-    if (depth !== 1 || !isKeyNext) return;
-    isInKey = true;
-    isKeyNext = false;
-    keyFrom = at + 1;
+  #structure(byte: number, at: number): void {
+    if (this.#isInItems && this.#depth === 2 && byte !== comma && byte !== closeBracket) this.#startItem(at);
+    if (byte === quote) this.#startString(at);
+    else if (byte === openBrace || byte === openBracket) this.#open(byte, at);
+    else if (byte === closeBrace || byte === closeBracket) this.#close(at);
+    else if (byte === comma) this.#separate(at);
   }
 
-  function endString(at: number): void {
-    isInString = false;
-    if (!isInKey) return;
-    isInKey = false;
-    key.add(chunk, keyFrom, at);
-    lastKey = key.take()?.toString('latin1') ?? '';
+  #collect(to: number): void {
+    if (to > this.#from) (this.#isInItem ? this.#item : this.#envelope).add(this.#chunk, this.#from, to);
+    this.#from = to;
   }
 
-  function structure(byte: number, at: number): void {
-    if (isInItems && depth === 2 && byte !== comma && byte !== closeBracket) startItem(at);
-    if (byte === quote) startString(at);
-    else if (byte === openBrace || byte === openBracket) open(byte, at);
-    else if (byte === closeBrace || byte === closeBracket) close(at);
-    else if (byte === comma) separate(at);
+  #startItem(at: number): void {
+    if (this.#isInItem) return;
+    this.#from = at; // white space and commas between items belong to nobody
+    this.#isInItem = true;
   }
 
-  return {
-    push(next) {
-      chunk = next;
-      from = 0;
-      keyFrom = 0;
-      pieces = [];
-      for (let i = 0; i < next.length; i++) {
-        const byte = next[i] as number;
-        if (!isInString) {
-          if (byte > space) structure(byte, i);
-        } else if (isEscaped) isEscaped = false;
-        else if (byte === backslash) isEscaped = true;
-        else if (byte === quote) endString(i);
-      }
-      if (isInKey) key.add(next, keyFrom, next.length);
-      if (!isInItems || isInItem) collect(next.length);
-      return pieces;
-    },
-    end() {
-      return depth === 0 && hasStarted && !isInString ? envelope.take() : undefined;
-    },
-  };
+  #endItem(to: number): void {
+    this.#collect(to);
+    this.#isInItem = false;
+    const bytes = this.#item.size();
+    const text = this.#item.take();
+    this.#pieces.push(text === undefined ? { type: 'oversized', bytes } : { type: 'item', bytes: text });
+  }
+
+  #open(byte: number, at: number): void {
+    this.#depth++;
+    this.#hasStarted = true;
+    if (this.#depth === 1) this.#isKeyNext = byte === openBrace;
+    if (this.#depth !== 2 || byte !== openBracket || this.#lastKey !== 'items') return;
+    this.#collect(at + 1);
+    this.#isInItems = true;
+  }
+
+  #close(at: number): void {
+    if (this.#isInItems && this.#depth === 2) {
+      if (this.#isInItem) this.#endItem(at);
+      this.#from = at;
+      this.#isInItems = false;
+    }
+    this.#depth--;
+    if (this.#isInItem && this.#depth === 2) this.#endItem(at + 1);
+  }
+
+  #separate(at: number): void {
+    if (this.#depth === 1) this.#isKeyNext = true;
+    if (this.#isInItem && this.#depth === 2) this.#endItem(at);
+  }
+
+  #startString(at: number): void {
+    this.#isInString = true;
+    if (this.#depth !== 1 || !this.#isKeyNext) return;
+    this.#isInKey = true;
+    this.#isKeyNext = false;
+    this.#keyFrom = at + 1;
+  }
+
+  #endString(at: number): void {
+    this.#isInString = false;
+    if (!this.#isInKey) return;
+    this.#isInKey = false;
+    this.#key.add(this.#chunk, this.#keyFrom, at);
+    this.#lastKey = this.#key.take()?.toString('latin1') ?? '';
+  }
 }
 
 type Collector = {

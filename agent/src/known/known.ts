@@ -1,0 +1,158 @@
+import { rmSync } from 'node:fs';
+import {
+  type KindProgress,
+  type KindRow,
+  type KnownDatabase,
+  type KnownObject,
+  type ObjectName,
+  openKnownDatabase,
+} from './known-database.ts';
+import { type Staged, StagedKind, Staging } from './staging.ts';
+
+export type { KindProgress, KnownObject, ObjectName } from './known-database.ts';
+
+/** What a message changes in the known objects; without `object` the name is forgotten. */
+export type KnownChange = ObjectName & { readonly object?: KnownObject };
+
+/** One kind's known objects and progress. Calls for one kind must come in the order of its events. */
+export type KnownKind = {
+  readonly group: string;
+  readonly resource: string;
+  /** Staged changes included. */
+  progress(): KindProgress;
+  /** The last form handed to the sink, durable or not: what the next diff starts from. */
+  get(name: ObjectName): KnownObject | undefined;
+  /**
+   * Takes effect for `get` and `progress` at once, and is written once `durable` resolves. Call it in the same turn as
+   * the sink's append. Without `durable` it is written once everything staged before it for this kind is.
+   */
+  stage(staged: Staged): void;
+  /** Resolves when all that was staged for this kind is written. Rejects when the spool refused a message. */
+  settled(): Promise<void>;
+  /** The same, and committed. */
+  flush(): Promise<void>;
+  /** What is written; await settled first. Do not stage while iterating. */
+  objects(): Iterable<ObjectName & { readonly uid: string }>;
+};
+
+/**
+ * What was sent last, in one SQLite file. The spool is its write-ahead log: a change is applied only after its message
+ * is durable there, and `replay` applies those that a crash kept from being committed. So after a kill at any moment
+ * the deltas in the spool, the known objects and the resume versions agree.
+ */
+export type Known = {
+  /** Made anew by this open: nothing of this epoch is known. With an older spool, that calls for a new epoch. */
+  readonly isNew: boolean;
+  /** Why an existing file could not be used, or undefined. */
+  readonly problem: string | undefined;
+  /** Committed here up to this sequence. */
+  appliedSequence(): number;
+  /** The sequence that the spool may forget as far as known objects go, given what is durable in it. */
+  releasable(durableSequence: number): number;
+  kind(group: string, resource: string): KnownKind;
+  /** Kinds that have been seen in this epoch. */
+  kinds(): readonly KnownKind[];
+  /** Objects written. */
+  count(): number;
+  /** Applies what is durable, commits and closes. */
+  close(): Promise<void>;
+};
+
+export type KnownLimits = {
+  /** Applied changes are committed at least this often. */
+  readonly commitIntervalMs: number;
+  /** And after this many. */
+  readonly maxUncommittedChanges: number;
+};
+
+export const defaultKnownLimits: KnownLimits = { commitIntervalMs: 1000, maxUncommittedChanges: 5000 };
+
+type Ports = {
+  readonly path: string;
+  readonly epoch: string;
+  readonly limits?: Partial<KnownLimits>;
+  /** Told how long each commit took. */
+  readonly onCommit?: (seconds: number) => void;
+};
+
+/** A file of another epoch, or one that is damaged, is replaced by an empty one: isNew says so. */
+export function openKnown(ports: Ports): Known {
+  const { database, isNew, problem } = openDatabase(ports.path, ports.epoch);
+  const limits = { ...defaultKnownLimits, ...ports.limits };
+  const staging = new Staging({ database, limits, onCommit: ports.onCommit });
+  const kinds = new Map<string, KnownKind>();
+  for (const row of database.kinds()) kinds.set(kindKey(row), createKind(row, database, staging));
+
+  return {
+    isNew,
+    problem,
+    appliedSequence: () => staging.appliedSequence(),
+    releasable: (durableSequence) =>
+      staging.isIdle() ? Math.max(durableSequence, staging.appliedSequence()) : staging.appliedSequence(),
+    kind(group, resource) {
+      const key = kindKey({ group, resource });
+      const existing = kinds.get(key);
+      if (existing !== undefined) return existing;
+      const id = staging.write(() => database.addKind(group, resource));
+      const kind = createKind({ ...newProgress, id, group, resource }, database, staging);
+      kinds.set(key, kind);
+      return kind;
+    },
+    kinds: () => [...kinds.values()],
+    count: () => database.count(),
+    async close() {
+      await staging.close();
+      database.close();
+    },
+  };
+}
+
+const newProgress: KindProgress = {
+  resumeVersion: '',
+  seenVersion: '',
+  seenAtUs: 0,
+  isSynced: false,
+  coverage: '',
+  coverageReason: '',
+};
+
+function kindKey(kind: { readonly group: string; readonly resource: string }): string {
+  return `${kind.group}/${kind.resource}`;
+}
+
+function createKind(row: KindRow, database: KnownDatabase, staging: Staging): KnownKind {
+  const staged = new StagedKind(row, staging);
+  return {
+    group: row.group,
+    resource: row.resource,
+    progress: () => staged.progress(),
+    get: (name) => {
+      const pending = staged.get(name);
+      return pending === 'forgotten' ? undefined : (pending ?? database.get(row.id, name));
+    },
+    stage: (change) => staged.stage(change),
+    settled: () => staging.settled(staged),
+    async flush() {
+      await staging.settled(staged);
+      staging.commit();
+    },
+    objects: () => database.objects(row.id),
+  };
+}
+
+type Opened = { readonly database: KnownDatabase; readonly isNew: boolean; readonly problem: string | undefined };
+
+function openDatabase(path: string, epoch: string): Opened {
+  let problem: string | undefined;
+  try {
+    const database = openKnownDatabase(path, epoch);
+    if (database.epoch === epoch) {
+      return { database, isNew: database.appliedSequence === 0 && database.kinds().length === 0, problem: undefined };
+    }
+    database.close();
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
+  return { database: openKnownDatabase(path, epoch), isNew: true, problem };
+}

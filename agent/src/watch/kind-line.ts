@@ -1,0 +1,344 @@
+import {
+  type CoverageState,
+  type Gap,
+  type GapCause,
+  type JsonObject,
+  type MessageBody,
+  type Rejected,
+  ProtocolError,
+  ownObject,
+  ownString,
+} from '@driftline/proto';
+import {
+  type CapturePorts,
+  type Sight,
+  captureDelete,
+  captureObject,
+  captureWhole,
+  place,
+} from '../capture/capture.ts';
+import type { Clock } from '../clock.ts';
+import type { ApiKind } from '../kube/api-kind.ts';
+import type { KindProgress, KnownChange, KnownKind, ObjectName } from '../known/known.ts';
+import type { MessageSink } from '../message-sink.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { ChangeType } from './watch-event.ts';
+import type { WatchMetrics } from './watch-metrics.ts';
+
+export type KindLinePorts = {
+  readonly sink: MessageSink;
+  readonly known: KnownKind;
+  readonly capture: CapturePorts;
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly metrics: WatchMetrics;
+  /** The spool took no more: everything must stop. */
+  readonly onFatal: (error: unknown) => void;
+};
+
+/** A change as it was read: `bytes` is what it weighs until it is durable. */
+export type ChangeEvent = { readonly type: ChangeType; readonly object: JsonObject; readonly bytes: number };
+
+type Sighting = { readonly object: JsonObject; readonly bytes: number; readonly sight: Sight };
+/** What an observation moves, and what it is known to have happened after. */
+type Moving = { readonly progress: Partial<KindProgress>; readonly notBeforeUs: number };
+
+type Emission = {
+  readonly bodies: readonly MessageBody[];
+  readonly bytes: number;
+  readonly changes?: readonly KnownChange[];
+  readonly progress?: Partial<KindProgress>;
+};
+
+/** Weight of a message that carries no object. */
+const smallMessageBytes = 256;
+
+/**
+ * The line of one kind: what its reflector sees, in order, becomes messages. Looking up the known object, capturing,
+ * appending and staging happen in one turn without a pause, so events may come faster than the spool syncs and still
+ * meet the form that was handed over last. Methods that return promises wait for room, not for durability.
+ */
+export class KindLine {
+  readonly kind: ApiKind;
+  readonly #ports: KindLinePorts;
+  readonly #known: KnownKind;
+  #previousHeardUs: number;
+  #heardUs: number;
+
+  constructor(kind: ApiKind, ports: KindLinePorts) {
+    this.kind = kind;
+    this.#ports = ports;
+    this.#known = ports.known;
+    this.#heardUs = ports.known.progress().seenAtUs;
+    this.#previousHeardUs = this.#heardUs;
+  }
+
+  progress(): KindProgress {
+    return this.#known.progress();
+  }
+
+  /** Bytes arrived: what they report happened after the bytes before them had. */
+  heard(): void {
+    this.#previousHeardUs = this.#heardUs;
+    this.#heardUs = this.#ports.clock.nowUs();
+  }
+
+  async observe({ type, object, bytes }: ChangeEvent): Promise<void> {
+    const version = ownString(ownObject(object, 'metadata'), 'resourceVersion');
+    const moving = { progress: version === '' ? {} : this.#seen(version), notBeforeUs: this.#previousHeardUs };
+    if (type === 'DELETED') await this.absent(object, bytes, moving);
+    else await this.present({ object, bytes, sight: type === 'ADDED' ? 'added' : 'modified' }, moving);
+  }
+
+  bookmark(resourceVersion: string): void {
+    this.#known.stage({ progress: this.#seen(resourceVersion) });
+  }
+
+  /** From here to ListPass.complete the kind cannot be resumed, and known.db says so durably. */
+  async beginList(cause: GapCause): Promise<ListPass> {
+    if (this.progress().resumeVersion !== '') {
+      this.#known.stage({ progress: { resumeVersion: '' } });
+      await this.#known.flush();
+    }
+    return new ListPass(this, cause);
+  }
+
+  async reject(source: 'watch' | 'list', reason: string, bytes: number): Promise<void> {
+    this.#ports.metrics.rejected.inc({ source });
+    await this.#say(rejection(source, reason, bytes));
+  }
+
+  /** A message if this is news. */
+  async cover(state: CoverageState, reason: string): Promise<void> {
+    if (this.progress().coverage === state) return;
+    const { group, resource, kind } = this.kind;
+    const progress = { coverage: state, coverageReason: reason };
+    await this.#say({ type: 'coverage', group, resource, kind, state, reason }, progress);
+  }
+
+  /** The kind is no longer served: its objects are no more. */
+  async end(reason: string): Promise<void> {
+    this.#known.stage({ progress: { resumeVersion: '' } });
+    await this.removeExcept(new Set(), this.progress().seenVersion);
+    await this.cover('gone', reason);
+  }
+
+  /** Sends the last form of an object again, whole; false when it is not known. */
+  async sendWhole(name: ObjectName): Promise<boolean> {
+    await this.#ports.budget.take(smallMessageBytes);
+    const known = this.#known.get(name);
+    if (known === undefined) {
+      this.#ports.budget.give(smallMessageBytes);
+      return false;
+    }
+    const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
+    this.#emit({ bodies: [captureWhole(ref, known)], bytes: smallMessageBytes });
+    return true;
+  }
+
+  /** An object is there. */
+  async present({ object, bytes, sight }: Sighting, { progress, notBeforeUs }: Moving): Promise<void> {
+    const { budget, capture, metrics } = this.#ports;
+    const wait = budget.take(bytes);
+    if (wait !== undefined) await wait;
+    const name = nameOf(object);
+    const known = this.#known.get(name);
+    const captured = tryCapture({ kind: this.kind, object, sight, known, notBeforeUs }, capture);
+    switch (captured.type) {
+      case 'unchanged':
+        metrics.captured.inc({ result: 'unchanged' });
+        budget.give(bytes);
+        this.#known.stage({ progress });
+        return;
+      case 'changed':
+        metrics.captured.inc({ result: 'delta' });
+        this.#emit({ bodies: captured.deltas, bytes, changes: [{ ...name, object: captured.object }], progress });
+        return;
+      case 'unreadable': {
+        metrics.rejected.inc({ source: 'object' });
+        const fromVersion = this.progress().seenVersion;
+        const toVersion = ownString(ownObject(object, 'metadata'), 'resourceVersion') || fromVersion;
+        const detail = `an object could not be captured: ${captured.reason}`;
+        const gap = this.gap({ cause: 'undecodable', detail, fromVersion, toVersion });
+        this.#emit({ bodies: [rejection('watch', captured.reason, bytes), gap], bytes, progress });
+      }
+    }
+  }
+
+  /** An object is no more. */
+  async absent(object: JsonObject, bytes: number, { progress, notBeforeUs }: Moving): Promise<void> {
+    const { budget, metrics } = this.#ports;
+    const wait = budget.take(bytes);
+    if (wait !== undefined) await wait;
+    const name = nameOf(object);
+    const known = this.#known.get(name);
+    if (known === undefined) {
+      budget.give(bytes);
+      this.#known.stage({ progress });
+      return;
+    }
+    const metadata = ownObject(object, 'metadata');
+    const resourceVersion = ownString(metadata, 'resourceVersion');
+    const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
+    const synthesised = ownString(metadata, 'uid') !== known.uid;
+    const delta = { ...captureDelete({ ref, known, resourceVersion, notBeforeUs }), synthesised };
+    metrics.captured.inc({ result: 'deleted' });
+    this.#emit({ bodies: [delta], bytes, changes: [name], progress });
+  }
+
+  /** Deletes the known objects that are not in `listed` (see listKey). */
+  async removeExcept(listed: ReadonlySet<string>, resourceVersion: string): Promise<void> {
+    await this.#known.settled();
+    const missing = [...this.#known.objects()].filter((object) => !listed.has(listKey(object)));
+    const notBeforeUs = this.progress().seenAtUs;
+    const { budget, metrics } = this.#ports;
+    for (const name of missing) {
+      await budget.take(smallMessageBytes);
+      const known = this.#known.get(name);
+      if (known === undefined) {
+        budget.give(smallMessageBytes);
+        continue;
+      }
+      const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
+      const delta = captureDelete({ ref, known, resourceVersion, notBeforeUs });
+      metrics.captured.inc({ result: 'deleted' });
+      this.#emit({ bodies: [delta], bytes: smallMessageBytes, changes: [name] });
+    }
+  }
+
+  gap(gap: Pick<Gap, 'cause' | 'detail' | 'fromVersion' | 'toVersion'> & Partial<Gap>): Gap {
+    this.#ports.metrics.gaps.inc({ cause: gap.cause });
+    const { group, resource } = this.kind;
+    const fromUs = this.progress().seenAtUs;
+    const toUs = this.#ports.clock.nowUs();
+    return { type: 'gap', group, resource, fromUs, toUs, fromSequence: 0, toSequence: 0, ...gap };
+  }
+
+  /** The last word of a list: from here the kind can be resumed. */
+  async synced(bodies: readonly MessageBody[], resourceVersion: string, versionAtUs: number): Promise<void> {
+    await this.#ports.budget.take(smallMessageBytes);
+    this.#heardUs = Math.max(this.#heardUs, versionAtUs);
+    const progress = { ...this.#seen(resourceVersion), isSynced: true };
+    this.#emit({ bodies, bytes: smallMessageBytes, progress });
+  }
+
+  countList(cause: GapCause): void {
+    this.#ports.metrics.lists.inc({ cause });
+  }
+
+  #seen(resourceVersion: string): Partial<KindProgress> {
+    return { resumeVersion: resourceVersion, seenVersion: resourceVersion, seenAtUs: this.#heardUs };
+  }
+
+  async #say(body: MessageBody, progress: Partial<KindProgress> = {}): Promise<void> {
+    await this.#ports.budget.take(smallMessageBytes);
+    this.#emit({ bodies: [body], bytes: smallMessageBytes, progress });
+  }
+
+  /** Takes over bytes that were taken from the budget and gives them back when the messages are durable. */
+  #emit({ bodies, bytes, changes = [], progress = {} }: Emission): void {
+    const { budget, onFatal, sink } = this.#ports;
+    const durable = sink.append(bodies);
+    this.#known.stage({ changes, progress, durable });
+    durable.then(
+      () => budget.give(bytes),
+      (error: unknown) => {
+        budget.give(bytes);
+        onFatal(error);
+      },
+    );
+  }
+}
+
+/** One complete list of a kind, in pages or as a streamed initial state. */
+export class ListPass {
+  readonly #line: KindLine;
+  readonly #cause: GapCause;
+  readonly #isFirst: boolean;
+  readonly #start: KindProgress;
+  readonly #moving: Moving;
+  readonly #listed = new Set<string>();
+  #canDelete = true;
+
+  constructor(line: KindLine, cause: GapCause) {
+    this.#line = line;
+    this.#start = line.progress();
+    this.#isFirst = !this.#start.isSynced;
+    this.#cause = this.#isFirst ? 'epoch_start' : cause;
+    this.#moving = { progress: {}, notBeforeUs: this.#isFirst ? 0 : this.#start.seenAtUs };
+    line.countList(this.#cause);
+  }
+
+  async item(object: JsonObject, bytes: number): Promise<void> {
+    this.#listed.add(listKey(nameOf(object)));
+    await this.#line.present({ object, bytes, sight: this.#isFirst ? 'first-list' : 'relist' }, this.#moving);
+  }
+
+  /** A change within a streamed initial state. */
+  async observe({ type, object, bytes }: ChangeEvent): Promise<void> {
+    if (type === 'ADDED') {
+      await this.item(object, bytes);
+    } else if (type === 'MODIFIED') {
+      this.#listed.add(listKey(nameOf(object)));
+      await this.#line.present({ object, bytes, sight: 'modified' }, this.#moving);
+    } else {
+      this.#listed.delete(listKey(nameOf(object)));
+      await this.#line.absent(object, bytes, this.#moving);
+    }
+  }
+
+  /** An item that cannot even be named: then no object's absence proves its deletion. */
+  hasUnnamed(): void {
+    this.#canDelete = false;
+  }
+
+  /** The list begins anew: what was listed before proves nothing about what is there now. */
+  restart(): void {
+    this.#listed.clear();
+  }
+
+  /** Deletes what was not listed, confesses what was not seen, and says that the kind is complete at this version. */
+  async complete(resourceVersion: string, versionAtUs: number): Promise<void> {
+    if (this.#canDelete) await this.#line.removeExcept(this.#listed, resourceVersion);
+    const bodies: MessageBody[] = [];
+    if (this.#isFirst || this.#start.seenVersion !== resourceVersion || !this.#canDelete) {
+      bodies.push(
+        this.#line.gap({
+          cause: this.#cause,
+          detail: this.#canDelete ? '' : 'listed objects could not be read: deletions were not inferred',
+          fromVersion: this.#start.seenVersion,
+          toVersion: resourceVersion,
+          fromUs: this.#start.seenAtUs,
+          toUs: versionAtUs,
+        }),
+      );
+    }
+    const { group, resource, kind } = this.#line.kind;
+    bodies.push({ type: 'kind-synced', group, resource, kind, resourceVersion, objects: this.#listed.size });
+    await this.#line.synced(bodies, resourceVersion, versionAtUs);
+  }
+}
+
+function rejection(source: string, reason: string, bytes: number): Rejected {
+  return { type: 'rejected', source, reason, detail: '', bytes };
+}
+
+/** An object that cannot be captured must not stop its kind. */
+function tryCapture(...[observation, ports]: Parameters<typeof captureObject>): ReturnType<typeof captureObject> {
+  try {
+    return captureObject(observation, ports);
+  } catch (error) {
+    if (error instanceof ProtocolError) return { type: 'unreadable', reason: error.message };
+    if (error instanceof RangeError) return { type: 'unreadable', reason: 'nested too deeply' };
+    throw error;
+  }
+}
+
+function nameOf(object: JsonObject): ObjectName {
+  const metadata = ownObject(object, 'metadata');
+  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') };
+}
+
+function listKey(name: ObjectName): string {
+  return `${name.namespace}/${name.name}`;
+}

@@ -1,0 +1,250 @@
+/**
+ * Keeps one kind's line fed, for ever:
+ *
+ *   no resume version ──▶ list (streamed or in pages) ──▶ watch ◀── resume version
+ *                           ▲                              │
+ *                           └── 410, or an event was lost ─┤ ended: watch again from the last event or bookmark
+ *                                                          └ failed: pause, then watch again
+ *
+ * Nothing here gives up. What goes wrong decides how long to pause and what coverage says meanwhile.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GapCause } from '@driftline/proto';
+import type { Logger } from 'pino';
+import { collectionPath, kindName } from '../kube/api-kind.ts';
+import type { KubeClient, KubeStream } from '../kube/kube-client.ts';
+import { KubeError } from '../kube/kube-error.ts';
+import { readLines } from '../kube/line-reader.ts';
+import type { Clock } from '../clock.ts';
+import { logEvents } from '../log-events.ts';
+import { type Backoff, createBackoff } from './backoff.ts';
+import { withIdleTimeout } from './idle-timeout.ts';
+import type { KindLine, ListPass } from './kind-line.ts';
+import { listPages } from './list-pages.ts';
+import type { Slots } from './slots.ts';
+import { parseWatchEvent } from './watch-event.ts';
+import type { WatchLimits } from './watch-limits.ts';
+import type { WatchMetrics } from './watch-metrics.ts';
+
+export type ReflectorPorts = {
+  readonly kube: KubeClient;
+  readonly line: KindLine;
+  readonly lists: Slots;
+  readonly opens: Slots;
+  readonly limits: WatchLimits;
+  readonly usesWatchList: boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: WatchMetrics;
+  /** The server says 404: discovery may know more. */
+  readonly onNotServed: () => void;
+  /** Called for every change, before it is captured. */
+  readonly onChange: () => void;
+  /** The kind is watched, or it is known why it is not. May be called again. */
+  readonly onSettled: () => void;
+};
+
+/** How a stream of events came to its end without an error. */
+type StreamEnd =
+  | { readonly type: 'ended' }
+  /** An event could not be read: what it said is lost until the kind is listed again. */
+  | { readonly type: 'lost' };
+
+export class Reflector {
+  readonly #ports: ReflectorPorts;
+  readonly #signal: AbortSignal;
+  readonly #backoff: Backoff;
+  #mustList: GapCause | undefined;
+  #usesWatchList: boolean;
+
+  constructor(ports: ReflectorPorts, signal: AbortSignal) {
+    this.#ports = ports;
+    this.#signal = signal;
+    this.#usesWatchList = ports.usesWatchList;
+    const { retryBaseMs, retryMaxMs } = ports.limits;
+    this.#backoff = createBackoff({ baseMs: retryBaseMs, maxMs: retryMaxMs, random: ports.random });
+  }
+
+  /** Runs until the signal aborts. Never rejects for what the API server does. */
+  async run(): Promise<void> {
+    while (!this.#signal.aborted) {
+      const startedMs = performance.now();
+      let pauseMs: number;
+      try {
+        const end = await this.#once();
+        pauseMs = this.#afterEnd(end, performance.now() - startedMs);
+      } catch (thrown) {
+        if (this.#signal.aborted) return;
+        if (performance.now() - startedMs > this.#ports.limits.healthyAfterMs) this.#backoff.succeeded();
+        pauseMs = await this.#afterFailure(KubeError.from(thrown, collectionPath(this.#ports.line.kind)));
+      }
+      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: this.#signal }).catch(() => undefined);
+    }
+  }
+
+  async #once(): Promise<StreamEnd> {
+    const { line } = this.#ports;
+    const cause = this.#mustList ?? (line.progress().resumeVersion === '' ? 'relist' : undefined);
+    if (cause !== undefined) {
+      if (this.#usesWatchList) return await this.#streamList(cause);
+      await listPages({ ...this.#ports, signal: this.#signal }, await this.#beginList(cause));
+      await this.#listed();
+    }
+    const release = await this.#ports.opens.acquire(this.#signal);
+    let stream: KubeStream;
+    try {
+      stream = await this.#open({ resourceVersion: line.progress().resumeVersion });
+    } finally {
+      release();
+    }
+    await this.#covered();
+    return await this.#follow(stream, undefined, () => undefined);
+  }
+
+  /** The initial state as a stream that goes over into the watch. */
+  async #streamList(cause: GapCause): Promise<StreamEnd> {
+    const release = await this.#ports.lists.acquire(this.#signal);
+    try {
+      const stream = await this.#open({ sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' });
+      return await this.#follow(stream, await this.#beginList(cause), release);
+    } finally {
+      release();
+    }
+  }
+
+  async #beginList(cause: GapCause): Promise<ListPass> {
+    const { line, logger } = this.#ports;
+    logger.debug({ event: logEvents.kindListing, kind: kindName(line.kind), cause });
+    return await line.beginList(cause);
+  }
+
+  #open(query: Readonly<Record<string, string>>): Promise<KubeStream> {
+    const { kube, limits, line, random } = this.#ports;
+    const timeoutSeconds = String(Math.round(limits.watchTimeoutS * (1 + random())));
+    const search = new URLSearchParams({ watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds, ...query });
+    return kube.stream(`${collectionPath(line.kind)}?${search.toString()}`, { signal: this.#signal });
+  }
+
+  /** Reads events until the stream ends; into the pass first, when there is one. Throws KubeError. */
+  async #follow(stream: KubeStream, initial: ListPass | undefined, onSynced: () => void): Promise<StreamEnd> {
+    const { clock, limits, line, metrics, onChange } = this.#ports;
+    const where = collectionPath(line.kind);
+    let pass = initial;
+    for await (const batch of readLines(withIdleTimeout(stream, limits.idleTimeoutMs), limits.maxObjectBytes)) {
+      line.heard();
+      for (const bytes of batch.lines) {
+        const event = parseWatchEvent(bytes, where);
+        metrics.events.inc({ type: event.type });
+        switch (event.type) {
+          case 'ADDED':
+          case 'MODIFIED':
+          case 'DELETED':
+            onChange();
+            await (pass ?? line).observe({ type: event.type, object: event.object, bytes: bytes.length });
+            break;
+          case 'BOOKMARK':
+            if (pass === undefined) line.bookmark(event.resourceVersion);
+            else if (event.endsInitialEvents) {
+              await pass.complete(event.resourceVersion, clock.nowUs());
+              pass = undefined;
+              await this.#listed();
+              onSynced();
+            }
+            break;
+          case 'ERROR':
+            throw event.error;
+          case 'malformed':
+            await line.reject('watch', event.reason, bytes.length);
+            return { type: 'lost' };
+        }
+      }
+      if (batch.oversizedBytes > 0) {
+        await line.reject('watch', 'an object beyond the size limit', batch.oversizedBytes);
+        return { type: 'lost' };
+      }
+    }
+    if (pass !== undefined) throw new KubeError('network', `${where}: the initial state was cut off`);
+    return { type: 'ended' };
+  }
+
+  async #listed(): Promise<void> {
+    this.#mustList = undefined;
+    await this.#covered();
+  }
+
+  async #covered(): Promise<void> {
+    await this.#ports.line.cover('watched', '');
+    this.#ports.onSettled();
+  }
+
+  /** A server ends watches by itself every few minutes: that is no failure, unless it does so at once. */
+  #afterEnd(end: StreamEnd, livedMs: number): number {
+    if (end.type === 'lost') {
+      this.#mustList = 'undecodable';
+      return this.#backoff.nextMs();
+    }
+    if (livedMs < 1000) return this.#backoff.nextMs();
+    this.#backoff.succeeded();
+    return 0;
+  }
+
+  async #afterFailure(error: KubeError): Promise<number> {
+    const { limits, line, logger, metrics, random } = this.#ports;
+    metrics.watchFailures.inc({ code: error.code });
+    const isNews = this.#backoff.attempts() === 0;
+    const details = { kind: kindName(line.kind), code: error.code, status: error.status, reason: error.message };
+    logger[isNews ? 'info' : 'debug']({ event: logEvents.kindInterrupted, ...details });
+    switch (error.code) {
+      case 'aborted':
+        return 0;
+      case 'forbidden':
+        await line.cover('forbidden', error.message);
+        this.#ports.onSettled();
+        return limits.forbiddenRetryMs * (0.5 + random());
+      case 'expired':
+        return this.#relist();
+      case 'invalid':
+        if (this.#isListing() && this.#usesWatchList) {
+          this.#usesWatchList = false;
+          return 0;
+        }
+        break;
+      case 'not-found':
+        this.#ports.onNotServed();
+        break;
+      default:
+        break;
+    }
+    if (this.#backoff.attempts() + 1 >= limits.failingAfterAttempts) {
+      await line.cover('failing', `${error.code}: ${error.message}`);
+      this.#ports.onSettled();
+    }
+    const pauseMs = this.#backoff.nextMs(error.retryAfterMs);
+    this.#reconsider(error);
+    return pauseMs;
+  }
+
+  #isListing(): boolean {
+    return this.#mustList !== undefined || this.#ports.line.progress().resumeVersion === '';
+  }
+
+  /** At once the first time, since every second widens the gap; then with pauses. */
+  #relist(): number {
+    const isRepeated = this.#isListing();
+    this.#mustList ??= 'relist';
+    return isRepeated ? this.#backoff.nextMs() : 0;
+  }
+
+  /**
+   * A way that the server keeps refusing is left for another: a streamed initial state for pages (old servers stream it
+   * but never say where it ends), a version to resume from (the server may have been restored from a backup since) for
+   * a list.
+   */
+  #reconsider(error: KubeError): void {
+    const isSilent = error.code === 'timeout' && this.#isListing();
+    if (!isSilent && this.#backoff.attempts() < this.#ports.limits.relistAfterAttempts) return;
+    if (this.#isListing()) this.#usesWatchList = false;
+    else if (error.status >= 400 && error.status !== 401 && error.status !== 429) this.#mustList = 'relist';
+  }
+}
