@@ -1,4 +1,4 @@
-/** Every event that the shipping side of the agent logs: `event` of a log line, beside structured fields. */
+/** Every event that the agent logs: `event` of a log line, beside structured fields. */
 export const logEvents = {
   agentStarted: 'agent.started',
   agentStopping: 'agent.stopping',
@@ -33,4 +33,16 @@ export const logEvents = {
   auditLogTruncated: 'audit.log-truncated',
   auditLogLost: 'audit.log-lost',
   auditLogUnreadable: 'audit.log-unreadable',
+
+  watchStarted: 'watch.started',
+  watchStopped: 'watch.stopped',
+  watchFailed: 'watch.failed',
+  kindListing: 'watch.kind-listing',
+  kindInterrupted: 'watch.kind-interrupted',
+  kindAppeared: 'watch.kind-appeared',
+  kindGone: 'watch.kind-gone',
+  discoveryIncomplete: 'watch.discovery-incomplete',
+  discoveryFailed: 'watch.discovery-failed',
+  knownReplaced: 'known.replaced',
+  knownReplayed: 'known.replayed',
 } as const;
