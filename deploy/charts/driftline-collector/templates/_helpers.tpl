@@ -1,0 +1,79 @@
+{{- define "driftline-collector.labels" -}}
+app.kubernetes.io/name: driftline-collector
+app.kubernetes.io/part-of: driftline
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end }}
+
+{{/* dict "root" $ "role" "all|gateway|worker" */}}
+{{- define "driftline-collector.pod" -}}
+{{- $root := .root }}
+{{- $v := .root.Values }}
+{{- if not (has $v.mode (list "embedded" "fleet")) }}{{ fail "mode must be embedded or fleet" }}{{ end }}
+serviceAccountName: driftline-collector
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with $v.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $v.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: { type: RuntimeDefault }
+terminationGracePeriodSeconds: 60
+containers:
+  - name: collector
+    image: "{{ $v.image.repository }}:{{ $v.image.tag | default $root.Chart.AppVersion }}"
+    imagePullPolicy: {{ $v.image.pullPolicy }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: { drop: [ALL] }
+    env:
+      - { name: DRIFTLINE_ROLE, value: {{ .role | quote }} }
+      - { name: DRIFTLINE_DATA_DIR, value: /var/lib/driftline }
+      - { name: DRIFTLINE_LISTEN, value: "0.0.0.0:{{ $v.gateway.port }}" }
+      - { name: DRIFTLINE_API_LISTEN, value: "0.0.0.0:{{ $v.api.port }}" }
+      - { name: DRIFTLINE_TOKENS_FILE, value: /etc/driftline/tokens/tokens.json }
+      - { name: DRIFTLINE_TLS_CERT_FILE, value: /etc/driftline/tls/tls.crt }
+      - { name: DRIFTLINE_TLS_KEY_FILE, value: /etc/driftline/tls/tls.key }
+      - { name: DRIFTLINE_LOG_LEVEL, value: {{ $v.logLevel | quote }} }
+      {{- if eq $v.mode "fleet" }}
+      - { name: KAFKA_BROKERS, value: {{ required "kafka.brokers is required in fleet mode" (join "," $v.kafka.brokers) | quote }} }
+      - { name: KAFKA_TOPIC_PREFIX, value: {{ $v.kafka.topicPrefix | quote }} }
+      - { name: KAFKA_PARTITIONS, value: {{ $v.kafka.partitions | quote }} }
+      - { name: KAFKA_REPLICATION, value: {{ $v.kafka.replication | quote }} }
+      - { name: CLICKHOUSE_URL, value: {{ required "clickhouse.url is required in fleet mode" $v.clickhouse.url | quote }} }
+      {{- range $variable, $key := dict "CLICKHOUSE_USER" "user" "CLICKHOUSE_PASSWORD" "password" "CLICKHOUSE_WRITER_USER" "writer-user" "CLICKHOUSE_WRITER_PASSWORD" "writer-password" "CLICKHOUSE_READER_USER" "reader-user" "CLICKHOUSE_READER_PASSWORD" "reader-password" }}
+      - name: {{ $variable }}
+        valueFrom: { secretKeyRef: { name: {{ $v.clickhouse.secretName }}, key: {{ $key }} } }
+      {{- end }}
+      {{- end }}
+    ports:
+      - { name: gateway, containerPort: {{ $v.gateway.port }} }
+      - { name: api, containerPort: {{ $v.api.port }} }
+    livenessProbe: { httpGet: { path: /healthz, port: api }, periodSeconds: 20, failureThreshold: 6 }
+    readinessProbe: { httpGet: { path: /readyz, port: api }, periodSeconds: 5 }
+    startupProbe: { httpGet: { path: /healthz, port: api }, periodSeconds: 5, failureThreshold: 120 }
+    resources: {{- toYaml $v.resources | nindent 6 }}
+    volumeMounts:
+      - { name: data, mountPath: /var/lib/driftline }
+      - { name: tmp, mountPath: /tmp }
+      - { name: tokens, mountPath: /etc/driftline/tokens, readOnly: true }
+      - { name: tls, mountPath: /etc/driftline/tls, readOnly: true }
+volumes:
+  - { name: tmp, emptyDir: { sizeLimit: 256Mi } }
+  - { name: tokens, secret: { secretName: {{ $v.tokensSecretName }} } }
+  - { name: tls, secret: { secretName: {{ $v.gateway.tlsSecretName }} } }
+  {{- if ne .role "all" }}
+  - { name: data, emptyDir: {} }
+  {{- end }}
+{{- end }}

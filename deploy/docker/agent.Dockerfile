@@ -1,0 +1,22 @@
+# The agent: sources run directly on Node, so building is copying. Build from the root of the checkout:
+#   docker build -f deploy/docker/agent.Dockerfile -t driftline/agent .
+FROM node:24-bookworm-slim AS packages
+WORKDIR /driftline
+COPY package.json package-lock.json .npmrc ./
+COPY proto/package.json proto/
+COPY policy/package.json policy/
+COPY agent/package.json agent/
+COPY collector/package.json collector/
+COPY cli/package.json cli/
+COPY test/package.json test/
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --workspace @driftline/agent
+
+FROM node:24-bookworm-slim
+WORKDIR /driftline
+COPY --from=packages /driftline/node_modules node_modules
+COPY package.json ./
+COPY proto proto
+COPY agent agent
+ENV NODE_ENV=production
+USER 65532:65532
+ENTRYPOINT ["node", "agent/src/main.ts"]

@@ -1,0 +1,25 @@
+# The collector with its embedded ClickHouse (linux/amd64, from npm); with CLICKHOUSE_URL it uses a server instead.
+#   docker build -f deploy/docker/collector.Dockerfile -t driftline/collector .
+FROM node:24-bookworm-slim AS packages
+WORKDIR /driftline
+COPY package.json package-lock.json .npmrc ./
+COPY proto/package.json proto/
+COPY policy/package.json policy/
+COPY agent/package.json agent/
+COPY collector/package.json collector/
+COPY cli/package.json cli/
+COPY test/package.json test/
+RUN npm ci --omit=dev --ignore-scripts --workspace @driftline/collector --workspace driftline
+
+FROM node:24-bookworm-slim
+WORKDIR /driftline
+COPY --from=packages /driftline/node_modules node_modules
+COPY package.json ./
+COPY proto proto
+COPY policy policy
+COPY collector collector
+COPY cli cli
+ENV NODE_ENV=production
+USER 65532:65532
+VOLUME /var/lib/driftline
+ENTRYPOINT ["node", "collector/src/main.ts"]
