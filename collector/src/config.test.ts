@@ -12,12 +12,10 @@ test('without any setting: one process, embedded store, memory bus, loopback onl
 });
 
 test('flags win over the environment; both are parsed once', () => {
-  const config = parseConfig({ DRIFTLINE_DATA_DIR: '/env', KAFKA_BROKERS: 'a:1, b:2', CLICKHOUSE_URL: 'http://ch:8123' }, [
-    '--data-dir=/flag',
-    '--listen=[::1]:9000',
-    '--role',
-    'worker',
-  ]);
+  const config = parseConfig(
+    { DRIFTLINE_DATA_DIR: '/env', KAFKA_BROKERS: 'a:1, b:2', CLICKHOUSE_URL: 'http://ch:8123' },
+    ['--data-dir=/flag', '--listen=[::1]:9000', '--role', 'worker'],
+  );
   assert.equal(config.dataDir, '/flag');
   assert.deepEqual(config.listen, { host: '::1', port: 9000 });
   assert.equal(config.role, 'worker');

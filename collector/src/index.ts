@@ -25,5 +25,4 @@ export type { CollectorMetrics } from './metrics.ts';
 export * from './notify/ocsf.ts';
 export { defaultPipelineLimits, openPipeline } from './pipeline.ts';
 export type { Pipeline, PipelineDeps, PipelineLimits } from './pipeline.ts';
-export type * from './timeline/rows.ts';
-export type * from './timeline/timeline.ts';
+export * from './timeline/index.ts';

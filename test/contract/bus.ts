@@ -164,7 +164,10 @@ export const busContract = (name: string, open: () => Promise<BusUnderTest>): vo
       lost,
     });
     await until(() => again.includes(4), 'the unrecorded batches at the second reader', 60_000);
-    assert.deepEqual(again.filter((sequence) => sequence > 2), [3, 4]);
+    assert.deepEqual(
+      again.filter((sequence) => sequence > 2),
+      [3, 4],
+    );
     await second.close();
     await running;
   });

@@ -53,7 +53,7 @@ export class KafkaFeedback {
 
   async #consume(): Promise<void> {
     const { brokers, clientId, topic, logger, onFeedback } = this.#options;
-    const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
+    const consumer = new Consumer({
       clientId,
       groupId: `${topic}.${randomUUID()}`,
       bootstrapBrokers: [...brokers],

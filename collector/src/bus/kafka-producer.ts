@@ -19,7 +19,7 @@ export type SerialProducerOptions = {
 
 export class SerialProducer {
   readonly #options: SerialProducerOptions;
-  readonly #producer: Producer<string, Buffer, Buffer, Buffer>;
+  readonly #producer: Producer<string>;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #sending: Promise<void> | undefined;

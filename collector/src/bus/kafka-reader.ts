@@ -14,7 +14,7 @@ import type { ClusterId } from '../timeline/timeline.ts';
 import type { BatchHandler, StreamBatch } from './bus.ts';
 import { decodeBatch, recordKey } from './kafka-record.ts';
 
-type KafkaRecord = Message<Buffer, Buffer, Buffer, Buffer>;
+type KafkaRecord = Message;
 type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
 type Tracked = { readonly record: KafkaRecord; readonly batch: StreamBatch | undefined; isDone: boolean };
 type Partition = { readonly tracked: Tracked[]; readonly clusters: Map<string, ClusterId> };
@@ -74,7 +74,7 @@ export class KafkaReader {
   /** Resolves when the reader stops or its stream ends; rejects when it breaks. */
   async #consume(handler: BatchHandler): Promise<void> {
     const { brokers, clientId, groupId, topic, logger } = this.#options;
-    const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
+    const consumer = new Consumer({
       clientId,
       groupId,
       bootstrapBrokers: [...brokers],

@@ -6,7 +6,13 @@ import { defaultIngestLimits } from './limits.ts';
 const item = (firstSequence: number, lastSequence: number, oldestSequence = 1) => ({
   stream: { tenant: 't', cluster: 'c', epoch: 'e' },
   oldestSequence,
-  batch: { firstSequence, lastSequence, compression: 'none' as const, uncompressedBytes: 1, payload: new Uint8Array(1) },
+  batch: {
+    firstSequence,
+    lastSequence,
+    compression: 'none' as const,
+    uncompressedBytes: 1,
+    payload: new Uint8Array(1),
+  },
 });
 
 test('the batch that continues the stream is admitted whole', () => {
@@ -34,7 +40,8 @@ test('a hole that the agent no longer holds is missing for good', () => {
 });
 
 test('a batch outside its bounds is named as such', () => {
-  const fault = (change: object): string | undefined => batchFault({ ...item(1, 1).batch, ...change }, defaultIngestLimits);
+  const fault = (change: object): string | undefined =>
+    batchFault({ ...item(1, 1).batch, ...change }, defaultIngestLimits);
   assert.equal(fault({}), undefined);
   assert.match(fault({ firstSequence: 0 }) ?? '', /whole numbers from 1/);
   assert.match(fault({ lastSequence: Number.MAX_SAFE_INTEGER + 1 }) ?? '', /whole numbers/);

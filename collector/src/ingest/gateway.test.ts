@@ -268,12 +268,34 @@ test('an agent that falls silent is dropped', async () => {
   await until(() => gateway.liveSessions().length === 0, 'the silent session to be dropped');
 });
 
-test('an agent whose disk is older than its record is told to start a new epoch', async () => {
+test('an agent whose disk is older than its record learns so, and what it repeats is not taken', async () => {
   const { gateway, taken } = await setUp({}, 10);
   const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 3, lastSequence: 4 }));
-  const refused = await agent.next('refused');
-  assert.match(refused.message, /recorded up to 10.*new epoch/);
+  assert.equal((await agent.next('welcome')).recordedSequence, 10);
+  agent.send(batch(3)).send(batch(4));
+  await agent.next('ack');
   assert.deepEqual(taken, []);
+});
+
+test('every heartbeat is answered, so that silence means a dead connection', async () => {
+  const { gateway } = await setUp();
+  const agent = new Agent(gateway.port, eastToken).send(hello());
+  await agent.next('welcome');
+  for (let beat = 0; beat < 2; beat++) {
+    agent.send({ type: 'heartbeat', sentAtUs: 1, lastSequence: 0, spoolBytes: 0, spoolLimitBytes: 1 });
+    await agent.next('ack');
+  }
+});
+
+test('a credential that another cluster starts to use is refused for good', async () => {
+  const { gateway } = await setUp();
+  const first = new Agent(gateway.port, eastToken).send(hello());
+  await first.next('welcome');
+  first.close();
+  await until(() => gateway.liveSessions().length === 0, 'the first to go');
+  const second = new Agent(gateway.port, eastToken).send(hello({ epoch: 'e2', clusterUid: 'uid-2' }));
+  const refused = await second.next('refused');
+  assert.deepEqual([refused.code, refused.retryable], ['cluster-mismatch', false]);
 });
 
 for (const [name, bytes, code] of [
@@ -315,7 +337,7 @@ test('an agent that ignores its credit is cut off', async () => {
   const limits = { streamCreditBytes: 1_000, batchBytes: 1_000 };
   const { gateway, hold } = await setUp(limits, 0, { queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 });
   const gate = Promise.withResolvers<void>();
-  hold(gate.promise);
+  void hold(gate.promise);
   const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
   await agent.next('welcome');
   for (let sequence = 1; sequence <= 9; sequence++) agent.send(batch(sequence, sequence, 900));
@@ -328,7 +350,7 @@ test('while the bus is full, no socket is read beyond the bound, and all arrives
   const limits = { ingestBytes: 1_500, heartbeatIntervalMs: 60_000 };
   const { gateway, hold, taken } = await setUp(limits, 0, { queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 });
   const gate = Promise.withResolvers<void>();
-  hold(gate.promise);
+  void hold(gate.promise);
   const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 30 }));
   await agent.next('welcome');
   for (let sequence = 1; sequence <= 30; sequence++) agent.send(batch(sequence, sequence, 1_000));

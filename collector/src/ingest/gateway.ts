@@ -78,8 +78,16 @@ const service: grpc.ServiceDefinition = {
 const keyOf = ({ tenant, cluster }: { readonly tenant: string; readonly cluster: string }): string =>
   `${tenant}\n${cluster}`;
 
+type Fault = { readonly code: RefusalCode; readonly message: string };
+
+/** Towards one peer before it has a session. */
+type Out = {
+  readonly write: (frame: CollectorFrame) => boolean;
+  readonly refuse: (code: RefusalCode, message: string) => void;
+};
+
 /** What is wrong with a Hello, before anything is looked up. */
-const helloFault = (hello: Hello): { readonly code: RefusalCode; readonly message: string } | undefined => {
+const helloFault = (hello: Hello): Fault | undefined => {
   if (hello.protocol !== protocolVersion)
     return {
       code: 'protocol-version',
@@ -95,6 +103,7 @@ const helloFault = (hello: Hello): { readonly code: RefusalCode; readonly messag
 class GrpcGateway {
   readonly #deps: GatewayDeps;
   readonly #sessions = new Map<string, Session>();
+  readonly #clusterUids = new Map<string, string>();
   readonly #calls = new Set<Call>();
   readonly #sweep: NodeJS.Timeout;
   readonly #sessionDeps: SessionDeps;
@@ -145,11 +154,7 @@ class GrpcGateway {
     this.#follow(call, identity.credential, { write, refuse });
   }
 
-  #follow(
-    call: Call,
-    credential: Credential,
-    out: { write(frame: CollectorFrame): boolean; refuse(code: RefusalCode, message: string): void },
-  ): void {
+  #follow(call: Call, credential: Credential, out: Out): void {
     let session: Session | undefined;
     let hasHello = false;
     const helloTimer = setTimeout(() => {
@@ -196,21 +201,32 @@ class GrpcGateway {
     session.batch(frame.batch);
   }
 
+  /** A credential belongs to the first cluster that used it since this process began. */
+  #mismatch(stream: StreamId, { clusterUid }: Hello): Fault | undefined {
+    if (clusterUid === '') return undefined;
+    const bound = this.#clusterUids.get(keyOf(stream)) ?? clusterUid;
+    this.#clusterUids.set(keyOf(stream), bound);
+    if (bound === clusterUid) return undefined;
+    return { code: 'cluster-mismatch', message: `the credential of ${stream.cluster} is in use by another cluster` };
+  }
+
   /** Claims the cluster, then looks up where the stream was left. The claim comes first: it is what two agents race for. */
-  async #welcome(
-    call: Call,
-    credential: Credential,
-    hello: Hello,
-    out: { write(frame: CollectorFrame): boolean; refuse(code: RefusalCode, message: string): void },
-  ): Promise<Session | undefined> {
-    const fault = helloFault(hello);
-    if (fault !== undefined) return void out.refuse(fault.code, fault.message);
+  async #welcome(call: Call, credential: Credential, hello: Hello, out: Out): Promise<Session | undefined> {
     const { tenant, cluster } = credential;
     const stream: StreamId = { tenant, cluster, epoch: hello.epoch };
+    const fault = helloFault(hello) ?? this.#mismatch(stream, hello);
+    if (fault !== undefined) {
+      out.refuse(fault.code, fault.message);
+      return undefined;
+    }
     const before = this.#sessions.get(keyOf(stream));
-    if (before !== undefined && before.stream.epoch !== hello.epoch && before.isAlive(this.#deps.now()))
-      return void out.refuse('already-claimed', `another agent sends the stream of cluster ${cluster}`);
-    const end = (): void => void call.end();
+    if (before !== undefined && before.stream.epoch !== hello.epoch && before.isAlive(this.#deps.now())) {
+      out.refuse('already-claimed', `another agent sends the stream of cluster ${cluster}`);
+      return undefined;
+    }
+    const end = (): void => {
+      call.end();
+    };
     const session = new Session(this.#sessionDeps, { stream, hello, peer: call.getPeer(), write: out.write, end });
     this.#sessions.set(keyOf(stream), session);
     call.pause();
@@ -219,14 +235,9 @@ class GrpcGateway {
       before.close();
       await before.settled();
     }
+    // An agent that learns that more is recorded than it ever had begins a new epoch: the Welcome tells it.
     const recorded = await this.#watermark(stream);
     if (recorded === undefined) return this.#giveUp(session, 'overloaded', 'the timeline cannot be read now');
-    if (recorded > hello.lastSequence)
-      return this.#giveUp(
-        session,
-        'protocol-violation',
-        `this epoch is recorded up to ${recorded}, the agent knows only ${hello.lastSequence}: its disk is older than what it sent; start a new epoch`,
-      );
     if (session.isClosed) return undefined;
     session.welcome(recorded);
     this.#deps.metrics.sessions.set(this.#sessions.size);

@@ -6,7 +6,7 @@ import type { CollectorFrame } from '@driftline/proto';
 
 export type FrameSocket = {
   /** False: wait for `onDrain` before writing more. */
-  write(frame: CollectorFrame): boolean;
+  readonly write: (frame: CollectorFrame) => boolean;
 };
 
 /** Frames that wait for a slow agent; one that reads nothing for that long is not alive. */

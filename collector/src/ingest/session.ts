@@ -35,12 +35,12 @@ export type LiveSession = {
 export type SessionDeps = {
   readonly limits: IngestLimits;
   readonly now: () => number;
-  publish(batch: StreamBatch): Promise<'accepted' | 'handed-over'>;
+  readonly publish: (batch: StreamBatch) => Promise<'accepted' | 'handed-over'>;
   /** Last recorded sequence in the timeline. */
-  watermark(stream: StreamId): Promise<number>;
+  readonly watermark: (stream: StreamId) => Promise<number>;
   /** Payload bytes that came in (positive) or left for the bus (negative). */
-  onInFlight(bytes: number): void;
-  onResend(fromSequence: number): void;
+  readonly onInFlight: (bytes: number) => void;
+  readonly onResend: (fromSequence: number) => void;
 };
 
 export type SessionStart = {
@@ -48,9 +48,9 @@ export type SessionStart = {
   readonly hello: Hello;
   readonly peer: string;
   /** Sends a frame; false while the socket is full. */
-  write(frame: CollectorFrame): boolean;
+  readonly write: (frame: CollectorFrame) => boolean;
   /** Ends the stream after what was written. */
-  end(): void;
+  readonly end: () => void;
 };
 
 /** Oldest sequence that the agent still holds; with an empty spool the next one it will make. */

@@ -41,11 +41,14 @@ export const createOpenFindings = (categoryOf: (control: string) => Category | u
   return {
     move({ findingId, state, severity, control, namespace }) {
       const before = open.get(findingId);
+      const isOpen = state !== 'resolved' && state !== 'excepted';
+      // An update of a finding that stays open counts as it did.
+      if (isOpen && before?.severity === severity) return;
       if (before !== undefined) {
         count(before.scopes, before.severity, -1);
         open.delete(findingId);
       }
-      if (state === 'resolved' || state === 'excepted') return;
+      if (!isOpen) return;
       const scopes = scopesOf(control, namespace);
       open.set(findingId, { severity, scopes });
       count(scopes, severity, 1);

@@ -1,0 +1,184 @@
+/** What the pipeline does with what does not fit: it asks, confesses or rejects, and goes on (laws 1 and 8). */
+import { defaultPipelineLimits } from '@driftline/collector';
+import type { Batch } from '@driftline/proto';
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
+import { AgentStream } from '../fakes/agent-stream.ts';
+import { createMemoryStore } from '../fakes/memory-timeline.ts';
+import {
+  body,
+  bundle,
+  configMap,
+  cutOf,
+  gapsOf,
+  inventoryOf,
+  item,
+  knownOf,
+  open,
+  openFindings,
+  replay,
+  sha256,
+  sorted,
+  stream,
+  throwing,
+  tooLarge,
+  versionsOf,
+} from './pipeline-rig.ts';
+
+describe('what does not fit', () => {
+  test('a hole is asked for again, and nothing after it is recorded before it comes', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    const batches = ['a', 'b', 'c'].map((each) => cutOf(agent.put(configMap(each), body(each, {}))));
+    await pipeline.handle([item(agent, batches[0]!), item(agent, batches[2]!)]);
+    assert.deepEqual(
+      versionsOf(store).map((row) => row.name),
+      ['a'],
+    );
+    const resends = feedback.filter((each) => each.type === 'resend');
+    assert.deepEqual(resends, [{ type: 'resend', stream, fromSequence: 2 }]);
+    await pipeline.handle([item(agent, batches[1]!), item(agent, batches[2]!)]);
+    assert.deepEqual(
+      versionsOf(store).map((row) => row.name),
+      ['a', 'b', 'c'],
+    );
+    assert.deepEqual(gapsOf(store), []);
+    await pipeline.close();
+  });
+
+  test('a hole that the agent cannot fill is confessed once, and the line goes on', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    cutOf(agent.put(configMap('b'), body('b', {})));
+    cutOf(agent.put(configMap('b'), body('b', { size: 1 })));
+    agent.release(3);
+    const last = item(agent, cutOf(agent.put(configMap('c'), body('c', {}))));
+    await pipeline.handle([last, last]);
+    const [gap, ...others] = gapsOf(store);
+    assert.deepEqual(others, []);
+    assert.deepEqual([gap?.cause, gap?.fromSequence, gap?.toSequence, gap?.sequence], ['sequence_hole', 2, 3, 4]);
+    assert.equal(versionsOf(store).at(-1)?.name, 'c');
+    await pipeline.close();
+  });
+
+  test('a patch that does not fit is never guessed: a gap, the whole object, and the truth again', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
+    cutOf(agent.put(configMap('a'), body('a', { size: 2 })));
+    agent.release(2);
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 3 }))))]);
+    assert.equal(versionsOf(store).length, 1);
+    assert.deepEqual(
+      feedback.filter((each) => each.type === 'need-full'),
+      [{ type: 'need-full', stream, objects: [configMap('a')] }],
+    );
+    assert.deepEqual(
+      gapsOf(store).map((gap) => [gap.cause, gap.fromVersion, gap.toVersion]),
+      [
+        ['sequence_hole', '', ''],
+        ['undecodable', '1', '3'],
+      ],
+    );
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    assert.deepEqual(sorted(inventoryOf(pipeline)), sorted(knownOf(agent)));
+    await pipeline.close();
+  });
+
+  test('an object that is wanted is asked for again until it comes', async () => {
+    const store = createMemoryStore();
+    let nowMs = 1_000_000;
+    const { pipeline, feedback } = open(store, bundle(tooLarge), () => nowMs);
+    const agent = new AgentStream('e1');
+    agent.put(configMap('a'), body('a', {}));
+    cutOf(agent);
+    agent.release(1);
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
+    const asked = (): number => feedback.filter((each) => each.type === 'need-full').length;
+    assert.equal(asked(), 1);
+    await pipeline.housekeep();
+    assert.equal(asked(), 1);
+    nowMs += defaultPipelineLimits.fullRequestIntervalMs;
+    await pipeline.housekeep();
+    assert.equal(asked(), 2);
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    nowMs += defaultPipelineLimits.fullRequestIntervalMs;
+    await pipeline.housekeep();
+    assert.equal(asked(), 2);
+    await pipeline.close();
+  });
+});
+
+describe('law 8: recording never waits', () => {
+  test('a control that throws leaves the version recorded, the others judged, and itself unjudged', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = open(store, bundle(throwing, tooLarge));
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 9 }))))]);
+    const [batch] = store.batches;
+    assert.equal(batch?.versions.length, 1);
+    assert.deepEqual(openFindings(store), ['too-large a uid-a']);
+    const [row] = batch?.unjudged ?? [];
+    assert.deepEqual([row?.control, row?.state, row?.name], ['throwing', 'unjudged', 'a']);
+    assert.match(row?.reason ?? '', /broken control/);
+    await pipeline.close();
+  });
+
+  test('poison of every kind becomes rejected rows and gaps, is acknowledged, and what follows is recorded', async () => {
+    const poison: ((agent: AgentStream) => Batch)[] = [
+      (agent) => ({ ...cutOf(agent.put(configMap('x'), body('x', {}))), payload: new Uint8Array([1, 2, 3]) }),
+      (agent) => ({ ...cutOf(agent.put(configMap('x'), body('x', {}))), payload: zstdCompressSync(Buffer.alloc(64)) }),
+      (agent) => ({ ...cutOf(agent.put(configMap('x'), body('x', {}))), lastSequence: agent.lastSequence + 3 }),
+      (agent) => ({
+        ...cutOf(agent.put(configMap('x'), body('x', {}))),
+        payload: zstdCompressSync(Buffer.alloc(defaultPipelineLimits.batchUncompressedBytes + 1)),
+      }),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: '{"half":' })),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: '[]', contentHash: sha256('[]') })),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: '{}' })),
+      (agent) => cutOf(agent.put(configMap('x'), body('another', {}))),
+      (agent) => cutOf(agent.put(configMap('x'), body('x', {}), { full: undefined, patch: undefined })),
+    ];
+    for (const [at, make] of poison.entries()) {
+      const store = createMemoryStore();
+      const { pipeline, feedback } = open(store);
+      const agent = new AgentStream('e1');
+      const bad = make(agent);
+      await pipeline.handle([item(agent, bad)]);
+      const next = new AgentStream('e1');
+      next.put(configMap('a'), body('a', { size: 9 }));
+      const shifted = { ...cutOf(next), firstSequence: bad.lastSequence + 1, lastSequence: bad.lastSequence + 1 };
+      await pipeline.handle([item(agent, shifted)]);
+      const rejected = store.batches.flatMap((batch) => batch.rejected);
+      assert.equal(rejected.length, 1, `poison ${at}`);
+      assert.equal(gapsOf(store).length, 1, `poison ${at}`);
+      assert.deepEqual(
+        versionsOf(store).map((row) => row.name),
+        ['a'],
+        `poison ${at}`,
+      );
+      assert.deepEqual(openFindings(store), ['too-large a uid-a']);
+      assert.deepEqual(feedback.at(-1), { type: 'recorded', stream, sequence: bad.lastSequence + 1 });
+      await pipeline.close();
+    }
+  });
+
+  test('a store that refuses fails the handler, and nothing is acknowledged', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    const acknowledged = feedback.length;
+    store.refusal = new Error('read-only');
+    const next = item(agent, cutOf(agent.put(configMap('b'), body('b', {}))));
+    await assert.rejects(pipeline.handle([next]), /read-only/);
+    assert.equal(feedback.length, acknowledged);
+    await pipeline.close();
+  });
+});

@@ -1,0 +1,220 @@
+/** New epochs, restarts, groups and tenants: what one life of an agent or collector leaves to the next. */
+import type { KindSynced } from '@driftline/proto';
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { AgentStream } from '../fakes/agent-stream.ts';
+import { createMemoryStore } from '../fakes/memory-timeline.ts';
+import type { MemoryStore } from '../fakes/memory-timeline.ts';
+import {
+  body,
+  bundle,
+  configMap,
+  cutOf,
+  gapsOf,
+  item,
+  knownOf,
+  open,
+  openFindings,
+  replay,
+  sorted,
+  stream,
+  throwing,
+  tooLarge,
+  versionsOf,
+} from './pipeline-rig.ts';
+
+describe('a new epoch', () => {
+  const gap = { type: 'gap', group: '', resource: '', fromVersion: '', toVersion: '' } as const;
+  const epochStart = {
+    ...gap,
+    fromUs: 0,
+    toUs: 0,
+    cause: 'epoch_start',
+    detail: '',
+    fromSequence: 0,
+    toSequence: 0,
+  } as const;
+  const synced = (agent: AgentStream): KindSynced => ({
+    type: 'kind-synced',
+    group: '',
+    resource: 'configmaps',
+    kind: 'ConfigMap',
+    resourceVersion: agent.lastVersion,
+    objects: agent.known.size,
+  });
+  /** An agent that has lost its memory lists everything again. */
+  const successor = (names: readonly string[], sizes: Record<string, number> = {}): AgentStream => {
+    const agent = new AgentStream('e2', 1_700_000_100_000_000, 1_000);
+    agent.send(epochStart);
+    for (const each of names) agent.put(configMap(each), body(each, { size: sizes[each] ?? 1 }), { op: 'snapshot' });
+    return agent.send(synced(agent));
+  };
+  const firstLife = async (store: MemoryStore) => {
+    const opened = open(store);
+    const agent = new AgentStream('e1');
+    agent.send(epochStart);
+    for (const each of ['a', 'b', 'c']) agent.put(configMap(each), body(each, { size: each === 'b' ? 9 : 1 }));
+    await opened.pipeline.handle([item(agent, cutOf(agent.send(synced(agent))))]);
+    return opened;
+  };
+
+  test('the first epoch has nothing behind it: no gap', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = await firstLife(store);
+    assert.deepEqual(gapsOf(store), []);
+    await pipeline.close();
+  });
+
+  test('same content is no version; what vanished is deleted once its kind is synced; the loss is confessed', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = await firstLife(store);
+    const agent = successor(['a', 'c'], { c: 2 });
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    const rows = versionsOf(store).filter((row) => row.epoch === 'e2');
+    assert.deepEqual(
+      rows.map((row) => [row.name, row.op, row.synthesised]),
+      [
+        ['c', 'snapshot', false],
+        ['b', 'deleted', true],
+      ],
+    );
+    assert.deepEqual(
+      gapsOf(store).map((each) => [each.cause, each.detail]),
+      [['epoch_start', 'agent state lost']],
+    );
+    assert.deepEqual(openFindings(store), []);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    await pipeline.close();
+  });
+
+  test('after a restart in the middle of the new list nothing is deleted by guess: the unsure are asked for', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = await firstLife(store);
+    const agent = new AgentStream('e2', 1_700_000_100_000_000, 1_000);
+    agent.send(epochStart).put(configMap('a'), body('a', { size: 1 }), { op: 'snapshot' });
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    await pipeline.close();
+    const again = open(store);
+    agent.put(configMap('c'), body('c', { size: 1 }), { op: 'snapshot' }).send(synced(agent));
+    await again.pipeline.handle([item(agent, cutOf(agent))]);
+    assert.deepEqual(
+      versionsOf(store).filter((row) => row.op === 'deleted'),
+      [],
+    );
+    const asked = again.feedback.flatMap((each) => (each.type === 'need-full' ? each.objects : []));
+    assert.deepEqual(
+      asked.map((ref) => ref.name),
+      ['a', 'b'],
+    );
+    for (const ref of asked) agent.snapshot(ref);
+    await again.pipeline.handle([item(agent, cutOf(agent))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    await again.pipeline.close();
+  });
+});
+
+describe('a restart', () => {
+  test('without a change records nothing', async () => {
+    const store = createMemoryStore();
+    const first = open(store, bundle(tooLarge, throwing));
+    const agent = new AgentStream('e1');
+    agent.put(configMap('a'), body('a', { size: 9 })).put(configMap('b'), body('b', { size: 1 }));
+    const batch = item(agent, cutOf(agent));
+    await first.pipeline.handle([batch]);
+    await first.pipeline.close();
+    const recorded = store.batches.length;
+    const second = open(store, bundle(tooLarge, throwing));
+    await second.pipeline.recoverAll();
+    await second.pipeline.handle([batch]);
+    assert.equal(store.batches.length, recorded);
+    assert.deepEqual(second.feedback, [{ type: 'recorded', stream, sequence: 2 }]);
+    await second.pipeline.close();
+  });
+
+  test("with a new bundle records what it finds in the collector's own stream, once", async () => {
+    const store = createMemoryStore();
+    const first = open(store, bundle());
+    const agent = new AgentStream('e1');
+    await first.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 9 }))))]);
+    await first.pipeline.close();
+    for (let restart = 0; restart < 2; restart++) {
+      const next = open(store, bundle(tooLarge));
+      await next.pipeline.recoverAll();
+      await next.pipeline.close();
+    }
+    const own = store.batches.filter((batch) => batch.stream.epoch === 'collector');
+    assert.equal(own.length, 1);
+    assert.deepEqual(
+      own[0]?.transitions.map((row) => [row.control, row.state, row.cause, row.sequence]),
+      [['too-large', 'opened', 'bundle', 1]],
+    );
+  });
+
+  test('an audit event still finds the change that was recorded before it', async () => {
+    const store = createMemoryStore();
+    const first = open(store);
+    const agent = new AgentStream('e1');
+    await first.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    await first.pipeline.close();
+    const second = open(store);
+    const event = {
+      kind: 'Event',
+      auditID: 'id-1',
+      level: 'RequestResponse',
+      stage: 'ResponseComplete',
+      verb: 'create',
+      user: { username: 'alice@example.com', groups: ['dev'] },
+      userAgent: 'kubectl/v1.34',
+      objectRef: { resource: 'configmaps', namespace: 'shop', name: 'a', apiVersion: 'v1' },
+      responseStatus: { code: 201 },
+      responseObject: { metadata: { name: 'a', uid: 'uid-a', resourceVersion: '1' } },
+      requestReceivedTimestamp: '2023-11-14T22:13:20.000000Z',
+      stageTimestamp: '2023-11-14T22:13:20.000500Z',
+    };
+    const audit = { type: 'audit', digest: 'd1', event: JSON.stringify(event), source: 'webhook' } as const;
+    await second.pipeline.handle([item(agent, cutOf(agent.send(audit)))]);
+    const batch = item(agent, cutOf(agent.send(audit)));
+    await second.pipeline.handle([batch]);
+    const links = store.batches.flatMap((each) => each.links);
+    assert.deepEqual(
+      links.map((link) => [link.changeSequence, link.confidence, link.origin, link.user, link.sequence]),
+      [[1, 'exact', 'human', 'alice@example.com', 2]],
+    );
+    assert.equal(store.batches.flatMap((each) => each.audits).length, 1, 'the repeated event is recorded once');
+    await second.pipeline.close();
+  });
+});
+
+test('batches that come while a group is written share the next group', async () => {
+  const store = createMemoryStore();
+  const { pipeline } = open(store);
+  const agent = new AgentStream('e1');
+  await pipeline.handle([item(agent, cutOf(agent.put(configMap('first'), body('first', {}))))]);
+  const before = store.groups;
+  store.delay = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const batches = Array.from({ length: 50 }, (_, at) =>
+    item(agent, cutOf(agent.put(configMap('a'), body('a', { size: at })))),
+  );
+  await Promise.all(batches.map((batch) => pipeline.handle([batch])));
+  assert.equal(versionsOf(store).length, 51);
+  assert.ok(store.groups - before <= 3, `${store.groups - before} groups`);
+  await pipeline.close();
+});
+
+test('two clusters do not see each other, and two tenants may call a cluster the same', async () => {
+  const store = createMemoryStore();
+  const { pipeline } = open(store);
+  const agents = ['one', 'two'].map((tenant) => ({ tenant, agent: new AgentStream('e1') }));
+  for (const [at, { tenant, agent }] of agents.entries()) {
+    const made = item(agent, cutOf(agent.put(configMap('a'), body('a', { size: at * 9 }))));
+    await pipeline.handle([{ ...made, stream: { tenant, cluster: 'east', epoch: 'e1' } }]);
+  }
+  assert.deepEqual(
+    store.batches.map((batch) => [batch.stream.tenant, batch.versions.length, batch.transitions.length]),
+    [
+      ['one', 1, 0],
+      ['two', 1, 1],
+    ],
+  );
+  await pipeline.close();
+});
