@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '@driftline/proto';
 import type { Fact } from '../contract.ts';
 import { createEngine } from './engine.ts';
 import { control, fail, pass, object, upsert, remove, failsWhenBad, good, bad, told } from './test-control.ts';
@@ -55,6 +56,34 @@ test('transitions are ordered by object and control, and name the change that ca
 
 const size: Fact<number> = { name: 'size', group: '', kind: 'ConfigMap', project: (map) => Number(map['size']) };
 
+test('transitions are ordered by object also when objects go', () => {
+  const engine = createEngine({ controls: [control('A', failsWhenBad)] });
+  const pods = ['z', 'a'].map((name) => object('Pod', name, { bad: true }));
+  engine.apply(
+    pods.map((pod) => upsert(pod)),
+    0,
+  );
+  const gone = engine.apply(
+    pods.map((pod) => remove(pod)),
+    0,
+  );
+  assert.deepEqual(
+    gone.map(({ finding }) => finding.object.name),
+    ['a', 'z'],
+  );
+});
+
+test('a restored finding whose control now has another severity is updated', () => {
+  const known = createEngine({ controls: [control('A', failsWhenBad)] }).apply([upsert(bad)], 0);
+  const engine = createEngine({ controls: [control('A', failsWhenBad)] });
+  engine.restore(known.map((one) => ({ ...one, severity: 'low' })));
+  engine.load([upsert(bad)]);
+  assert.deepEqual(
+    engine.apply([], 0).map(({ state, severity }) => [state, severity]),
+    [['updated', 'high']],
+  );
+});
+
 test('a change that no read saw runs nothing again (equality cut-off)', () => {
   let runs = 0;
   const reader = control('A', (_, view) => {
@@ -66,6 +95,7 @@ test('a change that no read saw runs nothing again (equality cut-off)', () => {
   assert.equal(runs, 1);
   engine.apply([upsert(object('ConfigMap', 'm', { size: 1, data: { any: 'thing' } }))], 0);
   engine.apply([upsert(object('Secret', 's'))], 0);
+  engine.refreshCoverage(0);
   assert.equal(runs, 1);
   const [opened] = engine.apply([upsert(object('ConfigMap', 'm', { size: 2 }))], 0);
   assert.equal(runs, 2);
@@ -208,3 +238,26 @@ test('the score counts pass and fail by weight, whole and by namespace, category
 });
 
 /** What a change runs must depend on what it touches, not on how much there is: this is what keeps its cost flat. */
+
+test('a listing runs again only for objects its whole selector takes', () => {
+  let runs = 0;
+  const lister = control('A', (_, view) => {
+    runs += 1;
+    return view.list({ group: '', kind: 'ConfigMap', selector: { matchLabels: { app: 'web', tier: 'db' } } }).length > 0
+      ? fail()
+      : pass;
+  });
+  const engine = createEngine({ controls: [lister] });
+  const map = (labels: JsonObject): JsonObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'm', namespace: 'shop', labels },
+  });
+  engine.apply([upsert(good)], 0);
+  engine.apply([upsert(map({ app: 'web' }))], 0);
+  engine.apply([upsert(map({ tier: 'db', app: 'api' }))], 0);
+  assert.equal(runs, 1);
+  assert.deepEqual(told(engine.apply([upsert(map({ tier: 'db', app: 'web' }))], 0)), ['opened A 1 : why']);
+  assert.deepEqual(told(engine.apply([upsert(map({}))], 0)), ['resolved A 1 : no longer fails']);
+  assert.equal(runs, 3);
+});

@@ -208,6 +208,12 @@ test('refused: two controls with one id, an unknown relation, parameters of noth
   ]);
 });
 
+test('problems of different kinds in one file are named together', () => {
+  const found = problems(control.replace('params.allowed', 'parms.allowed').replace('pss: [host]', 'pss: [hosts]'));
+  assert.equal(found.length, 2);
+  assert.match(found.join(), /hosts.*parms/);
+});
+
 test('hostile YAML is refused, not followed', () => {
   const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefghi'
     .split('')
