@@ -84,7 +84,7 @@ test('what was recorded is read back, whatever it holds', async () => {
       await assertRecorded(stream, batches);
       assert.equal(await writer.watermark(stream), batches.at(-1)?.lastSequence);
     }),
-    { numRuns: 8 },
+    { numRuns: 5 },
   );
   await writer.close();
 });
@@ -301,7 +301,7 @@ test('exactly once: any grouping, any failures of the connection, any number of 
       },
     ),
     // A run takes most of a second: shrinking would take minutes, and the seed is printed anyway.
-    { numRuns: 10, endOnFailure: true },
+    { numRuns: 8, endOnFailure: true },
   );
 });
 
