@@ -209,7 +209,7 @@ test('an evaluation that costs too much is unjudged, not slow', () => {
     'podSpec.containers.all(a, podSpec.containers.all(b, podSpec.containers.all(c, a.name + b.name != c.name)))';
   const control = compile({ each: 'containers', validations: [{ expression: cross, message: 'x' }] });
   const many = pod({ containers: Array.from({ length: 300 }, (_, index) => ({ name: `n${index}` })) });
-  assert.match(text(judge(control, many)), /^unjudged: evaluation exceeded its limit of 1000000/);
+  assert.match(text(judge(control, many)), /^unjudged: .*limit/);
   const pairs = 'podSpec.containers.all(a, a.name + container.name != "")';
   const each = compile({ each: 'containers', validations: [{ expression: pairs, message: 'x' }] });
   const more = pod({ containers: Array.from({ length: 3_000 }, (_, index) => ({ name: `n${index}` })) });
