@@ -331,6 +331,11 @@ describe('Kubernetes libraries', () => {
     ['string(duration("90m") + duration("30s"))', '5430s'],
     ['base64.decode(base64.encode(b"hi")) == b"hi"', true],
     ['math.greatest(1, 2, 3) + math.least(4, 5)', 7],
+    [
+      '[string(1000000.0), string(123456.0), string(0.0001), string(1e-5), string(-2.5)]',
+      ['1e+06', '123456', '0.0001', '1e-05', '-2.5'],
+    ],
+    ['math.greatest(1, 2.5, 3u)', 3],
     ['"%d items, %.1f%%, %s".format([3, 0.25, ["a", true]])', '3 items, 0.2%, [a, true]'],
   ];
   for (const [source, expected] of answers) it(source, () => assert.deepEqual(value(source), expected));

@@ -29,7 +29,7 @@ export const noSuchOverload = (what = ''): CelError =>
 export class CostExceeded {
   readonly message: string;
   constructor(limit: number, unit: 'cost' | 'work') {
-    this.message = `evaluation exceeded its limit of ${limit} units of ${unit}`;
+    this.message = `evaluation exceeded its ${unit} limit of ${limit}`;
   }
 }
 

@@ -8,7 +8,7 @@ import { isError } from './value.ts';
 
 /**
  * What Kubernetes asks of literals beyond the types: the elements of a list or map have one type (arguments of
- * `format` apart), and literal regular expressions, durations and timestamps can be read. Throws SourceError at the
+ * functions that take anything apart), and literal regular expressions, durations and timestamps can be read. Throws SourceError at the
  * first place in the source that does not comply.
  */
 export function checkLiterals(root: Expr, types: ReadonlyMap<Expr, CelType>): void {
@@ -16,13 +16,16 @@ export function checkLiterals(root: Expr, types: ReadonlyMap<Expr, CelType>): vo
   const visit = (expr: Expr, mayMix: boolean): void => {
     if (!mayMix) problems.push(...mixed(expr, types));
     if (expr.kind === 'call') problems.push(...unreadable(expr));
-    const isFormat = expr.kind === 'call' && expr.name === 'format';
-    for (const child of children(expr)) visit(child, mayMix || isFormat);
+    const takesAll = expr.kind === 'call' && takeMixedLists.has(expr.name);
+    for (const child of children(expr)) visit(child, mayMix || takesAll);
   };
   visit(root, false);
   const [earliest] = problems.toSorted((a, b) => a.offset - b.offset);
   if (earliest !== undefined) throw earliest;
 }
+
+/** Functions whose arguments are a list of anything. */
+const takeMixedLists: ReadonlySet<string> = new Set(['format', 'greatest', 'least']);
 
 type Member = { readonly value: Expr; readonly optional: boolean };
 

@@ -1,11 +1,11 @@
-/** A double as Go prints it with %g: shortest digits, an exponent below 1e-4 and from 1e+21 upward if `plain`, 1e+06 otherwise. */
+/** A double as Go prints it with %g: the shortest digits, with an exponent below 1e-04 and from 1e+06 upward. */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
   const [mantissa = '0', exponentText = '0'] = value.toExponential().split('e');
   const exponent = Number(exponentText);
-  if (exponent >= -4 && exponent < 21) return plainDecimal(value);
+  if (exponent >= -4 && exponent < 6) return plainDecimal(value);
   const sign = exponent < 0 ? '-' : '+';
   return `${mantissa}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }
