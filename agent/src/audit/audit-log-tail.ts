@@ -1,0 +1,249 @@
+/**
+ * Follows the API server's audit log file, one JSON event a line, through rotation (rename, then a new file) and
+ * truncation (copytruncate). The checkpoint is written after what it covers is durable in the spool, so a line is read
+ * again after a crash rather than lost. What may have been missed is confessed as a gap `audit_drop`.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Gap, Json } from '@driftline/proto';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { logEvents } from '../log-events.ts';
+import type { AuditMetrics } from './audit-metrics.ts';
+import { readCheckpoint, readHead, writeCheckpoint } from './log-checkpoint.ts';
+import { isCheckpointed, listLogFiles, openLog, statLog } from './log-files.ts';
+import type { LogFile } from './log-files.ts';
+import type { AuditRecorder, RawAuditEvent } from './record-audit.ts';
+import { LineSplitter } from './split-lines.ts';
+import type { Line } from './split-lines.ts';
+
+export type AuditLogLimits = {
+  /** Longest line; a longer one is rejected. */
+  readonly lineLimitBytes: number;
+  /** Bytes that are read and made durable at once. */
+  readonly chunkBytes: number;
+  /** Pause before looking again for what was appended. */
+  readonly pollIntervalMs: number;
+  /** The checkpoint is written at most this often, and at the end. */
+  readonly checkpointIntervalMs: number;
+};
+
+export const defaultAuditLogLimits: AuditLogLimits = {
+  lineLimitBytes: 4 * 1024 * 1024,
+  chunkBytes: 256 * 1024,
+  pollIntervalMs: 250,
+  checkpointIntervalMs: 1_000,
+};
+
+export type AuditLogOptions = {
+  readonly path: string;
+  readonly checkpointPath: string;
+  /** Where to begin when there is no checkpoint. */
+  readonly startAt: 'beginning' | 'end';
+  readonly limits: AuditLogLimits;
+  readonly recorder: AuditRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: AuditMetrics;
+};
+
+export type AuditLogTail = { close(): Promise<void> };
+
+/** A file that is being read. `offset` is where the next read begins; lines up to `durableOffset` are durable. */
+type Reading = { readonly file: FileHandle; readonly inode: string; offset: number; durableOffset: number };
+
+/** Throws AuditError 'checkpoint-unusable'. A log that does not exist (yet) is waited for. */
+export async function openAuditLogTail(options: AuditLogOptions): Promise<AuditLogTail> {
+  const stopping = new AbortController();
+  const tail = new Tail(options, stopping.signal);
+  const queue = await tail.findStart();
+  options.logger.info({ event: logEvents.auditLogOpened, path: options.path, files: queue.length });
+  const running = tail.run(queue);
+  return {
+    async close() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+type Queued = { readonly log: LogFile; readonly offset: number };
+
+class Tail {
+  readonly #options: AuditLogOptions;
+  readonly #signal: AbortSignal;
+  readonly #chunk: Buffer;
+  #splitter: LineSplitter;
+  #reading: Reading | undefined;
+  #checkpointedAtMs = 0;
+  #checkpointed = '';
+  #lastReadUs: number;
+  #isUnreadable = false;
+
+  constructor(options: AuditLogOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+    this.#chunk = Buffer.alloc(options.limits.chunkBytes);
+    this.#splitter = new LineSplitter(options.limits.lineLimitBytes);
+    this.#lastReadUs = options.clock.nowUs();
+  }
+
+  /** The files to read, oldest first, and where to begin in each. */
+  async findStart(): Promise<Queued[]> {
+    const { path, checkpointPath, startAt } = this.#options;
+    const checkpoint = await readCheckpoint(checkpointPath);
+    const files = await listLogFiles(path);
+    if (checkpoint === undefined) {
+      const log = files.find((file) => file.path === path);
+      return log === undefined ? [] : [{ log, offset: startAt === 'end' ? log.bytes : 0 }];
+    }
+    this.#lastReadUs = checkpoint.savedAtUs;
+    for (const [i, log] of files.entries()) {
+      if (!(await isCheckpointed(log, checkpoint))) continue;
+      const later = files.slice(i + 1).map((each) => ({ log: each, offset: 0 }));
+      return [{ log, offset: checkpoint.offset }, ...later];
+    }
+    await this.#confess('the file in which reading stopped is gone');
+    const unread = files.filter((file) => file.path === path || file.mtimeMs * 1000 >= checkpoint.savedAtUs);
+    return unread.map((log) => ({ log, offset: 0 }));
+  }
+
+  async run(start: readonly Queued[]): Promise<void> {
+    let queue = [...start];
+    while (!this.#signal.aborted) {
+      try {
+        if (this.#reading === undefined) queue = await this.#openNext(queue);
+        const hasRead = this.#reading !== undefined && (await this.#readChunk(this.#reading));
+        this.#isUnreadable = false;
+        if (hasRead) continue;
+        if (this.#reading !== undefined && (queue.length > 0 || (await this.#wasRotated(this.#reading)))) {
+          queue = await this.#finish(this.#reading, queue);
+          continue;
+        }
+        await this.#checkpoint(false);
+      } catch (error) {
+        if (this.#signal.aborted) break;
+        this.#failed(error);
+      }
+      await sleep(this.#options.limits.pollIntervalMs, undefined, { signal: this.#signal }).catch(() => undefined);
+    }
+    await this.#checkpoint(true).catch((error: unknown) => this.#failed(error));
+    await this.#reading?.file.close();
+  }
+
+  async #openNext(queue: readonly Queued[]): Promise<Queued[]> {
+    const [next, ...rest] = queue;
+    const log = next?.log ?? (await statLog(this.#options.path));
+    if (log === undefined) return [];
+    const file = await openLog(log.path);
+    if (file === undefined) return rest;
+    const offset = next?.offset ?? 0;
+    const { dev, ino } = await file.stat({ bigint: true });
+    this.#reading = { file, inode: `${dev}:${ino}`, offset, durableOffset: offset };
+    this.#splitter = new LineSplitter(this.#options.limits.lineLimitBytes);
+    return rest;
+  }
+
+  /** True when there was something to read; it is durable then. */
+  async #readChunk(reading: Reading): Promise<boolean> {
+    const { size } = await reading.file.stat();
+    this.#options.metrics.logBehindBytes(Math.max(0, size - reading.offset));
+    if (size < reading.offset) await this.#truncated(reading);
+    const { bytesRead } = await reading.file.read(this.#chunk, 0, this.#chunk.length, reading.offset);
+    if (bytesRead === 0) return false;
+    const lines = this.#splitter.push(this.#chunk.subarray(0, bytesRead));
+    reading.offset += bytesRead;
+    await this.#record(lines);
+    reading.durableOffset = reading.offset - this.#splitter.pendingBytes;
+    await this.#checkpoint(false);
+    return true;
+  }
+
+  async #record(lines: readonly Line[]): Promise<void> {
+    const events = lines.filter((line) => line.type === 'too-long' || line.bytes.length > 0).map(readEvent);
+    if (events.length > 0) await this.#options.recorder.record(events, 'log');
+    this.#lastReadUs = this.#options.clock.nowUs();
+  }
+
+  async #truncated(reading: Reading): Promise<void> {
+    this.#options.logger.warn({ event: logEvents.auditLogTruncated, path: this.#options.path });
+    await this.#confess('the log was truncated: what was written since the last read may be gone');
+    this.#splitter = new LineSplitter(this.#options.limits.lineLimitBytes);
+    reading.offset = 0;
+    reading.durableOffset = 0;
+  }
+
+  async #wasRotated(reading: Reading): Promise<boolean> {
+    const log = await statLog(this.#options.path);
+    return log !== undefined && log.inode !== reading.inode;
+  }
+
+  /** Reads what came between the last read and the rotation, then goes on to the next file. */
+  async #finish(reading: Reading, queue: readonly Queued[]): Promise<Queued[]> {
+    while (await this.#readChunk(reading)) if (this.#signal.aborted) return [...queue];
+    const last = this.#splitter.end();
+    if (last !== undefined) await this.#record([last]);
+    const { mtimeMs } = await reading.file.stat();
+    await reading.file.close();
+    this.#reading = undefined;
+    this.#options.logger.info({ event: logEvents.auditLogRotated, path: this.#options.path });
+    if (queue.length > 0) return [...queue];
+    // Rotated more than once since: the files between are newer than the one that was read.
+    const files = await listLogFiles(this.#options.path);
+    const between = files.filter((file) => file.inode !== reading.inode && file.mtimeMs >= Math.floor(mtimeMs));
+    return between.map((log) => ({ log, offset: 0 }));
+  }
+
+  async #checkpoint(isLast: boolean): Promise<void> {
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    const now = performance.now();
+    if (!isLast && now - this.#checkpointedAtMs < this.#options.limits.checkpointIntervalMs) return;
+    const { inode, durableOffset: offset } = reading;
+    if (this.#checkpointed === `${inode} ${offset}`) return;
+    this.#checkpointedAtMs = now;
+    this.#checkpointed = `${inode} ${offset}`;
+    const head = await readHead(reading.file, offset);
+    await writeCheckpoint(this.#options.checkpointPath, { inode, offset, ...head, savedAtUs: this.#lastReadUs });
+  }
+
+  async #confess(detail: string): Promise<void> {
+    this.#options.logger.error({ event: logEvents.auditLogLost, path: this.#options.path, detail });
+    const gap: Gap = {
+      type: 'gap',
+      group: 'audit.k8s.io',
+      resource: 'events',
+      fromVersion: '',
+      toVersion: '',
+      fromUs: this.#lastReadUs,
+      toUs: this.#options.clock.nowUs(),
+      cause: 'audit_drop',
+      detail,
+      fromSequence: 0,
+      toSequence: 0,
+    };
+    await this.#options.recorder.append(gap);
+  }
+
+  /** Goes back to what is durable, so that what failed is read again. */
+  #failed(error: unknown): void {
+    if (this.#reading !== undefined) this.#reading.offset = this.#reading.durableOffset;
+    this.#splitter = new LineSplitter(this.#options.limits.lineLimitBytes);
+    if (this.#isUnreadable) return;
+    this.#isUnreadable = true;
+    const { code } = error as NodeJS.ErrnoException;
+    this.#options.logger.error({ event: logEvents.auditLogUnreadable, path: this.#options.path, code });
+  }
+}
+
+function readEvent(line: Line): RawAuditEvent {
+  if (line.type === 'too-long') return { type: 'unreadable', reason: 'the line is too long', bytes: line.length };
+  const { length: bytes } = line.bytes;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(line.bytes);
+    return { type: 'parsed', json: JSON.parse(text) as Json, bytes };
+  } catch (error) {
+    const reason = error instanceof TypeError ? 'the line is not valid UTF-8' : 'the line is not valid JSON';
+    return { type: 'unreadable', reason, bytes };
+  }
+}

@@ -1,0 +1,11 @@
+export { AuditError } from './audit-error.ts';
+export { noAuditMetrics } from './audit-metrics.ts';
+export type { AuditMetrics, AuditSource } from './audit-metrics.ts';
+export { defaultAuditLogLimits, openAuditLogTail } from './audit-log-tail.ts';
+export type { AuditLogLimits, AuditLogOptions, AuditLogTail } from './audit-log-tail.ts';
+export { defaultAuditWebhookLimits, openAuditWebhook } from './audit-webhook.ts';
+export type { AuditWebhook, AuditWebhookLimits, AuditWebhookOptions } from './audit-webhook.ts';
+export { createAuditRecorder, defaultRecentEvents } from './record-audit.ts';
+export type { AuditRecorder, AuditRecorderOptions } from './record-audit.ts';
+export { scopeReason } from './select-audit.ts';
+export type { AuditScope } from './select-audit.ts';
