@@ -1,6 +1,6 @@
 import { type Caller, callerOf } from './access/caller.ts';
 import type { Dispatcher } from './api/dispatcher.ts';
-import type { JsonObject } from './object/json.ts';
+import { type JsonObject, textOf } from './object/json.ts';
 import type { KubeObject } from './object/kube-object.ts';
 import { apiVersionOf, groupOf } from './store/kind.ts';
 import type { Store } from './store/store.ts';
@@ -66,8 +66,8 @@ export class Actor {
   create(object: JsonObject, query = ''): KubeObject {
     const metadata = object['metadata'] as { namespace?: string } | undefined;
     const target = {
-      apiVersion: String(object['apiVersion']),
-      kind: String(object['kind']),
+      apiVersion: textOf(object['apiVersion']),
+      kind: textOf(object['kind']),
       ...(metadata?.namespace === undefined ? {} : { namespace: metadata.namespace }),
       name: '',
     };
@@ -98,8 +98,8 @@ export class Actor {
   apply(object: JsonObject, manager: string): KubeObject {
     const { name, namespace } = object['metadata'] as { name: string; namespace?: string };
     const target = {
-      apiVersion: String(object['apiVersion']),
-      kind: String(object['kind']),
+      apiVersion: textOf(object['apiVersion']),
+      kind: textOf(object['kind']),
       name,
       ...(namespace === undefined ? {} : { namespace }),
     };
@@ -126,7 +126,7 @@ export class Actor {
 
   #done(answer: Answer, target: Target): KubeObject {
     if (answer.status < 300) return answer.object as KubeObject;
-    const message = `${this.#identity.user}, ${target.kind} ${target.namespace ?? ''}/${target.name}: ${answer.status} ${String(answer.object['message'])}`;
+    const message = `${this.#identity.user}, ${target.kind} ${target.namespace ?? ''}/${target.name}: ${answer.status} ${textOf(answer.object['message'])}`;
     throw new ActorError(message, answer.status);
   }
 }

@@ -11,7 +11,7 @@ import { Writer } from './api/writer.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Controllers } from './controllers/controllers.ts';
-import type { JsonObject } from './object/json.ts';
+import { type JsonObject, textOf } from './object/json.ts';
 import type { KubeObject } from './object/kube-object.ts';
 import { definedStorageKey } from './store/kind-registry.ts';
 import { openStateFiles, type StateFiles } from './store/state-files.ts';
@@ -187,7 +187,7 @@ const hooks = (parts: Parts): PracticeCluster => {
 
 const applyAs = (actor: Actor, object: JsonObject): KubeObject => {
   const metadata = object['metadata'] as { name: string; namespace?: string };
-  const target = { apiVersion: String(object['apiVersion']), kind: String(object['kind']), ...metadata };
+  const target = { apiVersion: textOf(object['apiVersion']), kind: textOf(object['kind']), ...metadata };
   const existing = actor.get(target);
   if (existing === undefined) return actor.create(object);
   return actor.update({

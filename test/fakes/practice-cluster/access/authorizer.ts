@@ -1,4 +1,4 @@
-import { arrayAt, type JsonObject, objectAt, objectsAt, stringAt } from '../object/json.ts';
+import { arrayAt, type JsonObject, objectAt, objectsAt, stringAt, textOf } from '../object/json.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 import type { Store } from '../store/store.ts';
 import type { Attributes, Caller } from './caller.ts';
@@ -83,7 +83,7 @@ const includes = (rule: JsonObject, key: string, value: string): boolean => {
 export const allows = (rule: JsonObject, request: Attributes): boolean => {
   if (!includes(rule, 'verbs', request.verb)) return false;
   if (!request.isResource)
-    return arrayAt(rule, 'nonResourceURLs').some((url) => matchesPath(String(url), request.path));
+    return arrayAt(rule, 'nonResourceURLs').some((url) => matchesPath(textOf(url), request.path));
   if (!includes(rule, 'apiGroups', request.group)) return false;
   const names = arrayAt(rule, 'resourceNames');
   if (names.length > 0 && !names.includes(request.name)) return false;

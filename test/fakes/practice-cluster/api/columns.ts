@@ -1,4 +1,4 @@
-import { arrayAt, type Json, numberAt, objectAt, objectsAt, stringAt, valueAt } from '../object/json.ts';
+import { arrayAt, type Json, numberAt, objectAt, objectsAt, stringAt, valueAt, textOf } from '../object/json.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 
 export type Column = {
@@ -215,8 +215,8 @@ export const columnsByKind: {
   ClusterRoleBinding: bindingColumns,
   PodDisruptionBudget: {
     before: [
-      column('Min Available', (object) => String(valueAt(spec(object), 'minAvailable') ?? 'N/A')),
-      column('Max Unavailable', (object) => String(valueAt(spec(object), 'maxUnavailable') ?? 'N/A')),
+      column('Min Available', (object) => textOf(valueAt(spec(object), 'minAvailable') ?? 'N/A')),
+      column('Max Unavailable', (object) => textOf(valueAt(spec(object), 'maxUnavailable') ?? 'N/A')),
       number('Allowed Disruptions', 'status', 'disruptionsAllowed'),
     ],
   },
@@ -236,7 +236,7 @@ export const columnsByKind: {
   EndpointSlice: {
     before: [
       column('AddressType', (object) => stringAt(object, 'addressType')),
-      column('Ports', (object) => joined(objectsAt(object, 'ports').map((port) => String(port['port'])))),
+      column('Ports', (object) => joined(objectsAt(object, 'ports').map((port) => textOf(port['port'])))),
       column('Endpoints', (object) =>
         joined(objectsAt(object, 'endpoints').flatMap((item) => arrayAt(item, 'addresses').map(String))),
       ),

@@ -58,7 +58,7 @@ const legacyResources = (kind: Kind): JsonObject[] => [
     name: `${kind.resource}/${name}`,
     singularName: '',
     namespaced: kind.namespaced,
-    ...(subresourceKinds[name] ?? {}),
+    ...subresourceKinds[name],
     kind: subresourceKinds[name]?.kind ?? kind.kind,
     verbs: [...(subresourceVerbs[name] ?? [])],
   })),

@@ -125,7 +125,7 @@ const send = (request: IncomingMessage, response: ServerResponse, reply: Reply, 
   const contentType = reply.type === 'object' ? 'application/json' : reply.contentType;
   if (reply.type === 'text')
     for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
-  const takesGzip = String(request.headers['accept-encoding'] ?? '').includes('gzip');
+  const takesGzip = (request.headers['accept-encoding'] ?? '').toString().includes('gzip');
   if (!takesGzip || text.length < gzipFromBytes) return sendText(response, reply.status, contentType, text);
   const compressed = gzipSync(text, { level: 1 });
   response.writeHead(reply.status, {

@@ -3,7 +3,8 @@ import { badRequest, expired, StatusError } from '../status-error.ts';
 import type { Kind } from '../store/kind.ts';
 import { lowerBound } from '../store/storage.ts';
 import type { Store } from '../store/store.ts';
-import { renderList, type Rendering } from './rendering.ts';
+import type { Rendering } from './form.ts';
+import { renderList } from './rendering.ts';
 import type { Call, Reply } from './request.ts';
 import { scopePrefix, selectionOf } from './selection.ts';
 
@@ -82,9 +83,9 @@ export const list = (call: Call, kind: Kind, store: Store, rendering: Rendering)
   const items: KubeObject[] = [];
   let index = lowerBound(keys, position.start > prefix ? position.start : prefix);
   let lastKey = '';
-  for (; index < keys.length && (limit <= 0 || items.length < limit); index += 1) {
+  for (; index < keys.length; index += 1) {
     const key = keys[index] ?? '';
-    if (!key.startsWith(prefix)) break;
+    if (!key.startsWith(prefix) || (limit > 0 && items.length >= limit)) break;
     const object = overlay.has(key) ? overlay.get(key) : storage.get(key);
     if (object === undefined || selects?.(object) === false) continue;
     items.push(object);

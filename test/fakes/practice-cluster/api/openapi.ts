@@ -39,7 +39,7 @@ const document = (root: string, kinds: readonly Kind[]): JsonObject => {
   for (const kind of kinds) {
     const scope = kind.namespaced ? 'namespaces/{namespace}/' : '';
     const type = { group: kind.group, version, kind: kind.kind };
-    const name = [...(kind.group || 'core').split('.').reverse(), version, kind.kind].join('.');
+    const name = [...(kind.group || 'core').split('.').toReversed(), version, kind.kind].join('.');
     const schema = kind.custom?.versions.get(version)?.schema ?? {
       type: 'object',
       description: `${kind.kind} (${apiVersionOf(kind.group, version)})`,

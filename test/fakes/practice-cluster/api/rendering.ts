@@ -1,11 +1,9 @@
 import { type JsonObject, without } from '../object/json.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 import { apiVersionOf, type Kind } from '../store/kind.ts';
+import type { Form, Rendering } from './form.ts';
 import type { Call } from './request.ts';
 import { type TableRow, tableOf } from './table.ts';
-
-/** How a client wants objects: whole, as a table for people, or metadata only. */
-export type Form = 'object' | 'table' | 'metadata';
 
 /** The first form in the Accept header that is served; undefined when none is. */
 export const formOf = (accept: string | undefined): Form | undefined => {
@@ -34,14 +32,6 @@ export const metadataOnly = (object: JsonObject): JsonObject => ({
   apiVersion: 'meta.k8s.io/v1',
   metadata: object['metadata'] ?? {},
 });
-
-export type Rendering = {
-  readonly form: Form;
-  readonly kind: Kind;
-  readonly version: string;
-  readonly includeObject: string;
-  readonly nowMs: number;
-};
 
 export const renderingOf = (call: Call, kind: Kind, form: Form, nowMs: number): Rendering => ({
   form,

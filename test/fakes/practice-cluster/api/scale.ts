@@ -1,4 +1,13 @@
-import { isObject, type JsonObject, numberAt, objectAt, setKey, stringAt, valueAtPath } from '../object/json.ts';
+import {
+  isObject,
+  type JsonObject,
+  numberAt,
+  objectAt,
+  setKey,
+  stringAt,
+  valueAtPath,
+  textOf,
+} from '../object/json.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 import { badRequest } from '../status-error.ts';
 import type { Kind } from '../store/kind.ts';
@@ -17,7 +26,7 @@ export const scaleOf = (object: KubeObject, kind: Kind): JsonObject => {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const labels = objectAt(objectAt(objectAt(object, 'spec'), 'selector'), 'matchLabels');
   const selector = Object.entries(labels)
-    .map(([key, value]) => `${key}=${String(value)}`)
+    .map(([key, value]) => `${key}=${textOf(value)}`)
     .join(',');
   const replicas = valueAtPath(object, parts(specPath));
   const current = valueAtPath(object, parts(statusPath));

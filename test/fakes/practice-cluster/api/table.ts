@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject, stringAt, valueAt } from '../object/json.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 import { type Column, columnsByKind } from './columns.ts';
-import type { Rendering } from './rendering.ts';
+import type { Rendering } from './form.ts';
 
 export type TableRow = { readonly object: KubeObject; readonly shown: JsonObject | undefined };
 

@@ -1,5 +1,5 @@
 import { definitionProblems, schemaProblems } from '../object/custom-schema.ts';
-import { isObject, type JsonObject, objectAt, objectsAt, sameJson, stringAt, valueAt } from '../object/json.ts';
+import { isObject, type JsonObject, objectAt, objectsAt, sameJson, stringAt, valueAt, textOf } from '../object/json.ts';
 import { type InvalidField, invalid, invalidValue, required } from '../status-error.ts';
 import { type Kind, storageKey } from '../store/kind.ts';
 
@@ -52,7 +52,7 @@ const metadataProblems = (metadata: JsonObject): InvalidField[] => {
           ),
         );
     }
-    const size = entries.reduce((sum, [key, value]) => sum + key.length + String(value).length, 0);
+    const size = entries.reduce((sum, [key, value]) => sum + key.length + textOf(value).length, 0);
     if (field === 'annotations' && size > maxAnnotationSize) {
       problems.push({
         field: 'metadata.annotations',
@@ -92,8 +92,24 @@ const templateProblems = (object: JsonObject): InvalidField[] => {
   ];
 };
 
+const dataKey = /^[-._a-zA-Z0-9]{1,253}$/;
+const dataProblems = (object: JsonObject): InvalidField[] =>
+  ['data', 'binaryData'].flatMap((field) =>
+    Object.keys(objectAt(object, field))
+      .filter((key) => !dataKey.test(key))
+      .map((key) =>
+        invalidValue(
+          `${field}[${key}]`,
+          key,
+          "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+        ),
+      ),
+  );
+
 const kindProblems: { readonly [kind: string]: (object: JsonObject) => InvalidField[] } = {
   Pod: (object) => containerProblems(objectAt(object, 'spec'), 'spec'),
+  ConfigMap: dataProblems,
+  Secret: dataProblems,
   Deployment: templateProblems,
   StatefulSet: templateProblems,
   DaemonSet: templateProblems,

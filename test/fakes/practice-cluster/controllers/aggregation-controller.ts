@@ -3,7 +3,7 @@ import { objectAt, objectsAt, sameJson, valueAt } from '../object/json.ts';
 import { labelsOf } from '../object/kube-object.ts';
 import { matchesSelector } from '../object/selector.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity } from './controller.ts';
 
 const resource = 'clusterroles.rbac.authorization.k8s.io';
 

@@ -3,7 +3,7 @@ import { secondsText } from '../clock.ts';
 import { type JsonObject, numberAt, objectAt, sameJson } from '../object/json.ts';
 import { controllerOf, type KubeObject, ownerReference } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controller.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const hashAlphabet = 'bcdfghjklmnpqrstvwxz2456789';

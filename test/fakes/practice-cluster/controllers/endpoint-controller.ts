@@ -1,7 +1,7 @@
 import { type JsonObject, objectAt, objectsAt, sameJson, stringAt } from '../object/json.ts';
 import { type KubeObject, labelsOf, ownerReference } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controller.ts';
 import { isReady } from './pod-owner-controllers.ts';
 
 const selects = (service: KubeObject, pod: KubeObject): boolean => {

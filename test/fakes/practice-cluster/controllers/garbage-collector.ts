@@ -1,7 +1,7 @@
 import { type Target, targetOf } from '../actor.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity } from './controller.ts';
 
 const ownFinalizers = ['orphan', 'foregroundDeletion'];
 

@@ -2,7 +2,7 @@ import type { Actor } from '../actor.ts';
 import { microsText, secondsText } from '../clock.ts';
 import { objectAt, objectsAt } from '../object/json.ts';
 import { kubelet } from '../world/bootstrap.ts';
-import type { ControllerWorld } from './controllers.ts';
+import type { ControllerWorld } from './controller.ts';
 
 const leaders = ['kube-controller-manager', 'kube-scheduler'];
 

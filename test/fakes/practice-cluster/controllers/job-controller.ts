@@ -2,7 +2,7 @@ import { secondsText } from '../clock.ts';
 import { numberAt, objectAt, stringAt } from '../object/json.ts';
 import { controllerOf } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controller.ts';
 import { podFor, podsOf } from './pod-owner-controllers.ts';
 
 /** A Job runs its pods once each, and is complete when enough of them have succeeded. */

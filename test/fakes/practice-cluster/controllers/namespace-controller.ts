@@ -2,7 +2,7 @@ import { targetOf } from '../actor.ts';
 import { arrayAt, objectAt } from '../object/json.ts';
 import { definedStorageKey } from '../store/kind-registry.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity, keysOf } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity, keysOf } from './controller.ts';
 
 /** A namespace that is being deleted loses its content, then its finalizer. */
 export const namespaceController = ({ store, actor }: ControllerWorld): Controller => {

@@ -4,7 +4,7 @@ import { secondsText } from '../clock.ts';
 import { type JsonObject, objectAt, objectsAt, stringAt } from '../object/json.ts';
 import type { KubeObject } from '../object/kube-object.ts';
 import { kubelet } from '../world/bootstrap.ts';
-import { type Controller, type ControllerWorld, keysOf, splitKey } from './controllers.ts';
+import { type Controller, type ControllerWorld, keysOf, splitKey } from './controller.ts';
 import { affinityNode } from './pod-owner-controllers.ts';
 
 /** Gives pods without a node one that takes them: the least busy. */

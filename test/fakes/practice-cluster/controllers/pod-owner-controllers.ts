@@ -1,8 +1,8 @@
 import type { Actor } from '../actor.ts';
-import { type JsonObject, numberAt, objectAt, objectsAt, sameJson, stringAt } from '../object/json.ts';
+import { type JsonObject, numberAt, objectAt, objectsAt, sameJson, stringAt, textOf } from '../object/json.ts';
 import { controllerOf, type KubeObject, ownerReference } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controller.ts';
 import { templateHash } from './deployment-controller.ts';
 
 export const podsOf = (world: ControllerWorld, owner: KubeObject): KubeObject[] =>
@@ -117,7 +117,7 @@ export const affinityNode = (pod: KubeObject): string => {
   );
   const [field] = objectsAt(objectsAt(required, 'nodeSelectorTerms')[0], 'matchFields');
   const values = field?.['values'];
-  return Array.isArray(values) ? String(values[0]) : '';
+  return Array.isArray(values) ? textOf(values[0]) : '';
 };
 
 const daemonSets = (nodes: () => readonly string[]): OwnerKind => ({

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
-import { type Controller, type ControllerWorld, controllerIdentity } from './controllers.ts';
+import { type Controller, type ControllerWorld, controllerIdentity } from './controller.ts';
 
 const namespaceOfChange = (
   commit: Parameters<Controller['concerns']>[0],

@@ -1,5 +1,15 @@
 import { type InvalidField, invalidValue, required } from '../status-error.ts';
-import { cloneJson, isObject, type Json, type JsonObject, objectAt, objectsAt, setKey, valueAt } from './json.ts';
+import {
+  cloneJson,
+  isObject,
+  type Json,
+  type JsonObject,
+  objectAt,
+  objectsAt,
+  setKey,
+  valueAt,
+  textOf,
+} from './json.ts';
 
 const maxDepth = 64;
 
@@ -58,7 +68,7 @@ export const schemaProblems = (value: Json, schema: JsonObject, path = '', depth
       {
         field: path,
         reason: 'FieldValueTypeInvalid',
-        message: `Invalid value: ${JSON.stringify(actual)}: ${path} in body must be of type ${String(type)}: ${JSON.stringify(actual)}`,
+        message: `Invalid value: ${JSON.stringify(actual)}: ${path} in body must be of type ${textOf(type)}: ${JSON.stringify(actual)}`,
       },
     ];
   }
@@ -69,13 +79,13 @@ export const schemaProblems = (value: Json, schema: JsonObject, path = '', depth
   }
   if (!isObject(value)) return own;
   const missing = (Array.isArray(schema['required']) ? schema['required'] : []).filter(
-    (key) => !Object.hasOwn(value, String(key)),
+    (key) => !Object.hasOwn(value, textOf(key)),
   );
   const properties = objectAt(schema, 'properties');
   const inside = (key: string) => (path === '' ? key : `${path}.${key}`);
   return [
     ...own,
-    ...missing.map((key) => required(inside(String(key)))),
+    ...missing.map((key) => required(inside(textOf(key)))),
     ...Object.entries(value).flatMap(([key, child]) => {
       const property = valueAt(properties, key);
       return isObject(property) && key !== 'metadata' ? schemaProblems(child, property, inside(key), depth + 1) : [];
@@ -106,8 +116,8 @@ const scalarProblems = (value: Json, schema: JsonObject, path: string): InvalidF
 export const definitionProblems = (crd: JsonObject): InvalidField[] => {
   const spec = objectAt(crd, 'spec');
   const names = objectAt(spec, 'names');
-  const name = String(objectAt(crd, 'metadata')['name']);
-  const wanted = `${String(names['plural'])}.${String(spec['group'])}`;
+  const name = textOf(objectAt(crd, 'metadata')['name']);
+  const wanted = `${textOf(names['plural'])}.${textOf(spec['group'])}`;
   const versions = objectsAt(spec, 'versions');
   const storing = versions.filter((version) => version['storage'] === true);
   return [

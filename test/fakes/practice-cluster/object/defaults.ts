@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, objectAt, objectsAt, stringAt, valueAt } from './json.ts';
+import { isObject, type Json, type JsonObject, objectAt, objectsAt, stringAt, valueAt, textOf } from './json.ts';
 
 /** Defaults that the API server fills in. Takes and gives whole objects; never changes its argument. */
 export const withDefaults = (object: JsonObject): JsonObject => byKind[stringAt(object, 'kind')]?.(object) ?? object;
@@ -119,7 +119,7 @@ const secret = (object: JsonObject): JsonObject => {
   if (!isObject(stringData)) return fill(object, { type: 'Opaque' });
   const encoded = Object.entries(stringData).map(([key, value]): [string, Json] => [
     key,
-    Buffer.from(String(value)).toString('base64'),
+    Buffer.from(textOf(value)).toString('base64'),
   ]);
   return fill({ ...rest, data: { ...objectAt(rest, 'data'), ...Object.fromEntries(encoded) } }, { type: 'Opaque' });
 };

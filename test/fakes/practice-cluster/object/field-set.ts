@@ -97,6 +97,18 @@ export const fieldsOf = (value: Json, field: string, place: FieldPlace): FieldSe
   return set;
 };
 
+/** What an applied configuration owns: its leaves and list items, not the maps and lists around them. */
+export const appliedFields = (config: JsonObject, custom: boolean): FieldSet =>
+  leavesAndItems(fieldsOf(ownable(config), '', placeOf(config, custom)), false);
+
+const leavesAndItems = (set: FieldSet, keepsSelf: boolean): FieldSet => {
+  const children = [...set.children].map(([element, child]): [string, FieldSet] => [
+    element,
+    leavesAndItems(child, isItem(element)),
+  ]);
+  return { self: set.self && (keepsSelf || children.length === 0), children: new Map(children) };
+};
+
 const isItem = (element: string): boolean => element.startsWith('k:') || element.startsWith('v:');
 
 export type Comparison = { readonly changed: FieldSet; readonly removed: FieldSet };

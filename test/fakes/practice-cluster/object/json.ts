@@ -70,3 +70,7 @@ export const without = (object: JsonObject, ...keys: string[]): JsonObject => {
   for (const key of keys) delete copy[key];
   return copy;
 };
+
+/** A scalar as text; objects, lists and what is absent are ''. */
+export const textOf = (value: Json | undefined): string =>
+  value === undefined || value === null || typeof value === 'object' ? '' : String(value);

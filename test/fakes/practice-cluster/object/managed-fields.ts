@@ -1,8 +1,8 @@
 import {
+  appliedFields,
   compareFields,
   difference,
   type FieldSet,
-  fieldsOf,
   fromFieldsV1,
   isEmptySet,
   ownable,
@@ -89,7 +89,7 @@ export const trackApply = (
 ): ManagedFieldsEntry[] => {
   const entries = live?.metadata.managedFields ?? [];
   const isOwn = (entry: ManagedFieldsEntry) => isSame(entry, by.manager, by.apiVersion);
-  const set = fieldsOf(ownable(applied), '', placeOf(applied, by.custom));
+  const set = appliedFields(applied, by.custom);
   const entry = entryOf(by.manager, by.apiVersion, set);
   const previous = entries.find(isOwn);
   const unchanged = previous !== undefined && sameJson(previous.fieldsV1, entry.fieldsV1);

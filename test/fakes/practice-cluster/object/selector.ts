@@ -1,5 +1,5 @@
 import { badRequest } from '../status-error.ts';
-import { type Json, type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
+import { type Json, type JsonObject, objectAt, objectsAt, valueAt, textOf } from './json.ts';
 import { type KubeObject, labelsOf } from './kube-object.ts';
 
 export type LabelTest = (labels: { readonly [key: string]: string }) => boolean;
@@ -60,7 +60,7 @@ export const matchesSelector = (selector: Json | undefined, labels: { readonly [
 };
 
 const matchesExpression = (expression: JsonObject, labels: { readonly [key: string]: string }): boolean => {
-  const key = String(expression['key']);
+  const key = textOf(expression['key']);
   const values = Array.isArray(expression['values']) ? expression['values'] : [];
   const isIn = has(labels, key) && values.includes(labels[key] ?? null);
   switch (expression['operator']) {

@@ -1,11 +1,11 @@
 import { StatusError } from '../status-error.ts';
 import {
+  appliedFields,
   compareFields,
   difference,
   elementsOf,
   emptySet,
   type FieldSet,
-  fieldsOf,
   fromFieldsV1,
   intersection,
   isEmptySet,
@@ -34,7 +34,7 @@ export const serverSideApply = (
   const place = placeOf(live, by.custom);
   const wanted = ownable(applied);
   const current = ownable(live);
-  const wantedSet = fieldsOf(wanted, '', place);
+  const wantedSet = appliedFields(applied, by.custom);
   const entries = live.metadata.managedFields ?? [];
   const isOwn = (entry: ManagedFieldsEntry) => entry.manager === by.manager.name && entry.operation === 'Apply';
   const others = entries.filter((entry) => !isOwn(entry));

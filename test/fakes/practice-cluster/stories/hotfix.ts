@@ -1,5 +1,5 @@
 import { alice } from './people.ts';
-import type { Story } from './stories.ts';
+import type { Story } from './story.ts';
 
 const binding = {
   apiVersion: 'rbac.authorization.k8s.io/v1',
