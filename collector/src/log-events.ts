@@ -17,6 +17,7 @@ export const logEvents = {
   messageFailed: 'message-failed',
   judgingFailed: 'judging-failed',
   clusterRecovered: 'cluster-recovered',
+  recoveryFailed: 'recovery-failed',
   clusterLost: 'cluster-lost',
   bundleChanged: 'bundle-changed',
   feedbackFailed: 'feedback-failed',

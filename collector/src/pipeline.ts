@@ -34,6 +34,10 @@ export type PipelineLimits = MemoryLimits &
     readonly resendIntervalMs: number;
     /** How often deadlines and objects asked for are looked after. */
     readonly housekeepingIntervalMs: number;
+    /** How often a cluster's memory is tried to be rebuilt before the line gives up. */
+    readonly recoveryAttempts: number;
+    /** Wait before the second attempt; it doubles with each. */
+    readonly recoveryRetryMs: number;
   };
 
 export const defaultPipelineLimits: PipelineLimits = {
@@ -45,6 +49,8 @@ export const defaultPipelineLimits: PipelineLimits = {
   fullRequestAttempts: 6,
   resendIntervalMs: 2_000,
   housekeepingIntervalMs: 1_000,
+  recoveryAttempts: 8,
+  recoveryRetryMs: 500,
 };
 
 export type PipelineDeps = {
@@ -197,7 +203,7 @@ class PipelineOfClusters implements Pipeline {
     const line = this.#lines.get(key) ?? { tail: Promise.resolve(), memory: undefined };
     this.#lines.set(key, line);
     const result = line.tail.then(async () => {
-      line.memory ??= this.#recover(id);
+      line.memory ??= this.#recoverPatiently(id);
       return work(await line.memory);
     });
     line.tail = result.then(
@@ -205,6 +211,20 @@ class PipelineOfClusters implements Pipeline {
       () => undefined,
     );
     return result;
+  }
+
+  /** The store may be away for a while: the agents' spools hold on meanwhile. */
+  async #recoverPatiently(id: ClusterId): Promise<ClusterMemory> {
+    const { recoveryAttempts, recoveryRetryMs } = this.#deps.limits;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#recover(id);
+      } catch (error) {
+        if (attempt >= recoveryAttempts) throw error;
+        this.#deps.logger.warn({ event: logEvents.recoveryFailed, ...id, attempt, err: error });
+        await new Promise((resolve) => setTimeout(resolve, recoveryRetryMs * 2 ** (attempt - 1)));
+      }
+    }
   }
 
   async #recover(id: ClusterId): Promise<ClusterMemory> {

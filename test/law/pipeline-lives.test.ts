@@ -185,6 +185,23 @@ describe('a restart', () => {
   });
 });
 
+test('a store that cannot be read for a while delays the line, and nothing is judged from half a memory', async () => {
+  const store = createMemoryStore();
+  const first = open(store);
+  const agent = new AgentStream('e1');
+  await first.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 9 }))))]);
+  await first.pipeline.close();
+  const second = open(store);
+  let failures = 3;
+  const { epochs } = second.timeline;
+  second.timeline.epochs = (id) => (failures-- > 0 ? Promise.reject(new Error('connection refused')) : epochs(id));
+  await second.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
+  assert.equal(failures, -1);
+  assert.deepEqual(openFindings(store), []);
+  assert.equal(versionsOf(store).length, 2);
+  await second.pipeline.close();
+});
+
 test('batches that come while a group is written share the next group', async () => {
   const store = createMemoryStore();
   const { pipeline } = open(store);

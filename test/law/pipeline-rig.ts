@@ -65,13 +65,14 @@ export const open = (store: MemoryStore, policy: PolicyBundle = bundle(tooLarge)
   const feedback: Feedback[] = [];
   bus.writer.onFeedback((each) => feedback.push(each));
   const timeline = openMemoryTimeline(store);
+  const limits = { ...defaultPipelineLimits, housekeepingIntervalMs: 3_600_000, recoveryRetryMs: 1 };
   const pipeline = openPipeline({
     writer: timeline,
     recovery: timeline,
     feedback: bus.reader,
     openJudge: (cluster, inventory, before) =>
       openClusterJudge({ bundle: policy, onFailure: () => {} }, cluster, inventory, before),
-    limits: { ...defaultPipelineLimits, housekeepingIntervalMs: 3_600_000 },
+    limits,
     metrics: createMetrics(),
     logger,
     now,

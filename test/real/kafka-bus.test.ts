@@ -1,6 +1,8 @@
 /** The bus contract against a real broker, and batches against a leader that crashes. */
 import { openKafkaBus } from '@driftline/collector';
-import { after, before } from 'node:test';
+import type { BatchHandler } from '@driftline/collector';
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { busContract } from '../contract/bus.ts';
 import { startKafka } from './kafka/kafka.ts';
@@ -16,6 +18,14 @@ before(async () => {
 after(async () => {
   await kafka.destroy();
 });
+
+const until = async (condition: () => boolean): Promise<void> => {
+  for (const endMs = Date.now() + 60_000; Date.now() < endMs; ) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('the condition was never met');
+};
 
 busContract('kafka bus', async () => {
   opened += 1;
@@ -33,9 +43,57 @@ busContract('kafka bus', async () => {
     },
     close: async () => {
       for (const { reader, writer } of [...others, bus]) {
-        await Promise.race([reader.close(), new Promise((resolve) => setTimeout(resolve, 500))]);
+        await reader.close();
         await writer.close();
       }
     },
   };
+});
+
+test('kafka bus: a second worker takes clusters over, and the first is told to forget them', async () => {
+  const options = {
+    brokers: kafka.bootstrap.split(','),
+    topicPrefix: 'rebalance',
+    partitions: 4,
+    replication: 1,
+    logger,
+  };
+  const first = await openKafkaBus({ ...options, role: 'all' });
+  const second = await openKafkaBus({ ...options, role: 'worker' });
+  const lost: string[] = [];
+  const taken: { worker: string; cluster: string }[] = [];
+  const handler = (worker: string): BatchHandler => ({
+    handle: async (batches) => void taken.push(...batches.map(({ stream }) => ({ worker, cluster: stream.cluster }))),
+    lost: async (clusters) => void lost.push(...clusters.map(({ cluster }) => cluster)),
+  });
+  const clusters = Array.from({ length: 24 }, (_, at) => `cluster-${at}`);
+  const publishAll = async (sequence: number): Promise<void> => {
+    for (const cluster of clusters)
+      await first.writer.publish({
+        stream: { tenant: 'default', cluster, epoch: 'e1' },
+        oldestSequence: 1,
+        batch: {
+          firstSequence: sequence,
+          lastSequence: sequence,
+          compression: 'none',
+          uncompressedBytes: 1,
+          payload: Uint8Array.of(sequence),
+        },
+      });
+  };
+  const firstRun = first.reader.run(handler('first'));
+  await publishAll(1);
+  await until(() => taken.length === clusters.length);
+  const secondRun = second.reader.run(handler('second'));
+  await until(() => lost.length > 0);
+  await publishAll(2);
+  await until(() => new Set(taken.slice(clusters.length).map(({ cluster }) => cluster)).size === clusters.length);
+  const moved = new Set(taken.filter(({ worker }) => worker === 'second').map(({ cluster }) => cluster));
+  assert.deepEqual([...moved].sort(), [...new Set(lost)].sort());
+  assert.ok(moved.size > 0 && moved.size < clusters.length);
+  for (const { reader, writer } of [first, second]) {
+    await reader.close();
+    await writer.close();
+  }
+  await Promise.all([firstRun, secondRun]);
 });

@@ -8,6 +8,7 @@
  */
 import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes } from '@platformatic/kafka';
 import type { Message, MessagesStream } from '@platformatic/kafka';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { logEvents } from '../log-events.ts';
 import type { ClusterId } from '../timeline/timeline.ts';
@@ -28,6 +29,8 @@ export type KafkaReaderOptions = {
   readonly logger: Logger;
 };
 
+/** How long one commit is waited for; the next one covers it. */
+const commitTimeoutMs = 10_000;
 /** Before a broken consumer is opened again. */
 const reopenDelayMs = 1_000;
 
@@ -156,11 +159,18 @@ export class KafkaReader {
       const last = done.at(-1);
       if (last !== undefined) commits.push(Promise.resolve(last.record.commit()));
     }
+    const late = new AbortController();
     try {
-      await Promise.all(commits);
+      // A commit that a rebalance overtakes may never be answered.
+      await Promise.race([
+        Promise.all(commits),
+        sleep(commitTimeoutMs, undefined, { signal: late.signal, ref: false }),
+      ]);
     } catch (error) {
       // A rebalance is under way: whoever owns the partition reads from the older offset.
       this.#options.logger.warn({ event: logEvents.busTrouble, err: error });
+    } finally {
+      late.abort();
     }
   }
 
