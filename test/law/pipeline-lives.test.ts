@@ -193,7 +193,7 @@ test('a store that cannot be read for a while delays the line, and nothing is ju
   await first.pipeline.close();
   const second = open(store);
   let failures = 3;
-  const { epochs } = second.timeline;
+  const epochs = second.timeline.epochs.bind(second.timeline);
   second.timeline.epochs = (id) => (failures-- > 0 ? Promise.reject(new Error('connection refused')) : epochs(id));
   await second.pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
   assert.equal(failures, -1);
