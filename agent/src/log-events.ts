@@ -5,6 +5,8 @@ export const logEvents = {
   agentStopped: 'agent.stopped',
   agentStartFailed: 'agent.start-failed',
   agentEpochAbandoned: 'agent.epoch-abandoned',
+  agentCloseFailed: 'agent.close-failed',
+  apiServerAwaited: 'agent.api-server-awaited',
   healthListening: 'health.listening',
 
   spoolOpened: 'spool.opened',

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isJsonObject, ownObject, ownString } from '@driftline/proto';
+import type { Json } from '@driftline/proto';
+import type { Logger } from 'pino';
+import { StartError } from './config-error.ts';
+import type { KubeClient } from './kube/kube-client.ts';
+import { KubeError } from './kube/kube-error.ts';
+import { logEvents } from './log-events.ts';
+
+export type ClusterIdentity = {
+  /** uid of the kube-system namespace; '' where the agent may not read it. */
+  readonly clusterUid: string;
+  readonly kubernetesVersion: string;
+};
+
+const retryPauseMs = 2_000;
+
+/**
+ * Asks the API server which cluster it is. Tries again until `waitMs` have passed while it cannot be reached; throws
+ * StartError 'api-server' that says what to do.
+ */
+export async function readClusterIdentity(
+  kube: KubeClient,
+  options: { readonly waitMs: number; readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<ClusterIdentity> {
+  const giveUpAtMs = performance.now() + options.waitMs;
+  for (;;) {
+    try {
+      const version = await getObject(kube, '/version', options.signal);
+      return {
+        kubernetesVersion: ownString(version, 'gitVersion'),
+        clusterUid: await readClusterUid(kube, options.signal),
+      };
+    } catch (thrown) {
+      const error = KubeError.from(thrown, 'the API server');
+      const leftMs = giveUpAtMs - performance.now();
+      if (!error.retryable || leftMs <= 0) throw new StartError('api-server', explain(error), { cause: error });
+      options.logger.warn({ event: logEvents.apiServerAwaited, reason: error.message, leftMs: Math.round(leftMs) });
+      await sleep(Math.min(retryPauseMs, leftMs), undefined, { signal: options.signal });
+    }
+  }
+}
+
+async function readClusterUid(kube: KubeClient, signal: AbortSignal): Promise<string> {
+  try {
+    const namespace = await getObject(kube, '/api/v1/namespaces/kube-system', signal);
+    return ownString(ownObject(namespace, 'metadata'), 'uid');
+  } catch (error) {
+    if (error instanceof KubeError && (error.code === 'forbidden' || error.code === 'not-found')) return '';
+    throw error;
+  }
+}
+
+async function getObject(
+  kube: KubeClient,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly [key: string]: Json }> {
+  const json = (await kube.getJson(path, { signal })) as Json;
+  if (!isJsonObject(json)) throw new KubeError('malformed', `GET ${path}: the answer is not a JSON object`);
+  return json;
+}
+
+function explain(error: KubeError): string {
+  switch (error.code) {
+    case 'credentials':
+      return `${error.message}: check --kubeconfig and --context, or run in a Pod with a ServiceAccount`;
+    case 'unauthorized':
+      return `the API server does not accept the agent's credentials (${error.message}): renew the token or certificate`;
+    case 'forbidden':
+      return `the agent may not read the API server's version (${error.message}): bind it to system:discovery`;
+    case 'network':
+    case 'timeout':
+      return `the API server cannot be reached (${error.message}): check its address, the network and the proxy settings`;
+    default:
+      return `the API server does not answer as it should (${error.message})`;
+  }
+}
