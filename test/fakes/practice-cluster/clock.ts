@@ -1,10 +1,14 @@
 /** Milliseconds since the Unix epoch. Injected everywhere, so that tests can step time and compress weeks. */
-export type Clock = { readonly now: () => number };
+export type Clock = {
+  readonly now: () => number;
+  /** Steps the clock, where it can be stepped. */
+  readonly advance?: (ms: number) => void;
+};
 
 export const systemClock: Clock = { now: () => Date.now() };
 
 /** A clock that starts at `startMs` and runs `rate` times as fast as the wall clock; `advance` steps it. */
-export const createPracticeClock = (options: { startMs?: number; rate?: number } = {}) => {
+export const createPracticeClock = (options: { startMs?: number; rate?: number } = {}): Required<Clock> => {
   const origin = Date.now();
   const startMs = options.startMs ?? origin;
   const rate = options.rate ?? 1;

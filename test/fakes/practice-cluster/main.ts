@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createPracticeClock } from './clock.ts';
+import { createPracticeClock, systemClock } from './clock.ts';
 import { openPracticeCluster, type PracticeClusterOptions } from './practice-cluster.ts';
 
 const usage = `Usage: practice-cluster [flags]
@@ -99,7 +99,10 @@ const cluster = await openPracticeCluster({
   world: world === 'bare' ? 'bare' : 'company',
   heartbeatIntervalMs: durationMs(values.heartbeat),
   watchWindowChanges: wholeNumber('watch-window', values['watch-window']),
-  clock: createPracticeClock({ rate: wholeNumber('clock-rate', values['clock-rate']) }),
+  clock:
+    values['clock-rate'] === '1'
+      ? systemClock
+      : createPracticeClock({ rate: wholeNumber('clock-rate', values['clock-rate']) }),
   audit: {
     ...(webhook === undefined ? {} : { webhook }),
     ...(values['audit-log'] === undefined ? {} : { logFile: values['audit-log'] }),

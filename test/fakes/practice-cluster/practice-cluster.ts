@@ -89,8 +89,9 @@ export const openPracticeCluster = async (options: PracticeClusterOptions = {}):
   });
   const parts = createParts(options, { store, clock, tokens });
   const actor = (identity: ActorIdentity) => new Actor(parts.dispatcher, store, identity);
-  const stories = new Stories({ actor, store, clock });
-  if (store.revision <= 1) bootstrap(actor, clock);
+  const isContinued = store.revision > 1;
+  const stories = new Stories({ actor, store, clock }, isContinued);
+  if (!isContinued) bootstrap(actor, clock);
   const controllers =
     options.controllers === false
       ? undefined

@@ -7,12 +7,16 @@ export type StoryRun = { readonly story: string; readonly step: string; readonly
 /** Plays stories: on demand, whole or undone, or round and round. */
 export class Stories {
   readonly #world: StoryWorld;
+  /** Stories whose traces may be in the cluster. */
+  readonly #traces: Set<string>;
   #isStopped = false;
   #wake: (() => void) | undefined;
   #loop: Promise<void> | undefined;
 
-  constructor(world: StoryWorld) {
+  /** `isContinued`: the cluster's state is from an earlier start, so any story may have left something. */
+  constructor(world: StoryWorld, isContinued: boolean) {
     this.#world = world;
+    this.#traces = new Set(isContinued ? allStories.map((story) => story.name) : []);
   }
 
   list(): readonly Story[] {
@@ -22,12 +26,14 @@ export class Stories {
   /** Plays a story at once. What it left from an earlier time is taken back first. Throws for an unknown name. */
   play(name: string): readonly StoryRun[] {
     const story = this.#find(name);
-    this.undo(name);
+    if (this.#traces.has(name)) this.undo(name);
+    this.#traces.add(name);
     return story.steps.map((step) => this.#run(story, step));
   }
 
   undo(name: string): readonly StoryRun[] {
     const story = this.#find(name);
+    this.#traces.delete(name);
     return story.undo.map((step) => this.#run(story, step));
   }
 
@@ -45,12 +51,11 @@ export class Stories {
   async #play(paceMs: number, onStep: (run: StoryRun) => void): Promise<void> {
     while (!this.#isStopped) {
       for (const story of allStories) {
-        for (const step of [...story.undo.map((step) => ({ ...step, isUndo: true })), ...story.steps]) {
+        const undo = this.#traces.has(story.name) ? story.undo : [];
+        this.#traces.add(story.name);
+        for (const step of [...undo, ...story.steps]) {
           if (this.#isStopped) return;
-          const run = this.#run(story, step);
-          // Taking back what is not there is no step to watch.
-          if ('isUndo' in step && run.error !== undefined) continue;
-          onStep(run);
+          onStep(this.#run(story, step));
           await this.#pause(paceMs);
         }
       }
