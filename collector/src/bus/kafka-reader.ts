@@ -33,6 +33,8 @@ export type KafkaReaderOptions = {
 const commitTimeoutMs = 10_000;
 /** Before a broken consumer is opened again. */
 const reopenDelayMs = 1_000;
+/** After this silence the group gives a killed worker's clusters to another one. The client's default is a minute. */
+const sessionTimeoutMs = 10_000;
 
 export class KafkaReader {
   readonly #options: KafkaReaderOptions;
@@ -82,6 +84,7 @@ export class KafkaReader {
       groupId,
       bootstrapBrokers: [...brokers],
       autocommit: false,
+      sessionTimeout: sessionTimeoutMs,
       // Otherwise the stream ends for good after three failed tries.
       retries: true,
     });
