@@ -24,7 +24,7 @@ export async function openHealthServer(options: HealthOptions): Promise<HealthSe
   const { host, port } = options.listen;
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0];
-    if (request.method !== 'GET' && request.method !== 'HEAD') return void respond(response, 405, 'GET only\n');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return respond(response, 405, 'GET only\n');
     if (path === '/healthz') return answerChecks(response, options.health());
     if (path === '/readyz') return answerChecks(response, options.readiness());
     if (path === '/metrics') return void answerMetrics(response, options.registry);

@@ -49,6 +49,8 @@ function applyMessage(known: Known, body: MessageBody, durable: Durable): void {
       return;
     }
     case 'coverage': {
+      // The audit stream is not a kind that is watched.
+      if (body.group === 'audit.k8s.io') return;
       const progress = { coverage: body.state, coverageReason: body.reason };
       known.kind(body.group, body.resource).stage({ progress, durable });
       return;

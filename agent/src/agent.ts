@@ -1,0 +1,345 @@
+/**
+ * The agent, put together in the order of the flow:
+ *
+ *   API server ─list/watch, audit→ observe → capture → spool → uplink ═▶ collector
+ *
+ * What is downstream opens first, so that nothing is observed that could not be kept. Closing goes the other way: the
+ * observers stop, what they handed over becomes durable, and the collector gets some time to take it.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { protocolVersion } from '@driftline/proto';
+import type { Hello, Sha256 } from '@driftline/proto';
+import type { Logger } from 'pino';
+import { answerNeedFull } from './answer-need-full.ts';
+import { createAuditRecorder, openAuditLogTail, openAuditWebhook } from './audit/index.ts';
+import {
+  auditCoverage,
+  auditLogOptions,
+  auditWebhookOptions,
+  connectOptions,
+  openKube,
+  watchConfig,
+} from './settings.ts';
+import { systemClock } from './clock.ts';
+import { readClusterIdentity } from './cluster-identity.ts';
+import type { AgentConfig } from './config.ts';
+import { openHealthServer } from './health-server.ts';
+import type { Check } from './health-server.ts';
+import type { KubeClient } from './kube/kube-client.ts';
+import { openKnown } from './known/known.ts';
+import type { Known } from './known/known.ts';
+import { replay } from './known/replay.ts';
+import type { SpooledMessage } from './known/replay.ts';
+import { logEvents } from './log-events.ts';
+import { createAgentMetrics } from './metrics.ts';
+import type { AgentMetrics } from './metrics.ts';
+import { openRedactionKey } from './redaction-key.ts';
+import type { RedactionKey } from './redaction-key.ts';
+import { Scope } from './scope.ts';
+import { abandonEpoch, defaultSpoolLimits, openSpool } from './spool/index.ts';
+import type { Spool } from './spool/index.ts';
+import { checkAddress, defaultUplinkLimits, openUplink } from './uplink/index.ts';
+import type { Uplink } from './uplink/index.ts';
+import { openWatch } from './watch/open-watch.ts';
+import type { Watch } from './watch/open-watch.ts';
+
+export const agentVersion = '0.1.0';
+
+/** How long the first start waits for an API server that cannot be reached. */
+const apiServerWaitMs = 30_000;
+/** How long a stop waits for the collector to record what is spooled. What is left is sent at the next start. */
+const drainTimeoutMs = 5_000;
+/** How often the spool learns what the known objects have taken over. */
+const appliedIntervalMs = 500;
+
+export type Agent = {
+  readonly healthPort: number;
+  /** Of the audit webhook; 0 without one. */
+  readonly auditWebhookPort: number;
+  readiness(): readonly Check[];
+  /** Rejects when the agent cannot go on. Never resolves. */
+  readonly failed: Promise<never>;
+  /** Stops observing, drains, and lets go of everything. */
+  close(): Promise<void>;
+};
+
+export type AgentPorts = { readonly logger: Logger; readonly signal?: AbortSignal };
+
+type Context = {
+  readonly config: AgentConfig;
+  readonly logger: Logger;
+  readonly metrics: AgentMetrics;
+  readonly key: RedactionKey;
+  readonly kube: KubeClient;
+  readonly hello: Omit<Hello, 'type' | 'epoch' | 'firstSequence' | 'lastSequence'>;
+  readonly onEpochLost: (recordedSequence: number) => void;
+  readonly onFailed: (error: unknown) => void;
+};
+
+/** From observing to shipping, for one epoch. */
+type Line = {
+  readonly spool: Spool;
+  readonly uplink: Uplink;
+  readonly auditWebhookPort: number;
+  readonly isWatchReady: () => boolean;
+  close(): Promise<void>;
+};
+
+const sha256: Sha256 = (text) => createHash('sha256').update(text).digest('hex');
+
+/** Throws StartError, SpoolError, UplinkError or AuditError, each with a message for the person who starts the agent. */
+export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise<Agent> {
+  const { logger } = ports;
+  const scope = newScope(logger);
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    failed.reject(error);
+  };
+  try {
+    checkAddress(connectOptions(config));
+    const { stateDir, redactionKeyFile: path, createRedactionKey: createsMissing } = config;
+    const key = await openRedactionKey({ path, stateDir, createsMissing });
+    const metrics = createAgentMetrics();
+    const kube = scope.own('kube', openKube(config, metrics, agentVersion));
+    const signal = ports.signal ?? new AbortController().signal;
+    const identity = await readClusterIdentity(kube, { waitMs: apiServerWaitMs, logger, signal });
+    const hello = {
+      ...identity,
+      protocol: protocolVersion,
+      cluster: config.cluster,
+      instance: randomUUID(),
+      agentVersion,
+      redactionKeyId: key.keyId,
+    };
+    const lines = scope.own('line', new Lines({ config, logger, metrics, key, kube, hello, onFailed: fail }));
+    await lines.open();
+    const readiness = (): readonly Check[] => readinessOf(lines.current, failure);
+    const health = (): readonly Check[] => [aliveness(failure)];
+    const { registry } = metrics;
+    const server = scope.own(
+      'health',
+      await openHealthServer({ listen: config.healthListen, registry, health, readiness }),
+    );
+    logger.info({ event: logEvents.agentStarted, cluster: config.cluster, ...identity, healthPort: server.port });
+    return {
+      healthPort: server.port,
+      auditWebhookPort: lines.current?.auditWebhookPort ?? 0,
+      readiness,
+      failed: failed.promise,
+      async close() {
+        logger.info({ event: logEvents.agentStopping });
+        await scope.close();
+        logger.info({ event: logEvents.agentStopped });
+      },
+    };
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+/** The line of the present epoch. When the epoch is lost, its line is closed and another one opened. */
+class Lines {
+  current: Line | undefined;
+  readonly #context: Context;
+  #turn: Promise<void> = Promise.resolve();
+  #isClosing = false;
+
+  constructor(context: Omit<Context, 'onEpochLost'>) {
+    this.#context = { ...context, onEpochLost: (recorded) => this.#epochLost(recorded) };
+  }
+
+  async open(): Promise<void> {
+    this.current = await openLine(this.#context);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#turn;
+    await this.current?.close();
+  }
+
+  #epochLost(recordedSequence: number): void {
+    this.#turn = this.#turn.then(() => this.#renew(recordedSequence)).catch(this.#context.onFailed);
+  }
+
+  async #renew(recordedSequence: number): Promise<void> {
+    if (this.#isClosing) return;
+    const reason = `the collector has recorded up to ${recordedSequence}, more than the spool ever held`;
+    const position = this.current?.spool.position();
+    await this.current?.close();
+    this.current = undefined;
+    await renewEpoch(this.#context, reason, position);
+    await this.open();
+  }
+}
+
+async function openLine(context: Context): Promise<Line> {
+  const { config, logger, metrics, kube, key } = context;
+  const scope = newScope(logger);
+  try {
+    const [spool, known] = await openState(context, scope);
+    metrics.follow(() => spool.position());
+    const watching = Promise.withResolvers<Watch>();
+    const uplink = scope.own(
+      'uplink',
+      openUplink({
+        connect: connectOptions(config),
+        spool,
+        hello: context.hello,
+        limits: defaultUplinkLimits,
+        clock: systemClock,
+        logger,
+        metrics: metrics.uplink,
+        onNeedFull: async (objects) => answerNeedFull(objects, { watch: await watching.promise, known, sink: spool }),
+        onEpochLost: context.onEpochLost,
+      }),
+    );
+    scope.own('drain', { close: () => drain(spool, uplink) });
+    const recorder = createAuditRecorder({
+      sink: spool,
+      hmac: key.hmac,
+      sha256,
+      scope: config.auditScope,
+      metrics: metrics.audit,
+    });
+    const ports = { recorder, clock: systemClock, logger, metrics: metrics.audit };
+    const webhook = auditWebhookOptions(config);
+    const webhookPort = webhook && scope.own('audit webhook', await openAuditWebhook({ ...webhook, ...ports })).port;
+    const log = auditLogOptions(config);
+    if (log !== undefined) scope.own('audit log', await openAuditLogTail({ ...log, ...ports }));
+    await recorder.append(auditCoverage(config));
+    const watch = scope.own(
+      'watch',
+      openWatch({
+        kube,
+        sink: spool,
+        known,
+        capture: { hmac: key.hmac, sha256 },
+        config: watchConfig(config),
+        logger,
+        metrics: metrics.watch,
+        clock: systemClock,
+      }),
+    );
+    watching.resolve(watch);
+    watch.failed.catch(context.onFailed);
+    let isWatchReady = false;
+    void watch.ready.then(() => (isWatchReady = true));
+    return {
+      spool,
+      uplink,
+      auditWebhookPort: webhookPort ?? 0,
+      isWatchReady: () => isWatchReady,
+      close: () => scope.close(),
+    };
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+/** The spool and, in step with it, the known objects. */
+async function openState(context: Context, scope: Scope): Promise<readonly [Spool, Known]> {
+  const { config, logger, metrics } = context;
+  const options = {
+    directory: spoolDirectory(config),
+    limits: { ...defaultSpoolLimits, spoolLimitBytes: config.spoolLimitBytes },
+    clock: systemClock,
+    logger,
+    metrics: metrics.spool,
+  };
+  const path = join(config.stateDir, 'known.db');
+  const onCommit = (seconds: number): void => metrics.watch.knownCommitSeconds.observe(seconds);
+  let spool = await openSpool(options);
+  let known = openKnown({ path, epoch: spool.epoch, onCommit });
+  if (known.problem !== undefined) logger.error({ event: logEvents.knownReplaced, reason: known.problem });
+  if (known.isNew && spool.firstHeld(1) > 1) {
+    // Resuming is impossible, and what the collector has of this epoch cannot be told apart from what is new.
+    await known.close();
+    const position = spool.position();
+    await spool.close();
+    await renewEpoch(context, 'the known objects were lost', position);
+    spool = await openSpool(options);
+    known = openKnown({ path, epoch: spool.epoch, onCommit });
+  }
+  scope.own('spool', spool);
+  scope.own('known', known);
+  const replayed = await replay(known, afterSequence(spool, known.appliedSequence()));
+  if (replayed > 0) logger.info({ event: logEvents.knownReplayed, messages: replayed });
+  const timer = setInterval(() => {
+    spool.applied(known.releasable(spool.position().lastSequence));
+    metrics.watch.knownAppliedSequence.set(known.appliedSequence());
+  }, appliedIntervalMs);
+  scope.own('applied', { close: () => clearInterval(timer) });
+  return [spool, known];
+}
+
+async function* afterSequence(spool: Spool, sequence: number): AsyncGenerator<SpooledMessage> {
+  for await (const item of spool.replay(sequence + 1)) yield { sequence: item.sequence, body: item.message.body };
+}
+
+async function renewEpoch(
+  { config, logger }: Context,
+  reason: string,
+  position: { readonly recordedSequence: number; readonly lastSequence: number } | undefined,
+): Promise<void> {
+  const { recordedSequence = 0, lastSequence = 0 } = position ?? {};
+  const hasUnsent = lastSequence > recordedSequence;
+  const fromSequence = hasUnsent ? recordedSequence + 1 : 0;
+  const toSequence = hasUnsent ? lastSequence : 0;
+  logger.error({ event: logEvents.agentEpochAbandoned, reason, fromSequence, toSequence });
+  await abandonEpoch(spoolDirectory(config), { fromSequence, toSequence, reason });
+}
+
+const spoolDirectory = (config: AgentConfig): string => join(config.stateDir, 'spool');
+
+async function drain(spool: Spool, uplink: Uplink): Promise<void> {
+  const giveUpAtMs = performance.now() + drainTimeoutMs;
+  while (uplink.state().type === 'connected' && performance.now() < giveUpAtMs) {
+    const { recordedSequence, lastSequence } = spool.position();
+    if (recordedSequence >= lastSequence) return;
+    await sleep(20);
+  }
+}
+
+function newScope(logger: Logger): Scope {
+  return new Scope((part, err) => logger.error({ event: logEvents.agentCloseFailed, part, err }));
+}
+
+function aliveness(failure: unknown): Check {
+  const message = failure instanceof Error ? failure.message : 'running';
+  return { name: 'agent', isGood: failure === undefined, message };
+}
+
+function readinessOf(line: Line | undefined, failure: unknown): readonly Check[] {
+  if (line === undefined) return [aliveness(failure), { name: 'line', isGood: false, message: 'a new epoch begins' }];
+  const isWatchReady = line.isWatchReady();
+  return [
+    aliveness(failure),
+    uplinkCheck(line.uplink),
+    {
+      name: 'watch',
+      isGood: isWatchReady,
+      message: isWatchReady ? 'every kind is accounted for' : 'first lists under way',
+    },
+  ];
+}
+
+/** Away is not unready: the spool holds what comes. Refused is: somebody has to act. */
+function uplinkCheck(uplink: Uplink): Check {
+  const state = uplink.state();
+  switch (state.type) {
+    case 'connected':
+      return { name: 'uplink', isGood: true, message: 'connected' };
+    case 'connecting':
+      return { name: 'uplink', isGood: true, message: `not connected, spooling: ${state.reason}` };
+    case 'refused':
+      return { name: 'uplink', isGood: false, message: `refused (${state.code}): ${state.message}` };
+  }
+}

@@ -1,0 +1,40 @@
+import type { Delta, ObjectRef } from '@driftline/proto';
+import type { Known } from './known/known.ts';
+import type { MessageSink } from './message-sink.ts';
+import type { Watch } from './watch/open-watch.ts';
+
+/**
+ * The collector wants these objects whole: those that exist are sent as snapshots, and of those that do not it is said
+ * that they were deleted. Nothing is said of a kind whose objects are not all known yet: its list will tell.
+ */
+export async function answerNeedFull(
+  objects: readonly ObjectRef[],
+  { watch, known, sink }: { readonly watch: Watch; readonly known: Known; readonly sink: MessageSink },
+): Promise<void> {
+  const kinds = new Map(known.kinds().map((kind) => [`${kind.group}/${kind.resource}`, kind]));
+  const isGone = (ref: ObjectRef): boolean => {
+    const kind = kinds.get(`${ref.group}/${ref.resource}`);
+    return kind !== undefined && kind.progress().isSynced && kind.get(ref) === undefined;
+  };
+  const gone = objects.filter(isGone);
+  // In the same turn as the look into the known objects: a later creation comes after it in the stream.
+  const appended = gone.length > 0 ? sink.append(gone.map(deletion)) : undefined;
+  await watch.sendWhole(objects.filter((ref) => !gone.includes(ref)));
+  await appended;
+}
+
+const deletion = (ref: ObjectRef): Delta => ({
+  type: 'delta',
+  ref,
+  apiVersion: '',
+  resourceVersion: '',
+  op: 'deleted',
+  baseHash: '',
+  contentHash: '',
+  full: undefined,
+  patch: undefined,
+  managers: [],
+  synthesised: true,
+  notBeforeUs: 0,
+  versionSwitch: false,
+});
