@@ -5,6 +5,8 @@ import { gzipSync } from 'node:zlib';
 import type { Dispatched } from './dispatcher.ts';
 import { CutConnection } from './failures.ts';
 import type { ApiRequest, Reply, WatchOutput } from './request.ts';
+import { badRequest } from '../status-error.ts';
+import { ProtobufError, protobufToJson } from '../wire/protobuf.ts';
 
 export type TlsFiles = { readonly cert: string; readonly key: string };
 
@@ -75,6 +77,10 @@ export class HttpServer {
       const { reply, auditId } = this.#options.dispatch(apiRequest(request, body));
       send(request, response, reply, auditId);
     } catch (error) {
+      if (error instanceof ProtobufError) {
+        const status = badRequest(`the object provided is unrecognized: ${error.message}`);
+        return send(request, response, { type: 'object', status: status.code, object: status.toStatus() }, undefined);
+      }
       if (!(error instanceof CutConnection) && !response.headersSent && !response.destroyed) {
         sendText(response, 500, 'text/plain', `practice cluster: ${String(error)}\n`);
       }
@@ -83,10 +89,16 @@ export class HttpServer {
   }
 }
 
-const apiRequest = (request: IncomingMessage, body: string): ApiRequest => {
+const protobuf = 'application/vnd.kubernetes.protobuf';
+
+const apiRequest = (request: IncomingMessage, bytes: Buffer): ApiRequest => {
   const headers: { [name: string]: string | undefined } = {};
   for (const [name, value] of Object.entries(request.headers))
     headers[name] = Array.isArray(value) ? value.join(',') : value;
+  // Typed clients such as kubectl's create and auth send protobuf; from here on everything is JSON.
+  const isProtobuf = headers['content-type']?.startsWith(protobuf) === true && bytes.length > 0;
+  if (isProtobuf) headers['content-type'] = 'application/json';
+  const body = isProtobuf ? protobufToJson(bytes) : bytes.toString('utf8');
   return {
     method: request.method ?? 'GET',
     url: request.url ?? '/',
@@ -96,14 +108,14 @@ const apiRequest = (request: IncomingMessage, body: string): ApiRequest => {
   };
 };
 
-const readBody = async (request: IncomingMessage): Promise<string | undefined> => {
+const readBody = async (request: IncomingMessage): Promise<Buffer | undefined> => {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
     if (size <= maxBodyBytes) chunks.push(chunk as Buffer);
   }
-  return size > maxBodyBytes ? undefined : Buffer.concat(chunks).toString('utf8');
+  return size > maxBodyBytes ? undefined : Buffer.concat(chunks);
 };
 
 const sendText = (response: ServerResponse, status: number, contentType: string, text: string): void => {
@@ -125,7 +137,7 @@ const send = (request: IncomingMessage, response: ServerResponse, reply: Reply, 
   const contentType = reply.type === 'object' ? 'application/json' : reply.contentType;
   if (reply.type === 'text')
     for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
-  const takesGzip = (request.headers['accept-encoding'] ?? '').toString().includes('gzip');
+  const takesGzip = request.headers['accept-encoding']?.includes('gzip') === true;
   if (!takesGzip || text.length < gzipFromBytes) return sendText(response, reply.status, contentType, text);
   const compressed = gzipSync(text, { level: 1 });
   response.writeHead(reply.status, {

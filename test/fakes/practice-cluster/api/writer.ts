@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, secondsText } from '../clock.ts';
 import { emptySet } from '../object/field-set.ts';
-import { arrayAt, type JsonObject, objectAt, sameJson, stringAt, without } from '../object/json.ts';
+import { arrayAt, isObject, type JsonObject, objectAt, sameJson, stringAt, without } from '../object/json.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../object/kube-object.ts';
 import { type FieldManager, trackApply, trackUpdate } from '../object/managed-fields.ts';
 import type { Applied } from '../object/server-side-apply.ts';
@@ -133,7 +133,7 @@ export class Writer {
       call.attributes.subresource === 'status' ? withStatus(before, given, kind) : this.#replaced(write, before, given);
     validate(changed, kind, call.attributes.version);
     if (call.attributes.subresource === '') validateUpdate(before, changed, kind);
-    return this.#settle(write, before, changed);
+    return this.#settle(write, before, changed, given);
   }
 
   #replaced(write: Write, before: KubeObject, given: JsonObject): JsonObject {
@@ -168,7 +168,7 @@ export class Writer {
   }
 
   /** Stores what an update came to, unless it changed nothing; the last finalizer's removal deletes the object. */
-  #settle(write: Write, before: KubeObject, changed: JsonObject): KubeObject {
+  #settle(write: Write, before: KubeObject, changed: JsonObject, given: JsonObject): KubeObject {
     const generation = before.metadata.generation;
     // A Deployment's annotations count as its specification.
     const annotated = write.kind.resource === 'deployments' && write.call.attributes.subresource === '';
@@ -179,7 +179,7 @@ export class Writer {
       ...changed,
       metadata: { ...objectAt(changed, 'metadata'), ...(bumps ? { generation: generation + 1 } : {}) },
     } as KubeObject;
-    const managers = this.#managers(write, before, after);
+    const managers = this.#managers(write, withGivenManagers(before, given), after);
     const next = withManagers(after, managers);
     const key = objectKey(before.metadata.namespace ?? '', before.metadata.name);
     const isDone = next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0;
@@ -218,6 +218,17 @@ export class Writer {
     return this.#store.commit(kind, key, undefined);
   }
 }
+
+/** Clients may hand fields from one manager to another; an empty list, or one empty entry, forgets them all. */
+const withGivenManagers = (before: KubeObject, given: JsonObject): KubeObject => {
+  const entries = objectAt(given, 'metadata')['managedFields'];
+  if (!Array.isArray(entries)) return before;
+  const complete = entries.filter(
+    (entry): entry is ManagedFieldsEntry =>
+      isObject(entry) && typeof entry['manager'] === 'string' && isObject(entry['fieldsV1']),
+  );
+  return withManagers(before, complete);
+};
 
 const body = (object: JsonObject): JsonObject => without(object, 'metadata', 'status');
 
