@@ -41,6 +41,7 @@ export const logEvents = {
   watchFailed: 'watch.failed',
   kindListing: 'watch.kind-listing',
   kindInterrupted: 'watch.kind-interrupted',
+  kindNotCovered: 'watch.kind-not-covered',
   kindAppeared: 'watch.kind-appeared',
   kindGone: 'watch.kind-gone',
   discoveryIncomplete: 'watch.discovery-incomplete',

@@ -22,6 +22,7 @@ import type { ApiKind } from '../kube/api-kind.ts';
 import type { KindProgress, KnownChange, KnownKind, ObjectName } from '../known/known.ts';
 import type { MessageSink } from '../message-sink.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import type { ChangeType } from './watch-event.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
 
@@ -32,6 +33,8 @@ export type KindLinePorts = {
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly metrics: WatchMetrics;
+  /** Ends every wait: once it aborts, the spool may be closed at any moment. */
+  readonly signal: AbortSignal;
   /** The spool took no more: everything must stop. */
   readonly onFatal: (error: unknown) => void;
 };
@@ -98,7 +101,7 @@ export class KindLine {
   async beginList(cause: GapCause): Promise<ListPass> {
     if (this.progress().resumeVersion !== '') {
       this.#known.stage({ progress: { resumeVersion: '' } });
-      await this.#known.flush();
+      await this.#unlessStopped(this.#known.flush());
     }
     return new ListPass(this, cause);
   }
@@ -125,7 +128,7 @@ export class KindLine {
 
   /** Sends the last form of an object again, whole; false when it is not known. */
   async sendWhole(name: ObjectName): Promise<boolean> {
-    await this.#ports.budget.take(smallMessageBytes);
+    await this.#unlessStopped(this.#ports.budget.take(smallMessageBytes));
     const known = this.#known.get(name);
     if (known === undefined) {
       this.#ports.budget.give(smallMessageBytes);
@@ -140,7 +143,7 @@ export class KindLine {
   async present({ object, bytes, sight }: Sighting, { progress, notBeforeUs }: Moving): Promise<void> {
     const { budget, capture, metrics } = this.#ports;
     const wait = budget.take(bytes);
-    if (wait !== undefined) await wait;
+    if (wait !== undefined) await this.#unlessStopped(wait);
     const name = nameOf(object);
     const known = this.#known.get(name);
     const captured = tryCapture({ kind: this.kind, object, sight, known, notBeforeUs }, capture);
@@ -169,7 +172,7 @@ export class KindLine {
   async absent(object: JsonObject, bytes: number, { progress, notBeforeUs }: Moving): Promise<void> {
     const { budget, metrics } = this.#ports;
     const wait = budget.take(bytes);
-    if (wait !== undefined) await wait;
+    if (wait !== undefined) await this.#unlessStopped(wait);
     const name = nameOf(object);
     const known = this.#known.get(name);
     if (known === undefined) {
@@ -188,12 +191,12 @@ export class KindLine {
 
   /** Deletes the known objects that are not in `listed` (see listKey). */
   async removeExcept(listed: ReadonlySet<string>, resourceVersion: string): Promise<void> {
-    await this.#known.settled();
+    await this.#unlessStopped(this.#known.settled());
     const missing = [...this.#known.objects()].filter((object) => !listed.has(listKey(object)));
     const notBeforeUs = this.progress().seenAtUs;
     const { budget, metrics } = this.#ports;
     for (const name of missing) {
-      await budget.take(smallMessageBytes);
+      await this.#unlessStopped(budget.take(smallMessageBytes));
       const known = this.#known.get(name);
       if (known === undefined) {
         budget.give(smallMessageBytes);
@@ -216,7 +219,7 @@ export class KindLine {
 
   /** The last word of a list: from here the kind can be resumed. */
   async synced(bodies: readonly MessageBody[], resourceVersion: string, versionAtUs: number): Promise<void> {
-    await this.#ports.budget.take(smallMessageBytes);
+    await this.#unlessStopped(this.#ports.budget.take(smallMessageBytes));
     this.#heardUs = Math.max(this.#heardUs, versionAtUs);
     const progress = { ...this.#seen(resourceVersion), isSynced: true };
     this.#emit({ bodies, bytes: smallMessageBytes, progress });
@@ -231,8 +234,12 @@ export class KindLine {
   }
 
   async #say(body: MessageBody, progress: Partial<KindProgress> = {}): Promise<void> {
-    await this.#ports.budget.take(smallMessageBytes);
+    await this.#unlessStopped(this.#ports.budget.take(smallMessageBytes));
     this.#emit({ bodies: [body], bytes: smallMessageBytes, progress });
+  }
+
+  async #unlessStopped(wait: Promise<void> | undefined): Promise<void> {
+    await unlessAborted(wait, this.#ports.signal);
   }
 
   /** Takes over bytes that were taken from the budget and gives them back when the messages are durable. */

@@ -274,6 +274,7 @@ class ClusterWatch {
       clock,
       metrics,
       budget: this.#budget,
+      signal: this.#stop.signal,
       onFatal: (error) => this.#onFatal(error),
     });
     this.#lines.set(name, line);

@@ -192,15 +192,13 @@ export class Reflector {
   async #afterFailure(error: KubeError): Promise<number> {
     const { limits, line, logger, metrics, random } = this.#ports;
     metrics.watchFailures.inc({ code: error.code });
-    const isNews = this.#backoff.attempts() === 0;
-    const details = { kind: kindName(line.kind), code: error.code, status: error.status, reason: error.message };
-    logger[isNews ? 'info' : 'debug']({ event: logEvents.kindInterrupted, ...details });
+    const { code, status, message } = error;
+    logger.debug({ event: logEvents.kindInterrupted, kind: kindName(line.kind), code, status, reason: message });
     switch (error.code) {
       case 'aborted':
         return 0;
       case 'forbidden':
-        await line.cover('forbidden', error.message);
-        this.#ports.onSettled();
+        await this.#uncovered('forbidden', error);
         return limits.forbiddenRetryMs * (0.5 + random());
       case 'expired':
         return this.#relist();
@@ -217,12 +215,20 @@ export class Reflector {
         break;
     }
     if (this.#backoff.attempts() + 1 >= limits.failingAfterAttempts) {
-      await line.cover('failing', `${error.code}: ${error.message}`);
-      this.#ports.onSettled();
+      await this.#uncovered('failing', error);
     }
     const pauseMs = this.#backoff.nextMs(error.retryAfterMs);
     this.#reconsider(error);
     return pauseMs;
+  }
+
+  async #uncovered(state: 'forbidden' | 'failing', { code, message }: KubeError): Promise<void> {
+    const { line, logger } = this.#ports;
+    if (line.progress().coverage !== state) {
+      logger.warn({ event: logEvents.kindNotCovered, kind: kindName(line.kind), state, code, reason: message });
+    }
+    await line.cover(state, message);
+    this.#ports.onSettled();
   }
 
   #isListing(): boolean {
