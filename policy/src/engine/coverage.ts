@@ -6,29 +6,36 @@ export type Covers = (kind: GroupKind) => boolean;
 
 export type Coverage = {
   covers: Covers;
-  node(kind: GroupKind): ReadNode;
+  /** The answer and the node of those who rely on it. */
+  read(kind: GroupKind): { readonly covered: boolean; readonly node: ReadNode };
   /** Asks the caller again and wakes who read an answer that is different now. */
   refresh(wake: Wake): void;
 };
 
 /** Answers are kept until refresh, so that one batch sees one coverage. */
 export function createCoverage(ask: Covers): Coverage {
-  const answers = new Map<string, { readonly kind: GroupKind; covered: boolean; node: ReadNode }>();
+  type Answer = { readonly kind: GroupKind; covered: boolean; readonly node: ReadNode };
+  // By kind, then group: asked with every read, so no key is made up.
+  const answers = new Map<string, Map<string, Answer>>();
 
-  function answer(kind: GroupKind): { covered: boolean; readonly node: ReadNode } {
-    const id = `${kind.group}/${kind.kind}`;
-    const known = answers.get(id);
+  function answer({ group, kind }: GroupKind): Answer {
+    let byGroup = answers.get(kind);
+    if (byGroup === undefined) {
+      byGroup = new Map();
+      answers.set(kind, byGroup);
+    }
+    const known = byGroup.get(group);
     if (known !== undefined) return known;
-    const created = { kind: { group: kind.group, kind: kind.kind }, covered: ask(kind), node: createReadNode() };
-    answers.set(id, created);
+    const created = { kind: { group, kind }, covered: ask({ group, kind }), node: createReadNode() };
+    byGroup.set(group, created);
     return created;
   }
 
   return {
     covers: (kind) => answer(kind).covered,
-    node: (kind) => answer(kind).node,
+    read: answer,
     refresh(wake) {
-      for (const known of answers.values()) {
+      for (const known of [...answers.values()].flatMap((byGroup) => [...byGroup.values()])) {
         const covered = ask(known.kind);
         if (covered === known.covered) continue;
         known.covered = covered;

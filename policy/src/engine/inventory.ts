@@ -19,7 +19,8 @@ type Kind = {
 
 export class Inventory {
   readonly #store: ObjectStore | undefined;
-  readonly #kinds = new Map<string, Kind>();
+  /** By kind, then group. */
+  readonly #kinds = new Map<string, Map<string, Kind>>();
 
   /** Without a store the inventory holds the objects itself. */
   constructor(store: ObjectStore | undefined) {
@@ -49,7 +50,7 @@ export class Inventory {
   }
 
   find({ group, kind, namespace, name }: ObjectKey): Subject | undefined {
-    return this.#kinds.get(`${group}/${kind}`)?.subjects.get(namespace)?.get(name);
+    return this.#kinds.get(kind)?.get(group)?.subjects.get(namespace)?.get(name);
   }
 
   /** Drops a subject that is not there, has no verdicts and that nobody reads. */
@@ -131,7 +132,7 @@ export class Inventory {
   size(): { readonly subjects: number; readonly namespaces: number } {
     let subjects = 0;
     let namespaces = 0;
-    for (const kind of this.#kinds.values()) {
+    for (const kind of [...this.#kinds.values()].flatMap((byGroup) => [...byGroup.values()])) {
       for (const inNamespace of kind.subjects.values()) subjects += inNamespace.size;
       namespaces += kind.namespaces.size;
     }
@@ -139,8 +140,12 @@ export class Inventory {
   }
 
   #kind({ group, kind }: GroupKind): Kind {
-    const id = `${group}/${kind}`;
-    const known = this.#kinds.get(id);
+    let byGroup = this.#kinds.get(kind);
+    if (byGroup === undefined) {
+      byGroup = new Map();
+      this.#kinds.set(kind, byGroup);
+    }
+    const known = byGroup.get(group);
     if (known !== undefined) return known;
     const created: Kind = {
       subjects: new Map(),
@@ -148,7 +153,7 @@ export class Inventory {
       namespaces: new Map(),
       facts: new Map(),
     };
-    this.#kinds.set(id, created);
+    byGroup.set(group, created);
     return created;
   }
 }

@@ -65,6 +65,9 @@ export function verdictOf({ code, violations, reason }: Outcome): Verdict | unde
 }
 
 function normalise(violations: readonly Violation[]): readonly Violation[] {
+  const [first] = violations;
+  if (first !== undefined && violations.length === 1)
+    return [merged(undefined, first, shorten(first.path, engineLimits.maxPathLength))];
   const byPath = new Map<string, Violation>();
   let left = 0;
   for (const violation of violations) {

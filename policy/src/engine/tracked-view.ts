@@ -122,8 +122,9 @@ export class RecordingView implements TrackedView {
   }
 
   #isCovered(kind: GroupKind): boolean {
-    this.#reads.add(this.#source.coverage.node(kind));
-    return this.#source.coverage.covers(kind);
+    const { covered, node } = this.#source.coverage.read(kind);
+    this.#reads.add(node);
+    return covered;
   }
 
   #spend(reads: number): void {

@@ -113,7 +113,7 @@ export class VerdictBook {
 
   #compare(replacement: Replacement, before: readonly Violation[], verdicts: SubjectVerdicts): void {
     const { slot, outcome } = replacement;
-    if (before.length === 0 && outcome.violations.length === 0) return;
+    if (replacement.rewritten !== true && sameViolations(before, outcome.violations)) return;
     const known = new Map(before.map((violation) => [violation.path, violation]));
     const stays = new Set(outcome.violations.map((violation) => violation.path));
     for (const violation of before) {
@@ -149,6 +149,17 @@ export class VerdictBook {
     byControl.set(control, paths);
     return paths;
   }
+}
+
+/** Both are ordered by path. */
+function sameViolations(a: readonly Violation[], b: readonly Violation[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ path, value, reason }, index) => {
+      const other = b[index];
+      return other?.path === path && other.value === value && other.reason === reason;
+    })
+  );
 }
 
 /** The answers of one subject that are more than a code. */

@@ -3,26 +3,57 @@ import { canonicalJson, isJsonArray, isJsonObject, itemPath, type Json, ownValue
 
 const step = /\.?([A-Za-z_$][\w$-]*)|\[name=([^\]]*)\]|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\[([^\]]*)\]/y;
 
+/** What a step asks of a list and of an object. */
+type Step = {
+  readonly index: number | undefined;
+  readonly name: string | undefined;
+  readonly member: string | undefined;
+};
+
+/** The same few paths come with every object: the latest are kept as steps. */
+const parsed = new Map<string, readonly Step[] | undefined>();
+const maxParsed = 2_000;
+
 /** The value at the path; undefined when there is none or the path is not one. */
 export function valueAtFieldPath(value: Json | undefined, path: string): Json | undefined {
   let current = value;
-  step.lastIndex = 0;
-  while (step.lastIndex < path.length && current !== undefined) {
-    const match = step.exec(path);
-    if (match === null) return undefined;
-    current = follow(current, match);
+  for (const step of stepsOf(path) ?? [nowhere]) {
+    if (current === undefined) return undefined;
+    current = follow(current, step);
   }
   return current;
 }
 
-function follow(value: Json, [, key, name, index, quoted, bare]: RegExpExecArray): Json | undefined {
+const nowhere: Step = { index: undefined, name: undefined, member: undefined };
+
+function stepsOf(path: string): readonly Step[] | undefined {
+  const known = parsed.get(path);
+  if (known !== undefined || parsed.has(path)) return known;
+  if (parsed.size >= maxParsed) parsed.clear();
+  const made = parseSteps(path);
+  parsed.set(path, made);
+  return made;
+}
+
+function parseSteps(path: string): readonly Step[] | undefined {
+  const steps: Step[] = [];
+  step.lastIndex = 0;
+  while (step.lastIndex < path.length) {
+    const match = step.exec(path);
+    if (match === null) return undefined;
+    const [, key, name, index, quoted, bare] = match;
+    const member = key ?? bare ?? (quoted === undefined ? undefined : unquoted(quoted)) ?? index;
+    steps.push({ index: index === undefined ? undefined : Number(index), name, member });
+  }
+  return steps;
+}
+
+function follow(value: Json, { index, name, member }: Step): Json | undefined {
   if (isJsonArray(value)) {
-    if (index !== undefined) return value[Number(index)];
+    if (index !== undefined) return value[index];
     return name === undefined ? undefined : value.find((item) => isJsonObject(item) && ownValue(item, 'name') === name);
   }
-  if (!isJsonObject(value)) return undefined;
-  const own = key ?? bare ?? (quoted === undefined ? undefined : unquoted(quoted)) ?? index;
-  return own === undefined ? undefined : ownValue(value, own);
+  return member === undefined || !isJsonObject(value) ? undefined : ownValue(value, member);
 }
 
 function unquoted(text: string): string | undefined {

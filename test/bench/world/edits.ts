@@ -17,7 +17,11 @@ type Edit = {
 };
 
 /** The value with what stands at `path` replaced; a number is an index, missing members are made. */
-function changed(value: Json | undefined, path: readonly (string | number)[], change: (old: Json | undefined) => Json): Json {
+function changed(
+  value: Json | undefined,
+  path: readonly (string | number)[],
+  change: (old: Json | undefined) => Json,
+): Json {
   const [step, ...rest] = path;
   if (step === undefined) return change(value);
   if (typeof step === 'number')
@@ -35,17 +39,20 @@ const edit =
 const container = ['spec', 'template', 'spec', 'containers', 0] as const;
 
 const rollOut = (object: JsonObject, random: Random): JsonObject => {
-  const image = edit(...container, 'image')(
-    (_, random) => `registry.example.com/shop/app@sha256:${random.hex(64)}`,
-  )(object, random);
+  const image = edit(...container, 'image')((_, random) => `registry.example.com/shop/app@sha256:${random.hex(64)}`)(
+    object,
+    random,
+  );
   return edit('metadata', 'annotations', 'deployment.kubernetes.io/revision')((old) => String(Number(old) + 1))(
     image,
     random,
   );
 };
 
-const toggled = <T extends Json>(a: T, b: T) => (old: Json | undefined): Json =>
-  JSON.stringify(old) === JSON.stringify(a) ? b : a;
+const toggled =
+  <T extends Json>(a: T, b: T) =>
+  (old: Json | undefined): Json =>
+    JSON.stringify(old) === JSON.stringify(a) ? b : a;
 
 export const edits: readonly Edit[] = [
   { kind: kinds.deployment, share: 30, manager: 'argocd-controller', apply: rollOut },
@@ -120,7 +127,11 @@ export const edits: readonly Edit[] = [
 /** Objects that change over time. `next` edits one of them and keeps the result. */
 export type LivingWorld = { readonly objects: readonly WorldObject[]; next(): { index: number; after: WorldObject } };
 
-export function livingWorld(initial: readonly WorldObject[], random: Random, startSeconds = 1_767_700_000): LivingWorld {
+export function livingWorld(
+  initial: readonly WorldObject[],
+  random: Random,
+  startSeconds = 1_767_700_000,
+): LivingWorld {
   const objects = [...initial];
   const byKind = new Map<WorldKind, number[]>();
   for (const [index, { kind }] of objects.entries()) append(byKind, kind, index);
@@ -142,7 +153,10 @@ export function livingWorld(initial: readonly WorldObject[], random: Random, sta
       if (before === undefined) throw new RangeError('no such object');
       version += 1;
       const edited = touchedBy(apply(before.object, random), manager, startSeconds + Math.floor(version / 50));
-      const object = { ...edited, metadata: { ...(edited['metadata'] as JsonObject), resourceVersion: String(version) } };
+      const object = {
+        ...edited,
+        metadata: { ...(edited['metadata'] as JsonObject), resourceVersion: String(version) },
+      };
       const after = { kind, object };
       objects[index] = after;
       return { index, after };

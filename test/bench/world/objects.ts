@@ -189,7 +189,10 @@ function around(place: Place): readonly WorldObject[] {
     random,
   );
   const settings = Object.fromEntries(
-    Array.from({ length: 12 }, (_, i) => [`setting-${i}.properties`, `level=${random.below(5)}\nname=${random.hex(8)}`]),
+    Array.from({ length: 12 }, (_, i) => [
+      `setting-${i}.properties`,
+      `level=${random.below(5)}\nname=${random.hex(8)}`,
+    ]),
   );
   const configMap = made(kinds.configMap, metadata(`${app}-config`), { data: settings }, random);
   const account = made(kinds.serviceAccount, metadata(app), { automountServiceAccountToken: index % 3 === 0 }, random);
@@ -206,9 +209,7 @@ function around(place: Place): readonly WorldObject[] {
           {
             host,
             http: {
-              paths: [
-                { path: '/', pathType: 'Prefix', backend: { service: { name: app, port: { name: 'http' } } } },
-              ],
+              paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: app, port: { name: 'http' } } } }],
             },
           },
         ],

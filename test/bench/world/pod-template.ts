@@ -2,7 +2,11 @@ import type { JsonObject } from '@driftline/proto';
 import type { Random } from './random.ts';
 
 /** A pod's spec with one or two containers: some careful, some not, as they are found. */
-export function podTemplate(place: { readonly random: Random; readonly app: string; readonly index: number }): JsonObject {
+export function podTemplate(place: {
+  readonly random: Random;
+  readonly app: string;
+  readonly index: number;
+}): JsonObject {
   const { index, app } = place;
   const containers = [container(place, 'web', 8080)];
   if (index % 3 === 1) containers.push(container(place, 'proxy', 15_001));
@@ -50,9 +54,7 @@ function container(
     livenessProbe: probe,
     readinessProbe: probe,
     resources:
-      index % 4 === 3
-        ? {}
-        : { limits: { cpu: '500m', memory: '512Mi' }, requests: { cpu: '100m', memory: '128Mi' } },
+      index % 4 === 3 ? {} : { limits: { cpu: '500m', memory: '512Mi' }, requests: { cpu: '100m', memory: '128Mi' } },
     securityContext: isCareful
       ? {
           allowPrivilegeEscalation: false,
