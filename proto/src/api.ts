@@ -116,11 +116,17 @@ export type ApiObjectState = {
   readonly apiVersion: string;
   readonly resourceVersion: string;
   readonly observedAt: string;
-  /** certain: seen and no gap covers the moment. gap: a gap record covers it. */
+  /**
+   * certain: the kind was watched and no gap covers the moment. gap: a gap record covers it, or the kind was not
+   * watched, or the agent is away and nothing after its last message is known.
+   */
   readonly certainty: 'certain' | 'gap';
   readonly changeId: string;
   readonly body: Json;
 };
+
+/** Objects at a moment; `gaps` are those that cover it: what the items may lack. */
+export type ApiObjects = ApiPage<ApiObjectState> & { readonly gaps: readonly ApiGap[] };
 
 export type ApiScore = {
   readonly cluster: string;

@@ -1,26 +1,38 @@
 /** Page cursors: opaque to callers, JSON inside, tied to nothing but their query's order. */
 import { Problem } from './problem.ts';
 
-export function encodeCursor(position: readonly (string | number)[]): string {
-  return Buffer.from(JSON.stringify(position)).toString('base64url');
+type Position = readonly (string | number)[];
+
+export function encodeCursor(position: Position | undefined): string | null {
+  return position === undefined ? null : Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
-/** The position, if it has the shape that this query gave out. */
-export function decodeCursor(
+/**
+ * The position, if it has this shape: strings, and whole numbers from 0 that the store can hold.
+ */
+export function decodeCursor<T extends Position>(
   cursor: string | undefined,
-  shape: readonly ('string' | 'number')[],
-): readonly (string | number)[] | undefined {
+  shape: { readonly [Index in keyof T]: T[Index] extends number ? 'number' : 'string' },
+): T | undefined {
   if (cursor === undefined) return undefined;
+  const value = parse(cursor);
+  const types: readonly string[] = shape;
+  const fits =
+    Array.isArray(value) &&
+    value.length === types.length &&
+    value.every((part: unknown, index) => typeof part === types[index] && isStorable(part));
+  if (!fits) throw new Problem('bad-request', 'cursor: not one that this API gave out; start again without it');
+  return value as unknown as T;
+}
+
+function isStorable(part: unknown): boolean {
+  return typeof part !== 'number' || (Number.isSafeInteger(part) && part >= 0);
+}
+
+function parse(cursor: string): unknown {
   try {
-    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (
-      Array.isArray(value) &&
-      value.length === shape.length &&
-      value.every((part, index) => typeof part === shape[index])
-    )
-      return value;
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString());
   } catch {
-    // Falls through: whatever it is, it is not one of ours.
+    return undefined;
   }
-  throw new Problem('bad-request', 'cursor: not one that this API gave out; start again without it');
 }

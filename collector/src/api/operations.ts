@@ -2,21 +2,27 @@
 import type { ApiStatus, KindName } from '@driftline/proto';
 import type { ControlMeta } from '@driftline/policy';
 import { type ChangePosition, queryChanges } from '../forensics/query/change-query.ts';
-import { queryFindings } from '../forensics/query/finding-query.ts';
-import { queryLabels } from '../forensics/query/label-query.ts';
+import { type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
 import { queryScores } from '../forensics/query/score-query.ts';
-import { queryStates } from '../forensics/query/state-query.ts';
+import { queryStates, type StatePosition } from '../forensics/query/state-query.ts';
 import { type ConnectedAgent, queryKinds, queryStatus } from '../forensics/query/status-query.ts';
-import { endOfTimeUs, type TimelineQuery } from '../forensics/query/timeline-query.ts';
+import { endOfTimeUs, type TenantTimeline, type TenantTimelines } from '../forensics/query/timeline-query.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { kindOf, limitOf, momentOf, oneOf, type RawQuery, selectorOf } from './parameters.ts';
+import { endOfSecond, kindOf, limitOf, momentOf, oneOf, type RawQuery, selectorOf } from './parameters.ts';
 import { Problem } from './problem.ts';
 
 export type ApiPorts = {
-  readonly query: TimelineQuery;
+  readonly timelines: TenantTimelines;
   readonly connectedAgents: () => readonly ConnectedAgent[];
   readonly control: (id: string) => ControlMeta | undefined;
   readonly about: () => Pick<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode'>;
+};
+
+/** Who asks; from the credential, never from the request. */
+export type Reader = {
+  readonly tenant: string;
+  /** The only cluster this credential may see; '' for all of the tenant. */
+  readonly cluster: string;
 };
 
 export type Operation = {
@@ -24,8 +30,7 @@ export type Operation = {
   readonly summary: string;
   readonly answer: string;
   readonly parameters: Readonly<Record<string, string>>;
-  /** The tenant comes from the credential. */
-  run(ports: ApiPorts, tenant: string, query: RawQuery): Promise<unknown>;
+  run(ports: ApiPorts, reader: Reader, query: RawQuery): Promise<unknown>;
 };
 
 const scope = { cluster: 'only this cluster', namespace: 'only this namespace' };
@@ -54,29 +59,23 @@ export const operations: readonly Operation[] = [
       origin: origins.slice(1).join(', '),
       snapshots: 'true: also first sights of objects that were there before the watch',
     },
-    async run(ports, tenant, query) {
-      const position = decodeCursor(query.cursor, ['number', 'string', 'number', 'number', 'number']) as
-        | ChangePosition
-        | undefined;
-      const kind = await kindParameter(ports, tenant, query.kind);
-      const page = await queryChanges(
-        ports.query,
-        {
-          tenant,
-          cluster: query.cluster ?? '',
-          kind,
-          namespace: query.namespace ?? '',
-          name: query.name ?? '',
-          sinceUs: momentOf(query, 'since', 0),
-          untilUs: momentOf(query, 'until', endOfTimeUs),
-          user: query.user ?? '',
-          origin: oneOf(query, 'origin', origins, ''),
-          selector: selectorOf(query),
-          snapshots: oneOf(query, 'snapshots', ['true', 'false'], 'false') === 'true',
-        },
-        { limit: limitOf(query), after: position },
-      );
-      return { items: page.items, next: page.next === undefined ? null : encodeCursor(page.next) };
+    async run(ports, reader, query) {
+      const timeline = await ports.timelines.of(reader.tenant);
+      const filter = {
+        cluster: clusterOf(reader, query),
+        kind: await kindParameter(timeline, query.kind),
+        namespace: query.namespace ?? '',
+        name: query.name ?? '',
+        sinceUs: momentOf(query, 'since', 0),
+        untilUs: endOfSecond(query.until, momentOf(query, 'until', endOfTimeUs)),
+        user: query.user ?? '',
+        origin: oneOf(query, 'origin', origins, ''),
+        selector: selectorOf(query),
+        snapshots: oneOf(query, 'snapshots', ['true', 'false'], 'false') === 'true',
+      };
+      const after = decodeCursor<ChangePosition>(query.cursor, ['number', 'string', 'number', 'number', 'number']);
+      const { items, next } = await queryChanges(timeline, filter, { limit: limitOf(query), after });
+      return { items, next: encodeCursor(next) };
     },
   },
   {
@@ -92,53 +91,47 @@ export const operations: readonly Operation[] = [
       severity: `at least this: ${severities.join(', ')}`,
       control: 'only this control',
     },
-    async run(ports, tenant, query) {
-      const kind = await kindParameter(ports, tenant, query.kind);
-      const page = await queryFindings(
-        {
-          query: ports.query,
-          control: ports.control,
-          labels: (owner, objects) => queryLabels(ports.query, owner, objects),
-        },
-        {
-          tenant,
-          cluster: query.cluster ?? '',
-          kind,
-          namespace: query.namespace ?? '',
-          name: query.name ?? '',
-          control: query.control ?? '',
-          state: oneOf(query, 'state', ['open', 'resolved', 'excepted', 'all'], 'open'),
-          minSeverity: oneOf(query, 'severity', severities, 'info'),
-          selector: selectorOf(query),
-        },
-        { limit: limitOf(query), offset: offsetOf(query) },
-      );
-      return { items: page.items, next: page.nextOffset === undefined ? null : encodeCursor([page.nextOffset]) };
+    async run(ports, reader, query) {
+      const timeline = await ports.timelines.of(reader.tenant);
+      const filter = {
+        cluster: clusterOf(reader, query),
+        kind: await kindParameter(timeline, query.kind),
+        namespace: query.namespace ?? '',
+        name: query.name ?? '',
+        control: query.control ?? '',
+        state: oneOf(query, 'state', ['open', 'resolved', 'excepted', 'all'], 'open'),
+        minSeverity: oneOf(query, 'severity', severities, 'info'),
+        selector: selectorOf(query),
+      };
+      const [t, n] = ['string', 'number'] as const;
+      const after = decodeCursor<FindingPosition>(query.cursor, [n, t, t, t, t, t, t, t]);
+      const { items, next } = await queryFindings(timeline, ports.control, filter, { limit: limitOf(query), after });
+      return { items, next: encodeCursor(next) };
     },
   },
   {
     path: 'objects',
     summary: 'Objects of a kind as they were at a moment',
-    answer: '{items: ObjectState[], next}',
+    answer: '{items: ObjectState[], next, gaps: Gap[]}; gaps: those that cover the moment',
     parameters: { ...scope, ...object, ...selector, ...paging, at: 'the moment (default: now)' },
-    async run(ports, tenant, query) {
-      const kind = await kindParameter(ports, tenant, query.kind);
+    async run(ports, reader, query) {
+      const timeline = await ports.timelines.of(reader.tenant);
+      const kind = await kindParameter(timeline, query.kind);
       if (kind === undefined) throw new Problem('bad-request', 'kind: required');
-      const page = await queryStates(
-        ports.query,
-        {
-          tenant,
-          cluster: query.cluster ?? '',
-          group: kind.group,
-          resource: kind.resource,
-          namespace: query.namespace ?? '',
-          name: query.name ?? '',
-          atUs: momentOf(query, 'at', endOfTimeUs),
-          selector: selectorOf(query),
-        },
-        { limit: limitOf(query), offset: offsetOf(query) },
-      );
-      return { items: page.items, next: page.nextOffset === undefined ? null : encodeCursor([page.nextOffset]) };
+      const filter = {
+        cluster: clusterOf(reader, query),
+        group: kind.group,
+        resource: kind.resource,
+        namespace: query.namespace ?? '',
+        name: query.name ?? '',
+        atUs: endOfSecond(query.at, momentOf(query, 'at', endOfTimeUs)),
+        selector: selectorOf(query),
+      };
+      const connected = new Set(agentsOf(ports, reader).map(({ cluster }) => cluster));
+      const after = decodeCursor<StatePosition>(query.cursor, ['string', 'string', 'string']);
+      const page = { limit: limitOf(query), after };
+      const { items, next, gaps } = await queryStates(timeline, (cluster) => connected.has(cluster), filter, page);
+      return { items, next: encodeCursor(next), gaps };
     },
   },
   {
@@ -146,14 +139,13 @@ export const operations: readonly Operation[] = [
     summary: 'Posture per cluster, category and namespace',
     answer: '{items: Score[]}',
     parameters: { ...scope, at: 'the moment (default: now)' },
-    async run(ports, tenant, query) {
+    async run(ports, reader, query) {
       const filter = {
-        tenant,
-        cluster: query.cluster ?? '',
+        cluster: clusterOf(reader, query),
         namespace: query.namespace ?? '',
-        atUs: momentOf(query, 'at', endOfTimeUs),
+        atUs: endOfSecond(query.at, momentOf(query, 'at', endOfTimeUs)),
       };
-      return { items: await queryScores(ports.query, filter) };
+      return { items: await queryScores(await ports.timelines.of(reader.tenant), filter) };
     },
   },
   {
@@ -161,19 +153,26 @@ export const operations: readonly Operation[] = [
     summary: 'Agents, lag, gaps, coverage',
     answer: 'Status',
     parameters: { cluster: scope.cluster },
-    async run(ports, tenant, query) {
-      const status = await queryStatus(ports.query, { tenant, cluster: query.cluster ?? '' }, ports.connectedAgents());
+    async run(ports, reader, query) {
+      const timeline = await ports.timelines.of(reader.tenant);
+      const status = await queryStatus(timeline, clusterOf(reader, query), agentsOf(ports, reader));
       return { ...ports.about(), ...status };
     },
   },
 ];
 
-async function kindParameter(ports: ApiPorts, tenant: string, text: string | undefined): Promise<KindName | undefined> {
-  if (text === undefined || text === '') return undefined;
-  return kindOf(text, await queryKinds(ports.query, tenant));
+function agentsOf(ports: ApiPorts, { tenant }: Reader): readonly ConnectedAgent[] {
+  return ports.connectedAgents().filter((agent) => agent.tenant === tenant);
 }
 
-function offsetOf(query: RawQuery): number {
-  const [offset = 0] = decodeCursor(query.cursor, ['number']) ?? [];
-  return Number(offset);
+/** A credential for one cluster narrows every question to it. */
+function clusterOf(reader: Reader, query: RawQuery): string {
+  const wanted = query.cluster ?? '';
+  if (reader.cluster === '' || wanted === reader.cluster) return wanted;
+  if (wanted === '') return reader.cluster;
+  throw new Problem('forbidden', `cluster: this token may read ${reader.cluster} only`);
+}
+
+async function kindParameter(timeline: TenantTimeline, text: string | undefined): Promise<KindName | undefined> {
+  return text === undefined ? undefined : kindOf(text, await queryKinds(timeline));
 }

@@ -17,7 +17,7 @@ export function limitOf(query: RawQuery): number {
   return limit;
 }
 
-/** Microseconds since the epoch. A moment without fraction digits that ends a range means all of its second. */
+/** Microseconds since the epoch. */
 export function momentOf(query: RawQuery, name: string, fallbackUs: number): number {
   const text = query[name];
   if (text === undefined) return fallbackUs;
@@ -28,6 +28,13 @@ export function momentOf(query: RawQuery, name: string, fallbackUs: number): num
   const us = wholeMs * 1_000 + Number((match?.[2] ?? '').padEnd(6, '0'));
   if (us < 0 || us > endOfTimeUs) throw new Problem('bad-request', `${name}: outside 1970 to 2255`);
   return us;
+}
+
+/** A moment given in whole seconds that ends a range means all of its second; in milliseconds, all of its millisecond. */
+export function endOfSecond(text: string | undefined, us: number): number {
+  if (text === undefined) return us;
+  const digits = /\.(\d+)/.exec(text)?.[1]?.length ?? 0;
+  return digits >= 6 ? us : us + 10 ** (6 - digits) - 1;
 }
 
 export function selectorOf(query: RawQuery): Selector | undefined {
@@ -52,7 +59,9 @@ export function oneOf<T extends string>(query: RawQuery, name: string, choices: 
 export function kindOf(text: string, known: readonly KindName[]): KindName {
   const resolution = resolveKind(text, known);
   if (resolution.ok) return resolution.kind;
-  const names = resolution.candidates.map((kind) => `${kind.resource}.${kind.group}`).sort();
+  const names = resolution.candidates
+    .map(({ resource, group }) => (group === '' ? resource : `${resource}.${group}`))
+    .sort();
   if (resolution.reason === 'ambiguous')
     throw new Problem('bad-request', `kind: '${text}' can mean ${names.join(' or ')}: say which`);
   if (known.length === 0)

@@ -5,8 +5,9 @@
 import { fastify, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { openApiDocument } from './openapi.ts';
-import { type ApiPorts, operations } from './operations.ts';
+import { type ApiPorts, operations, type Reader } from './operations.ts';
 import type { RawQuery } from './parameters.ts';
+import { TimelineError } from '../timeline/timeline-error.ts';
 import { Problem } from './problem.ts';
 
 export type ApiOptions = ApiPorts & {
@@ -14,8 +15,8 @@ export type ApiOptions = ApiPorts & {
   /** 0: any free port. */
   readonly port: number;
   readonly logger: Logger;
-  /** Whose token this is, or undefined. */
-  readonly authenticate: (token: string) => { readonly tenant: string } | undefined;
+  /** Whose token this is, or undefined when it may not read. */
+  readonly authenticate: (token: string) => Reader | undefined;
   readonly isReady: () => boolean;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -24,8 +25,9 @@ export type ApiServer = { readonly url: string; close(): Promise<void> };
 
 export const apiLog = { failed: 'api.failed' } as const;
 
-/** A request line holds filters only. */
+/** A request line holds filters, and a cursor, which holds names and a field path. */
 const maxParameterCharacters = 1_024;
+const maxCursorCharacters = 8_192;
 const requestTimeoutMs = 30_000;
 
 export async function openApi(options: ApiOptions): Promise<ApiServer> {
@@ -48,8 +50,8 @@ export async function openApi(options: ApiOptions): Promise<ApiServer> {
   });
   for (const operation of operations) {
     server.get(`/api/v1/${operation.path}`, async (request) => {
-      const tenant = tenantOf(request, options);
-      return operation.run(options, tenant, parseQuery(request.query, operation.parameters));
+      const reader = readerOf(request, options);
+      return operation.run(options, reader, parseQuery(request.query, operation.parameters));
     });
   }
   const document = openApiDocument(options.about().version);
@@ -66,12 +68,12 @@ export async function openApi(options: ApiOptions): Promise<ApiServer> {
   return { url, close: () => server.close() };
 }
 
-function tenantOf(request: FastifyRequest, options: ApiOptions): string {
-  const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+function readerOf(request: FastifyRequest, options: ApiOptions): Reader {
+  const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (token === undefined) throw new Problem('unauthenticated', 'send a token: authorization: Bearer <token>');
-  const owner = options.authenticate(token);
-  if (owner === undefined) throw new Problem('unauthenticated', 'this token is not known here, or may not read');
-  return owner.tenant;
+  const reader = options.authenticate(token);
+  if (reader === undefined) throw new Problem('unauthenticated', 'this token is not known here, or may not read');
+  return reader;
 }
 
 /** Each known parameter once, as text. An unknown one is a mistake that must not silently widen the answer. */
@@ -81,8 +83,8 @@ function parseQuery(raw: unknown, known: Readonly<Record<string, string>>): RawQ
     if (!Object.hasOwn(known, name))
       throw new Problem('bad-request', `no parameter '${name}'; there are: ${Object.keys(known).join(', ')}`);
     if (typeof value !== 'string') throw new Problem('bad-request', `${name}: given more than once`);
-    if (value.length > maxParameterCharacters)
-      throw new Problem('bad-request', `${name}: longer than ${maxParameterCharacters} characters`);
+    const limit = name === 'cursor' ? maxCursorCharacters : maxParameterCharacters;
+    if (value.length > limit) throw new Problem('bad-request', `${name}: longer than ${limit} characters`);
     if (value !== '') query[name] = value;
   }
   return query;
@@ -100,8 +102,7 @@ function asProblem(error: unknown): Problem {
   return new Problem('internal', 'something went wrong here; the log of the collector says what', { cause: error });
 }
 
-const connectionCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND']);
-
+/** A refusal (grants, schema) is for whoever runs the collector to mend: to a caller the store is just as unavailable. */
 function isStoreError(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && connectionCodes.has(String(error.code));
+  return error instanceof TimelineError && (error.code === 'store-unreachable' || error.code === 'store-refused');
 }

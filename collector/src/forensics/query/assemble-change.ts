@@ -68,15 +68,18 @@ export type TransitionColumns = {
 
 export type ChangeFacts = {
   readonly row: ChangeRow;
-  /** undefined: there was no object. */
+  /** The version before; undefined: there was no object. */
   readonly before: JsonObject | undefined;
+  /** The version before has the same uid: it is not a namesake that was there earlier. */
+  readonly isSameObject: boolean;
   readonly after: JsonObject | undefined;
   readonly link: LinkColumns | undefined;
   readonly transitions: readonly TransitionColumns[];
 };
 
 export function assembleChange(facts: ChangeFacts): ApiChange {
-  const { row, before, after, link } = facts;
+  const { row, after, link } = facts;
+  const before = facts.isSameObject || after === undefined ? facts.before : undefined;
   const object = after ?? before;
   return {
     id: changeId(row),
@@ -140,7 +143,11 @@ function whoOf(row: ChangeRow, link: LinkColumns | undefined): ApiWho {
   };
 }
 
-function originOf(row: ChangeRow, link: LinkColumns | undefined, object: JsonObject | undefined): ApiChange['origin'] {
+export function originOf(
+  row: ChangeRow,
+  link: LinkColumns | undefined,
+  object: JsonObject | undefined,
+): ApiChange['origin'] {
   const approval = object === undefined ? [] : extractApproval(object);
   const verdict = classifyOrigin({
     user: link?.user ?? '',

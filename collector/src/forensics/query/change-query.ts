@@ -1,25 +1,29 @@
 /**
  * Changes with everything that is known of them: field diffs, who, origin, approval evidence, findings. Candidates are
- * found on narrow columns; bodies are fetched for the page only, each with the version before it.
+ * found on narrow columns and sifted; bodies are read for what is left, each with the version before it.
  */
-import type { ApiChange, Json, JsonObject } from '@driftline/proto';
+import type { ApiChange } from '@driftline/proto';
 import { TupleParam } from '@clickhouse/client';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import { assembleChange, type ChangeRow, type LinkColumns, type TransitionColumns } from './assemble-change.ts';
-import { objectKey, objectsParameter, type VersionColumns, versionKey } from './object-key.ts';
-import { endOfTimeUs, type TimelineQuery } from './timeline-query.ts';
+import {
+  assembleChange,
+  type ChangeRow,
+  type LinkColumns,
+  originOf,
+  type TransitionColumns,
+} from './assemble-change.ts';
+import { charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
 import { matchesSelector, type Selector } from './selector.ts';
+import { endOfTimeUs, inParameters, type TenantTimeline } from './timeline-query.ts';
+import { fetchBodies, labelsOf, predecessors, type Predecessor } from './version-bodies.ts';
 
 const sql = {
   changes: loadSql(import.meta.url, 'changes.sql'),
-  positions: loadSql(import.meta.url, 'positions.sql'),
-  bodies: loadSql(import.meta.url, 'bodies.sql'),
   links: loadSql(import.meta.url, 'links.sql'),
   transitions: loadSql(import.meta.url, 'transitions.sql'),
 };
 
 export type ChangeFilter = {
-  readonly tenant: string;
   /** '' means any, here and below. */
   readonly cluster: string;
   readonly kind: { readonly group: string; readonly resource: string } | undefined;
@@ -45,35 +49,31 @@ export type ChangePosition = readonly [
 export type ChangePage = { readonly items: readonly ApiChange[]; readonly next: ChangePosition | undefined };
 
 const fromTheEnd: ChangePosition = [endOfTimeUs + 1, '', 0, 0, 0];
-/** Origin and labels are known only after a candidate is assembled; one page looks at this many candidates at most. */
+/** Whose link counts, origins and labels are known only when a candidate is looked at; a page looks at this many at most. */
 const maxCandidates = 5_000;
+const siftedAtOnce = 500;
 
 export async function queryChanges(
-  query: TimelineQuery,
+  timeline: TenantTimeline,
   filter: ChangeFilter,
   page: { readonly limit: number; readonly after: ChangePosition | undefined },
 ): Promise<ChangePage> {
-  const items: ApiChange[] = [];
-  const isSifted = filter.origin !== '' || filter.selector !== undefined;
+  const isSifted = filter.origin !== '' || filter.selector !== undefined || filter.user !== '';
+  const wanted = isSifted ? siftedAtOnce : page.limit;
+  const kept: Facts[] = [];
   let after = page.after ?? fromTheEnd;
-  for (let seen = 0; seen < maxCandidates; ) {
-    const wanted = isSifted ? Math.min(500, Math.max(100, page.limit * 2)) : page.limit;
-    const candidates = await query<ChangeRow>(sql.changes, candidateParameters(filter, after, wanted));
-    seen += candidates.length;
-    const assembled = await assemble(query, filter.tenant, candidates);
-    for (const [position, { change, labels }] of assembled.entries()) {
-      after = positionOf(candidates[position]);
-      if (filter.origin !== '' && change.origin.kind !== filter.origin) continue;
-      if (filter.selector !== undefined && !matchesSelector(filter.selector, labels)) continue;
-      items.push(change);
-      if (items.length === page.limit) {
-        const isLast = position === assembled.length - 1 && candidates.length < wanted;
-        return { items, next: isLast ? undefined : after };
-      }
-    }
-    if (candidates.length < wanted) return { items, next: undefined };
+  for (let seen = 0; seen < maxCandidates; seen += wanted) {
+    const rows = await timeline.query<ChangeRow>(sql.changes, candidateParameters(filter, after, wanted));
+    const passed = await sift(timeline, filter, rows);
+    const room = page.limit - kept.length;
+    kept.push(...passed.slice(0, room));
+    const isMore = passed.length > room || rows.length === wanted;
+    const last = passed.length >= room ? passed[room - 1]?.row : rows.at(-1);
+    if (last !== undefined) after = positionOf(last);
+    if (!isMore) return { items: await assemble(timeline, kept), next: undefined };
+    if (kept.length === page.limit) break;
   }
-  return { items, next: after };
+  return { items: await assemble(timeline, kept), next: after };
 }
 
 function candidateParameters(filter: ChangeFilter, after: ChangePosition, limit: number) {
@@ -92,95 +92,144 @@ function candidateParameters(filter: ChangeFilter, after: ChangePosition, limit:
   };
 }
 
-function positionOf(row: ChangeRow | undefined): ChangePosition {
-  if (row === undefined) return fromTheEnd;
+function positionOf(row: ChangeRow): ChangePosition {
   return [row.observedAtUs, row.cluster, row.epochOrdinal, row.sequence, row.index];
 }
 
-type Assembled = { readonly change: ApiChange; readonly labels: Readonly<Record<string, string>> };
+type Facts = {
+  readonly row: ChangeRow;
+  readonly link: LinkColumns | undefined;
+  readonly previous: Predecessor | undefined;
+};
 
-async function assemble(
-  query: TimelineQuery,
-  tenant: string,
+/** Rows with their link and predecessor, without those that the filter leaves out. */
+async function sift(
+  timeline: TenantTimeline,
+  filter: ChangeFilter,
   rows: readonly ChangeRow[],
-): Promise<readonly Assembled[]> {
+): Promise<readonly Facts[]> {
   if (rows.length === 0) return [];
-  const objects = objectsParameter(rows);
-  const changes = rows.map((row) => new TupleParam([row.cluster, row.epoch, row.sequence]));
-  const times = rows.map((row) => row.observedAtUs);
-  const [before, links, transitions] = await Promise.all([
-    predecessors(query, tenant, rows),
-    query<LinkColumns>(sql.links, { tenant, objects, changes }),
-    query<TransitionColumns>(sql.transitions, {
-      tenant,
-      changes,
-      fromUs: Math.min(...times),
-      toUs: Math.max(...times),
-    }),
-  ]);
-  const bodies = await fetchBodies(query, tenant, [...rows, ...before.values()]);
-  const linkOf = new Map(links.map((link) => [`${link.changeEpoch}:${link.changeSequence}@${objectKey(link)}`, link]));
-  const transitionsOf = Map.groupBy(transitions, (row) => JSON.stringify([row.cluster, row.epoch, row.sequence]));
-  return rows.map((row) => {
-    const previous = before.get(versionKey(row));
-    const body = bodies.get(versionKey(row));
-    const previousBody = previous === undefined ? undefined : bodies.get(versionKey(previous));
-    const sameSequence = transitionsOf.get(JSON.stringify([row.cluster, row.epoch, row.sequence])) ?? [];
-    const change = assembleChange({
-      row,
-      before: previousBody,
-      after: body,
-      link: linkOf.get(`${row.epoch}:${row.sequence}@${objectKey(row)}`),
-      transitions: sameSequence.filter((transition) => row.index === 0 || isOf(transition, row)),
-    });
-    return { change, labels: labelsOf(body ?? previousBody) };
+  const [links, before] = await Promise.all([linksOf(timeline, rows), predecessors(timeline, rows)]);
+  const facts = rows
+    .map((row) => ({ row, link: links.get(linkKey(row)), previous: before.get(versionKey(row)) }))
+    .filter(({ link }) => isBy(filter.user, link) && (link === undefined || isOfOrigin(filter.origin, link.origin)));
+  if (filter.origin === '' && filter.selector === undefined) return facts;
+  const bodies = await fetchBodies(timeline, facts.map(describing));
+  return facts.filter((fact) => {
+    const body = bodies.get(versionKey(describing(fact)));
+    if (filter.selector !== undefined && !matchesSelector(filter.selector, labelsOf(body))) return false;
+    return isOfOrigin(filter.origin, originOf(fact.row, fact.link, body).kind);
   });
+}
+
+/** The version whose body tells what the object is: of a deleted one, the last that was seen. */
+function describing({ row, previous }: Facts) {
+  return row.op === 'deleted' ? (previous ?? row) : row;
+}
+
+function isBy(user: string, link: LinkColumns | undefined): boolean {
+  return user === '' || link?.user === user || link?.impersonatedUser === user;
+}
+
+function isOfOrigin(wanted: string, origin: string): boolean {
+  return wanted === '' || wanted === origin;
+}
+
+async function linksOf(
+  timeline: TenantTimeline,
+  rows: readonly ChangeRow[],
+): Promise<ReadonlyMap<string, LinkColumns>> {
+  const links = await Promise.all(
+    inParameters(rows, charactersOf).map((part) =>
+      timeline.query<LinkColumns>(sql.links, {
+        objects: objectsParameter(part),
+        changes: changesParameter(part),
+      }),
+    ),
+  );
+  // Recorded order: a later link of the same change takes the place of an earlier one.
+  return new Map(
+    links.flat().map((link) => [linkKey({ ...link, epoch: link.changeEpoch, sequence: link.changeSequence }), link]),
+  );
+}
+
+type ChangeKey = Pick<ChangeRow, 'cluster' | 'epoch' | 'sequence' | 'group' | 'resource' | 'namespace' | 'name'>;
+
+function linkKey(change: ChangeKey): string {
+  return `${change.epoch}:${change.sequence}@${objectKey(change)}`;
+}
+
+function changesParameter(rows: readonly ChangeRow[]): readonly TupleParam[] {
+  return rows.map((row) => new TupleParam([row.cluster, row.epoch, row.sequence]));
+}
+
+async function assemble(timeline: TenantTimeline, facts: readonly Facts[]): Promise<readonly ApiChange[]> {
+  if (facts.length === 0) return [];
+  const rows = facts.map(({ row }) => row);
+  const [bodies, transitions] = await Promise.all([
+    fetchBodies(
+      timeline,
+      facts.flatMap(({ row, previous }) => (previous === undefined ? [row] : [row, previous])),
+    ),
+    transitionsOf(timeline, rows),
+  ]);
+  const findings = attribute(rows, transitions);
+  return facts.map(({ row, link, previous }) =>
+    assembleChange({
+      row,
+      before: previous === undefined ? undefined : bodies.get(versionKey(previous)),
+      isSameObject: previous?.uid === row.uid,
+      after: bodies.get(versionKey(row)),
+      link,
+      transitions: findings.get(versionKey(row)) ?? [],
+    }),
+  );
+}
+
+async function transitionsOf(
+  timeline: TenantTimeline,
+  rows: readonly ChangeRow[],
+): Promise<readonly TransitionColumns[]> {
+  const times = rows.map((row) => row.observedAtUs);
+  const found = await Promise.all(
+    inParameters(rows, charactersOf).map((part) =>
+      timeline.query<TransitionColumns>(sql.transitions, {
+        changes: changesParameter(part),
+        fromUs: Math.min(...times),
+        toUs: Math.max(...times),
+      }),
+    ),
+  );
+  return found.flat();
+}
+
+/**
+ * A message is one change and what it opened or resolved anywhere; only a list that shows several objects to be gone is
+ * several. Then each change has the findings of its own object, and the first has the rest.
+ */
+function attribute(
+  rows: readonly ChangeRow[],
+  transitions: readonly TransitionColumns[],
+): ReadonlyMap<string, readonly TransitionColumns[]> {
+  const message = (row: { cluster: string; epoch: string; sequence: number }) =>
+    JSON.stringify([row.cluster, row.epoch, row.sequence]);
+  const rowsOf = Map.groupBy(rows, message);
+  return Map.groupBy(transitions, (transition) => {
+    const candidates = rowsOf.get(message(transition)) ?? [];
+    const row = candidates.find((candidate) => isOf(transition, candidate)) ?? candidates.find(isFirst);
+    return row === undefined ? '' : versionKey(row);
+  });
+}
+
+function isFirst(row: ChangeRow): boolean {
+  return row.index === 0;
 }
 
 function isOf(transition: TransitionColumns, row: ChangeRow): boolean {
-  return transition.kind === row.kind && transition.namespace === row.namespace && transition.name === row.name;
-}
-
-/** The version before each of these, by the order of its stream. */
-async function predecessors(
-  query: TimelineQuery,
-  tenant: string,
-  rows: readonly ChangeRow[],
-): Promise<ReadonlyMap<string, VersionColumns>> {
-  const positions = await query<VersionColumns>(sql.positions, { tenant, objects: objectsParameter(rows) });
-  const found = new Map<string, VersionColumns>();
-  const last = new Map<string, VersionColumns>();
-  for (const position of positions) {
-    const object = objectKey(position);
-    const previous = last.get(object);
-    if (previous !== undefined) found.set(versionKey(position), previous);
-    last.set(object, position);
-  }
-  const wanted = new Set(rows.map(versionKey));
-  return new Map([...found].filter(([key]) => wanted.has(key)));
-}
-
-type BodyColumns = VersionColumns & { readonly body: string };
-
-async function fetchBodies(
-  query: TimelineQuery,
-  tenant: string,
-  versions: readonly VersionColumns[],
-): Promise<ReadonlyMap<string, JsonObject | undefined>> {
-  const rows = await query<BodyColumns>(sql.bodies, {
-    tenant,
-    objects: objectsParameter(versions),
-    versions: versions.map((row) => new TupleParam([row.cluster, row.epochOrdinal, row.sequence, row.index])),
-  });
-  return new Map(rows.map((row) => [versionKey(row), parseBody(row.body)]));
-}
-
-export function parseBody(body: string): JsonObject | undefined {
-  return body === '' ? undefined : (JSON.parse(body) as JsonObject);
-}
-
-export function labelsOf(body: JsonObject | undefined): Readonly<Record<string, string>> {
-  const metadata = (body?.metadata ?? {}) as JsonObject;
-  const labels: Json = metadata.labels ?? {};
-  return typeof labels === 'object' && labels !== null ? (labels as Readonly<Record<string, string>>) : {};
+  return (
+    transition.group === row.group &&
+    transition.kind === row.kind &&
+    transition.namespace === row.namespace &&
+    transition.name === row.name
+  );
 }

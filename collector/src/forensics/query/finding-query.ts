@@ -2,13 +2,14 @@
 import type { ApiFinding } from '@driftline/proto';
 import type { ControlMeta } from '@driftline/policy';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { queryLabels } from './label-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
+import { type TenantTimeline, toRfc3339 } from './timeline-query.ts';
 
 const sql = loadSql(import.meta.url, 'findings.sql');
 
 export type FindingFilter = {
-  readonly tenant: string;
+  /** '' means any, here and below. */
   readonly cluster: string;
   readonly kind: { readonly group: string; readonly kind: string } | undefined;
   readonly namespace: string;
@@ -38,44 +39,91 @@ type FindingColumns = {
   readonly value: string;
   readonly reason: string;
   readonly bundle: string;
-  readonly changedAtUs: number;
+  readonly atUs: number;
+  /** 1 info … 5 critical. */
+  readonly rank: number;
 };
 
 export type FindingObject = Pick<FindingColumns, 'cluster' | 'group' | 'kind' | 'namespace' | 'name'>;
 
-export type FindingPorts = {
-  readonly query: TimelineQuery;
-  /** The control of the loaded bundle, for the remediation. */
-  readonly control: (id: string) => ControlMeta | undefined;
-  /** Current labels of objects, in the order asked. */
-  readonly labels: (
-    tenant: string,
-    objects: readonly FindingObject[],
-  ) => Promise<readonly Readonly<Record<string, string>>[]>;
-};
+/** Where a page ended: the order of findings is severity, place, control. */
+export type FindingPosition = readonly [
+  rank: number,
+  cluster: string,
+  namespace: string,
+  kind: string,
+  name: string,
+  control: string,
+  path: string,
+  id: string,
+];
 
+export type FindingPage = { readonly items: readonly ApiFinding[]; readonly next: FindingPosition | undefined };
+
+/** Before the most severe there is. */
+const fromTheStart: FindingPosition = [severities.length + 1, '', '', '', '', '', '', ''];
+/** Labels are known only when a candidate is looked at; a page looks at this many at most. */
+const maxCandidates = 10_000;
+const siftedAtOnce = 1_000;
+
+/** `control`: the control of the loaded bundle, for the remediation. */
 export async function queryFindings(
-  ports: FindingPorts,
+  timeline: TenantTimeline,
+  control: (id: string) => ControlMeta | undefined,
   filter: FindingFilter,
-  page: { readonly limit: number; readonly offset: number },
-): Promise<{ readonly items: readonly ApiFinding[]; readonly nextOffset: number | undefined }> {
-  const { kind, selector, minSeverity, ...rest } = filter;
-  const rows = await ports.query<FindingColumns>(sql, {
+  page: { readonly limit: number; readonly after: FindingPosition | undefined },
+): Promise<FindingPage> {
+  const wanted = filter.selector === undefined ? page.limit : siftedAtOnce;
+  const kept: FindingColumns[] = [];
+  let after = page.after ?? fromTheStart;
+  for (let seen = 0; seen < maxCandidates && kept.length < page.limit; seen += wanted) {
+    const rows = await timeline.query<FindingColumns>(sql, parametersOf(filter, after, wanted));
+    const passed = await sift(timeline, filter.selector, rows);
+    const room = page.limit - kept.length;
+    kept.push(...passed.slice(0, room));
+    const last = passed.length >= room ? passed[room - 1] : rows.at(-1);
+    if (last !== undefined) after = positionOf(last);
+    if (passed.length <= room && rows.length < wanted) return { items: kept.map(finding(control)), next: undefined };
+  }
+  return { items: kept.map(finding(control)), next: after };
+}
+
+function parametersOf(filter: FindingFilter, after: FindingPosition, limit: number) {
+  const { kind, minSeverity, selector: _selector, ...rest } = filter;
+  const [rank, afterCluster, afterNamespace, afterKind, afterName, afterControl, afterPath, afterId] = after;
+  return {
     ...rest,
     group: kind?.group ?? '',
     kind: kind?.kind ?? '',
-    minSeverity: severities.indexOf(minSeverity) + 1,
-    limit: page.limit,
-    offset: page.offset,
-  });
-  const labels = selector === undefined ? [] : await ports.labels(filter.tenant, rows);
-  const kept =
-    selector === undefined ? rows : rows.filter((_, index) => matchesSelector(selector, labels[index] ?? {}));
-  return {
-    items: kept.map((row) => toFinding(row, ports.control(row.control))),
-    nextOffset: rows.length < page.limit ? undefined : page.offset + rows.length,
+    minRank: severities.indexOf(minSeverity) + 1,
+    afterRank: -rank,
+    afterCluster,
+    afterNamespace,
+    afterKind,
+    afterName,
+    afterControl,
+    afterPath,
+    afterId,
+    limit,
   };
 }
+
+function positionOf(row: FindingColumns): FindingPosition {
+  return [row.rank, row.cluster, row.namespace, row.kind, row.name, row.control, row.path, row.findingId];
+}
+
+async function sift(
+  timeline: TenantTimeline,
+  selector: Selector | undefined,
+  rows: readonly FindingColumns[],
+): Promise<readonly FindingColumns[]> {
+  if (selector === undefined) return rows;
+  const labels = await queryLabels(timeline, rows);
+  return rows.filter((_, index) => matchesSelector(selector, labels[index] ?? {}));
+}
+
+const finding = (control: (id: string) => ControlMeta | undefined) => (row: FindingColumns) =>
+  toFinding(row, control(row.control));
 
 function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFinding {
   return {
@@ -98,7 +146,7 @@ function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFi
     reason: row.reason,
     bundle: row.bundle,
     openedAt: toRfc3339(row.openedAtUs),
-    changedAt: toRfc3339(row.changedAtUs),
+    changedAt: toRfc3339(row.atUs),
     remediation: control === undefined ? null : control.remediation,
   };
 }

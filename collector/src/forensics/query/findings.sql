@@ -1,20 +1,29 @@
--- The last transition of every finding; since when it has been open.
+-- The last transition of every finding; since when it has been open. The collector's own stream (deadlines, new bundles) runs beside
+-- the agents' epochs, so between the two the later moment counts; within each, the order of the stream.
 SELECT cluster, finding_id, `group`, kind, namespace, name, uid, control, path, opened_at_us,
-  last.1 AS state, last.2 AS severity, last.3 AS title, last.4 AS value, last.5 AS reason, last.6 AS bundle, last.7 AS changed_at_us
+  last.1 AS at_us, last.2 AS state, last.3 AS severity, last.4 AS title, last.5 AS value, last.6 AS reason, last.7 AS bundle,
+  indexOf(['info', 'low', 'medium', 'high', 'critical'], severity) AS rank
 FROM (
-  SELECT cluster, finding_id, any(`group`) AS `group`, any(kind) AS kind, any(namespace) AS namespace, any(name) AS name, any(uid) AS uid,
-    any(control) AS control, any(path) AS path, maxIf(at_us, state IN ('opened', 'reopened')) AS opened_at_us,
-    argMax((state, severity, title, value, reason, bundle, at_us), (epoch_ordinal, sequence, `index`)) AS last
-  FROM finding_transitions
+  SELECT t.cluster AS cluster, finding_id, `group`, kind, namespace, name, control,
+    any(t.uid) AS uid, any(t.path) AS path, maxIf(t.at_us, t.state IN ('opened', 'reopened')) AS opened_at_us,
+    argMaxIf((t.at_us, t.state, t.severity, t.title, t.value, t.reason, t.bundle), (epoch_ordinal, sequence, `index`), t.epoch != 'collector') AS seen,
+    argMaxIf((t.at_us, t.state, t.severity, t.title, t.value, t.reason, t.bundle), (epoch_ordinal, sequence, `index`), t.epoch = 'collector') AS own,
+    if(seen.2 = '' OR (own.2 != '' AND own.1 > seen.1), own, seen) AS last
+  FROM finding_transitions AS t
+  INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
   WHERE tenant = {tenant:String}
-    AND ({cluster:String} = '' OR cluster = {cluster:String})
+    AND ({cluster:String} = '' OR t.cluster = {cluster:String})
     AND ({kind:String} = '' OR (`group` = {group:String} AND kind = {kind:String}))
     AND ({namespace:String} = '' OR namespace = {namespace:String})
     AND ({name:String} = '' OR name = {name:String})
     AND ({control:String} = '' OR control = {control:String})
-  GROUP BY cluster, finding_id
+    AND sequence <= r.recorded_sequence
+  GROUP BY cluster, finding_id, `group`, kind, namespace, name, control
 )
-WHERE (multiIf(state = 'resolved', 'resolved', state = 'excepted', 'excepted', 'open') = {state:String} OR {state:String} = 'all')
-  AND indexOf(['info', 'low', 'medium', 'high', 'critical'], severity) >= {minSeverity:UInt8}
-ORDER BY indexOf(['info', 'low', 'medium', 'high', 'critical'], severity) DESC, cluster, namespace, kind, name, control, path
-LIMIT {limit:UInt32} OFFSET {offset:UInt32}
+WHERE ({state:String} = 'all' OR multiIf(state = 'resolved', 'resolved', state = 'excepted', 'excepted', 'open') = {state:String})
+  AND rank >= {minRank:UInt8}
+  AND (-toInt16(rank), cluster, namespace, kind, name, control, path, finding_id)
+    > ({afterRank:Int16}, {afterCluster:String}, {afterNamespace:String}, {afterKind:String}, {afterName:String}, {afterControl:String},
+       {afterPath:String}, {afterId:String})
+ORDER BY -toInt16(rank), cluster, namespace, kind, name, control, path, finding_id
+LIMIT {limit:UInt32}

@@ -1,7 +1,7 @@
 /** Gaps: what could not be seen. */
 import type { ApiGap } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { type TenantTimeline, toRfc3339 } from './timeline-query.ts';
 
 const sql = loadSql(import.meta.url, 'gaps.sql');
 /** Gaps that one answer holds. */
@@ -20,12 +20,20 @@ export type GapColumns = {
   readonly observedAtUs: number;
 };
 
-/** Newest first; `atUs` 0: all of them, else those that cover the moment. */
-export function queryGaps(
-  query: TimelineQuery,
-  filter: { readonly tenant: string; readonly cluster: string; readonly atUs: number },
-): Promise<readonly GapColumns[]> {
-  return query<GapColumns>(sql, { ...filter, limit: maxGaps });
+export type GapFilter = {
+  /** '' means any. */
+  readonly cluster: string;
+  /** undefined: of any kind. */
+  readonly kind: { readonly group: string; readonly resource: string } | undefined;
+  /** Those that cover the moment; 0: all. */
+  readonly atUs: number;
+};
+
+/** Newest first. */
+export function queryGaps(timeline: TenantTimeline, filter: GapFilter): Promise<readonly GapColumns[]> {
+  const { cluster, kind, atUs } = filter;
+  const { group, resource } = kind ?? { group: '', resource: '' };
+  return timeline.query<GapColumns>(sql, { cluster, group, resource, atUs, limit: maxGaps });
 }
 
 export function toGap(row: GapColumns): ApiGap {

@@ -1,8 +1,17 @@
--- Evaluations that have no verdict now, and input that could not be read, ever.
-SELECT countIf(state = 'unjudged') AS unjudged, countIf(state = 'not-assessable') AS not_assessable,
-  (SELECT count() FROM rejected WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR cluster = {cluster:String})) AS rejected
+-- Evaluations that have no verdict now, and input that could not be read, ever. See findings.sql for the two kinds of streams.
+SELECT countIf(last = 'unjudged') AS unjudged, countIf(last = 'not-assessable') AS not_assessable,
+  (
+    SELECT count() FROM rejected AS x
+    INNER JOIN recorded AS r ON x.cluster = r.cluster AND x.epoch = r.epoch
+    WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR x.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  ) AS rejected
 FROM (
-  SELECT argMax(state, (epoch_ordinal, sequence, `index`)) AS state FROM unjudged
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
+  SELECT u.cluster AS cluster, control, `group`, kind, namespace, name,
+    argMaxIf((u.at_us, u.state), (epoch_ordinal, sequence, `index`), u.epoch != 'collector') AS seen,
+    argMaxIf((u.at_us, u.state), (epoch_ordinal, sequence, `index`), u.epoch = 'collector') AS own,
+    if(own.1 > seen.1, own.2, seen.2) AS last
+  FROM unjudged AS u
+  INNER JOIN recorded AS r ON u.cluster = r.cluster AND u.epoch = r.epoch
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR u.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
   GROUP BY cluster, control, `group`, kind, namespace, name
 )

@@ -1,7 +1,16 @@
--- Labels of objects as they are now, or were last.
-SELECT cluster, `group`, kind, namespace, name,
-  argMaxIf(JSONExtractRaw(body, 'metadata', 'labels'), (epoch_ordinal, sequence, `index`), body != '') AS labels
+-- Labels of objects as they are now, or were last. Bodies are read of those versions only.
+SELECT cluster, `group`, kind, namespace, name, JSONExtractRaw(body, 'metadata', 'labels') AS labels
 FROM resource_versions
 WHERE tenant = {tenant:String}
-  AND (cluster, `group`, kind, namespace, name) IN {objects:Array(Tuple(String, String, String, String, String))}
-GROUP BY cluster, `group`, kind, namespace, name
+  AND (cluster, `group`, kind, namespace, name, epoch_ordinal, sequence, `index`) IN (
+    SELECT cluster, `group`, kind, namespace, name, last.1, last.2, last.3
+    FROM (
+      SELECT v.cluster AS cluster, `group`, kind, namespace, name, max((epoch_ordinal, sequence, `index`)) AS last
+      FROM resource_versions AS v
+      INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
+      WHERE tenant = {tenant:String} AND op != 'deleted'
+        AND (v.cluster, `group`, kind, namespace, name) IN {objects:Array(Tuple(String, String, String, String, String))}
+        AND sequence <= r.recorded_sequence
+      GROUP BY cluster, `group`, kind, namespace, name
+    )
+  )

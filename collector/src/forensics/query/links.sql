@@ -1,8 +1,10 @@
--- The last recorded link of a change counts: a later event may fit better.
-SELECT cluster, change_epoch, change_sequence, `group`, resource, namespace, name, audit_digest, confidence, evidence, origin,
+-- Links of changes, in the order they were recorded: the last one of a change counts, because a later event may fit better.
+SELECT l.cluster AS cluster, change_epoch, change_sequence, `group`, resource, namespace, name, audit_digest, confidence, evidence, origin,
   user, groups, impersonated_user, source_ips, user_agent, verb, happened_at_us
-FROM links
+FROM links AS l
+INNER JOIN recorded AS r ON l.cluster = r.cluster AND l.epoch = r.epoch
 WHERE tenant = {tenant:String}
-  AND (cluster, `group`, resource, namespace, name) IN {objects:Array(Tuple(String, String, String, String, String))}
-  AND (cluster, change_epoch, change_sequence) IN {changes:Array(Tuple(String, String, UInt64))}
+  AND (l.cluster, `group`, resource, namespace, name) IN {objects:Array(Tuple(String, String, String, String, String))}
+  AND (l.cluster, change_epoch, change_sequence) IN {changes:Array(Tuple(String, String, UInt64))}
+  AND sequence <= r.recorded_sequence
 ORDER BY epoch_ordinal, sequence, `index`

@@ -30,3 +30,8 @@ export function objectsParameter(rows: readonly ObjectColumns[]): readonly Tuple
     (row) => new TupleParam([row.cluster, row.group, row.resource, row.namespace, row.name]),
   );
 }
+
+/** Of the object as a parameter: names, separators and the numbers of a version. */
+export function charactersOf(row: Omit<ObjectColumns, 'resource'>): number {
+  return row.cluster.length + row.group.length + row.namespace.length + row.name.length + 150;
+}

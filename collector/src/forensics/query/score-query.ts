@@ -1,7 +1,7 @@
 /** Posture at a moment, per scope. */
 import type { ApiScore } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { type TenantTimeline, toRfc3339 } from './timeline-query.ts';
 
 const sql = loadSql(import.meta.url, 'scores.sql');
 
@@ -16,10 +16,10 @@ type ScoreColumns = {
 };
 
 export async function queryScores(
-  query: TimelineQuery,
-  filter: { readonly tenant: string; readonly cluster: string; readonly namespace: string; readonly atUs: number },
+  timeline: TenantTimeline,
+  filter: { readonly cluster: string; readonly namespace: string; readonly atUs: number },
 ): Promise<readonly ApiScore[]> {
-  const rows = await query<ScoreColumns>(sql, filter);
+  const rows = await timeline.query<ScoreColumns>(sql, filter);
   return rows.map(({ cluster, scope, score, earned, possible, openBySeverity, atUs }) => ({
     cluster,
     scope,

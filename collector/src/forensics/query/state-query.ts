@@ -1,17 +1,17 @@
 /** Objects as they were at a moment, and whether a gap covers it. */
-import { type ApiObjectState, isJsonObject } from '@driftline/proto';
+import { type ApiGap, type ApiObjectState, isJsonObject } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { changeId } from './assemble-change.ts';
-import { labelsOf, parseBody } from './change-query.ts';
-import { type GapColumns, queryGaps } from './gap-query.ts';
+import { queryGaps, toGap } from './gap-query.ts';
 import type { ObjectColumns } from './object-key.ts';
-import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
+import { type TenantTimeline, toRfc3339 } from './timeline-query.ts';
+import { labelsOf, parseBody } from './version-bodies.ts';
 
-const sql = loadSql(import.meta.url, 'states.sql');
+const sql = { states: loadSql(import.meta.url, 'states.sql'), blind: loadSql(import.meta.url, 'blind.sql') };
 
 export type StateFilter = {
-  readonly tenant: string;
+  /** '' means any. */
   readonly cluster: string;
   readonly group: string;
   readonly resource: string;
@@ -19,6 +19,16 @@ export type StateFilter = {
   readonly name: string;
   readonly atUs: number;
   readonly selector: Selector | undefined;
+};
+
+/** Where a page ended. */
+export type StatePosition = readonly [cluster: string, namespace: string, name: string];
+
+export type StatePage = {
+  readonly items: readonly ApiObjectState[];
+  readonly next: StatePosition | undefined;
+  /** Gaps that cover the moment, for this kind: what the items may lack. */
+  readonly gaps: readonly ApiGap[];
 };
 
 type StateColumns = ObjectColumns & {
@@ -33,32 +43,53 @@ type StateColumns = ObjectColumns & {
   readonly body: string;
 };
 
+/** Bodies are needed to know labels; a page reads this many at most. */
+const maxCandidates = 5_000;
+const siftedAtOnce = 500;
+
+/** `isConnected`: whether the agent of a cluster is connected now. */
 export async function queryStates(
-  query: TimelineQuery,
+  timeline: TenantTimeline,
+  isConnected: (cluster: string) => boolean,
   filter: StateFilter,
-  page: { readonly limit: number; readonly offset: number },
-): Promise<{ readonly items: readonly ApiObjectState[]; readonly nextOffset: number | undefined }> {
+  page: { readonly limit: number; readonly after: StatePosition | undefined },
+): Promise<StatePage> {
   const { selector, ...parameters } = filter;
-  const [rows, gaps] = await Promise.all([
-    query<StateColumns>(sql, { ...parameters, ...page }),
-    queryGaps(query, { tenant: filter.tenant, cluster: filter.cluster, atUs: filter.atUs }),
+  const [gaps, blind] = await Promise.all([
+    queryGaps(timeline, { cluster: filter.cluster, kind: filter, atUs: filter.atUs }),
+    timeline.query<{ readonly cluster: string }>(sql.blind, parameters),
   ]);
-  const states = rows.map((row) => toState(row, gaps));
-  const items =
-    selector === undefined
-      ? states
-      : states.filter((state) =>
-          matchesSelector(selector, labelsOf(isJsonObject(state.body) ? state.body : undefined)),
-        );
-  return { items, nextOffset: rows.length < page.limit ? undefined : page.offset + rows.length };
+  const unsure = new Set([...gaps, ...blind].map(({ cluster }) => cluster));
+  const isUnsure = (cluster: string): boolean =>
+    unsure.has(cluster) || (!isConnected(cluster) && filter.atUs > seenUntilUs(timeline, cluster));
+  const wanted = selector === undefined ? page.limit : siftedAtOnce;
+  const kept: ApiObjectState[] = [];
+  let after = page.after ?? (['', '', ''] as const);
+  for (let seen = 0; seen < maxCandidates && kept.length < page.limit; seen += wanted) {
+    const [afterCluster, afterNamespace, afterName] = after;
+    const place = { afterCluster, afterNamespace, afterName, limit: wanted };
+    const rows = await timeline.query<StateColumns>(sql.states, { ...parameters, ...place });
+    const passed = rows.map((row) => toState(row, isUnsure(row.cluster))).filter((state) => isWanted(selector, state));
+    const room = page.limit - kept.length;
+    kept.push(...passed.slice(0, room));
+    const last = passed.length >= room ? passed[room - 1]?.object : rows.at(-1);
+    if (last !== undefined) after = [last.cluster, last.namespace, last.name];
+    if (passed.length <= room && rows.length < wanted) return { items: kept, next: undefined, gaps: gaps.map(toGap) };
+  }
+  return { items: kept, next: after, gaps: gaps.map(toGap) };
 }
 
-function toState(row: StateColumns, gaps: readonly GapColumns[]): ApiObjectState {
-  const inGap = gaps.some(
-    (gap) =>
-      gap.cluster === row.cluster &&
-      (gap.resource === '' || (gap.group === row.group && gap.resource === row.resource)),
-  );
+function isWanted(selector: Selector | undefined, { body }: ApiObjectState): boolean {
+  return selector === undefined || matchesSelector(selector, labelsOf(isJsonObject(body) ? body : undefined));
+}
+
+/** Without an agent, nothing is known of what came after its last message. */
+function seenUntilUs(timeline: TenantTimeline, cluster: string): number {
+  const own = timeline.streams.filter((stream) => stream.cluster === cluster);
+  return Math.max(0, ...own.map((stream) => stream.newestObservedAtUs));
+}
+
+function toState(row: StateColumns, isUnsure: boolean): ApiObjectState {
   return {
     object: {
       cluster: row.cluster,
@@ -72,7 +103,7 @@ function toState(row: StateColumns, gaps: readonly GapColumns[]): ApiObjectState
     apiVersion: row.apiVersion,
     resourceVersion: row.resourceVersion,
     observedAt: toRfc3339(row.observedAtUs),
-    certainty: inGap ? 'gap' : 'certain',
+    certainty: isUnsure ? 'gap' : 'certain',
     changeId: changeId(row),
     body: parseBody(row.body) ?? null,
   };

@@ -2,7 +2,8 @@
 import type { ApiAgentStatus, ApiCoverage, ApiStatus, KindName } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryGaps, toGap } from './gap-query.ts';
-import { type TimelineQuery, toRfc3339 } from './timeline-query.ts';
+import { collectorEpoch } from '../../cluster-memory.ts';
+import { type RecordedStream, type TenantTimeline, toRfc3339 } from './timeline-query.ts';
 
 const sql = {
   agents: loadSql(import.meta.url, 'agents.sql'),
@@ -24,10 +25,6 @@ export type ConnectedAgent = {
 
 type AgentColumns = {
   readonly cluster: string;
-  readonly epoch: string;
-  readonly recordedSequence: number;
-  readonly recordedAtUs: number;
-  readonly newestObservedAtUs: number;
   readonly agentVersion: string;
   readonly kubernetesVersion: string;
   readonly objects: number;
@@ -37,27 +34,23 @@ type AgentColumns = {
 type CoverageColumns = Omit<ApiCoverage, 'since'> & { readonly observedAtUs: number };
 type JudgingColumns = { readonly unjudged: number; readonly notAssessable: number; readonly rejected: number };
 
-export type StatusScope = { readonly tenant: string; readonly cluster: string };
-
+/** `cluster`: '' means any. `connected`: the agents of this tenant. */
 export async function queryStatus(
-  query: TimelineQuery,
-  scope: StatusScope,
+  timeline: TenantTimeline,
+  cluster: string,
   connected: readonly ConnectedAgent[],
 ): Promise<Omit<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode'>> {
+  const { query, streams } = timeline;
   const [agents, coverage, judging, gaps] = await Promise.all([
-    query<AgentColumns>(sql.agents, scope),
-    query<CoverageColumns>(sql.coverage, scope),
-    query<JudgingColumns>(sql.judging, scope),
-    queryGaps(query, { ...scope, atUs: 0 }),
+    query<AgentColumns>(sql.agents, { cluster }),
+    query<CoverageColumns>(sql.coverage, { cluster }),
+    query<JudgingColumns>(sql.judging, { cluster }),
+    queryGaps(timeline, { cluster, kind: undefined, atUs: 0 }),
   ]);
   const [verdicts] = judging;
+  const inScope = (one: { readonly cluster: string }): boolean => cluster === '' || one.cluster === cluster;
   return {
-    agents: agentStatus(
-      agents,
-      connected.filter(
-        (agent) => agent.tenant === scope.tenant && (scope.cluster === '' || agent.cluster === scope.cluster),
-      ),
-    ),
+    agents: agentStatus(agents, newestStreams(streams.filter(inScope)), connected.filter(inScope)),
     gaps: gaps.map(toGap),
     coverage: coverage.map(({ observedAtUs, ...row }) => ({ ...row, since: toRfc3339(observedAtUs) })),
     unjudged: verdicts?.unjudged ?? 0,
@@ -67,32 +60,53 @@ export async function queryStatus(
 }
 
 /** Kinds that a kind's name can mean in this tenant. */
-export function queryKinds(query: TimelineQuery, tenant: string): Promise<readonly KindName[]> {
-  return query<KindName>(sql.kinds, { tenant });
+export function queryKinds(timeline: TenantTimeline): Promise<readonly KindName[]> {
+  return timeline.query<KindName>(sql.kinds, {});
 }
 
-function agentStatus(rows: readonly AgentColumns[], connected: readonly ConnectedAgent[]): readonly ApiAgentStatus[] {
-  const recorded = new Map(rows.map((row) => [row.cluster, row]));
+/** The newest epoch of each cluster's agent; the collector's own stream is none. */
+function newestStreams(streams: readonly RecordedStream[]): ReadonlyMap<string, RecordedStream> {
+  const newest = new Map<string, RecordedStream>();
+  for (const stream of streams) {
+    const known = newest.get(stream.cluster);
+    if (stream.epoch === collectorEpoch || (known?.epochOrdinal ?? 0) > stream.epochOrdinal) continue;
+    newest.set(stream.cluster, stream);
+  }
+  return newest;
+}
+
+function agentStatus(
+  rows: readonly AgentColumns[],
+  recorded: ReadonlyMap<string, RecordedStream>,
+  connected: readonly ConnectedAgent[],
+): readonly ApiAgentStatus[] {
+  const stored = new Map(rows.map((row) => [row.cluster, row]));
   const live = new Map(connected.map((agent) => [agent.cluster, agent]));
   const clusters = [...new Set([...recorded.keys(), ...live.keys()])].sort();
   return clusters.map((cluster) => {
-    const row = recorded.get(cluster);
+    const row = stored.get(cluster);
+    const stream = recorded.get(cluster);
     const agent = live.get(cluster);
-    const isSameEpoch = row !== undefined && (agent === undefined || agent.epoch === row.epoch);
-    const recordedSequence = isSameEpoch ? row.recordedSequence : 0;
+    const isSameEpoch = stream !== undefined && (agent === undefined || agent.epoch === stream.epoch);
+    const recordedSequence = isSameEpoch ? stream.through : 0;
     return {
       cluster,
       connected: agent !== undefined,
-      epoch: agent?.epoch ?? row?.epoch ?? '',
+      epoch: agent?.epoch ?? stream?.epoch ?? '',
       agentVersion: agent?.agentVersion ?? row?.agentVersion ?? '',
       kubernetesVersion: agent?.kubernetesVersion ?? row?.kubernetesVersion ?? '',
       recordedSequence,
       lastSequence: Math.max(agent?.lastSequence ?? 0, recordedSequence),
-      lagMs: row === undefined ? null : Math.max(0, Math.round((row.recordedAtUs - row.newestObservedAtUs) / 1000)),
-      lastRecordedAt: row === undefined ? null : toRfc3339(row.recordedAtUs),
+      lagMs: lagMs(stream),
+      lastRecordedAt: stream === undefined ? null : toRfc3339(stream.recordedAtUs),
       spoolBytes: agent?.spoolBytes ?? 0,
       objects: row?.objects ?? 0,
       gaps: row?.gaps ?? 0,
     };
   });
+}
+
+function lagMs(stream: RecordedStream | undefined): number | null {
+  if (stream === undefined || stream.newestObservedAtUs === 0) return null;
+  return Math.max(0, Math.round((stream.recordedAtUs - stream.newestObservedAtUs) / 1000));
 }

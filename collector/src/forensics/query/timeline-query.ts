@@ -1,8 +1,65 @@
-/** What the queries need of a store (TimelineReader.all), and how its moments are shown. */
+/** What the queries need of a store, and how its moments are shown. */
+import { TupleParam } from '@clickhouse/client';
+import { loadSql } from '../../timeline/reader/sql-file.ts';
 import type { TimelineReader } from '../../timeline/reader/timeline-reader.ts';
 
 /** Runs a SQL file with typed parameters; columns come in camelCase, 64-bit integers as numbers. */
 export type TimelineQuery = TimelineReader['all'];
+
+/** How far one stream is recorded. */
+export type RecordedStream = {
+  readonly tenant: string;
+  readonly cluster: string;
+  readonly epoch: string;
+  readonly epochOrdinal: number;
+  readonly through: number;
+  readonly recordedAtUs: number;
+  readonly newestObservedAtUs: number;
+};
+
+/**
+ * The timeline of one tenant as it was recorded at one instant. Every query of it is given {tenant:String} and the
+ * common table `recorded` (cluster, epoch, recorded_sequence), because rows past the last commit row of a stream do not
+ * exist yet. An answer made of several queries uses one of these, so that its parts agree.
+ */
+export type TenantTimeline = { readonly query: TimelineQuery; readonly streams: readonly RecordedStream[] };
+
+export type TenantTimelines = { of(tenant: string): Promise<TenantTimeline> };
+
+const recordedSql = loadSql(import.meta.url, 'recorded.sql');
+const given = loadSql(import.meta.url, 'recorded-given.sql');
+const stored = loadSql(import.meta.url, 'recorded-stored.sql');
+/** More than this many do not fit into a parameter (the server takes 128 KiB): the store then looks for itself. */
+const maxGivenStreams = 400;
+/** Commit rows can become visible a little out of the order of their times: each look goes back this far. */
+const overlapUs = 60_000_000;
+
+export function createTenantTimelines(reader: Pick<TimelineReader, 'all'>): TenantTimelines {
+  const streams = new Map<string, RecordedStream>();
+  let sinceUs = 0;
+
+  async function refresh(): Promise<void> {
+    for (const row of await reader.all<RecordedStream>(recordedSql, { sinceUs })) {
+      const key = JSON.stringify([row.tenant, row.cluster, row.epoch]);
+      if ((streams.get(key)?.through ?? -1) < row.through) streams.set(key, row);
+      sinceUs = Math.max(sinceUs, row.recordedAtUs - overlapUs);
+    }
+  }
+
+  return {
+    async of(tenant) {
+      await refresh();
+      const own = [...streams.values()].filter((stream) => stream.tenant === tenant);
+      const recorded = own.map((stream) => new TupleParam([stream.cluster, stream.epoch, stream.through]));
+      const [preface, extra] = own.length > maxGivenStreams ? [stored, { tenant }] : [given, { tenant, recorded }];
+      return {
+        streams: own,
+        query: ({ name, text }, parameters) =>
+          reader.all({ name, text: preface.text + text }, { ...parameters, ...extra }),
+      };
+    },
+  };
+}
 
 /** RFC 3339 with microseconds, UTC. */
 export function toRfc3339(timeUs: number): string {
@@ -13,3 +70,21 @@ export function toRfc3339(timeUs: number): string {
 
 /** The latest moment the store can be asked about: microseconds stay exact in a number up to the year 2255. */
 export const endOfTimeUs = 9_000_000_000_000_000;
+
+/** Characters of one list parameter, well below what the server takes even when all of them are escaped. */
+const maxParameterCharacters = 40_000;
+
+/** Parts of a list whose texts fit into a parameter each; every item is in one of them. */
+export function inParameters<T>(items: readonly T[], charactersOf: (item: T) => number): readonly (readonly T[])[] {
+  const parts: T[][] = [];
+  let characters = Number.POSITIVE_INFINITY;
+  for (const item of items) {
+    characters += charactersOf(item);
+    if (characters > maxParameterCharacters) {
+      parts.push([]);
+      characters = charactersOf(item);
+    }
+    parts.at(-1)?.push(item);
+  }
+  return parts;
+}

@@ -1,3 +1,4 @@
+-- What the judging of these changes opened, resolved or altered. The changes are recorded, so their transitions are.
 SELECT cluster, epoch, sequence, `index`, finding_id, state, control, severity, title, `group`, kind, namespace, name, uid, path, value,
   reason, bundle, cause, at_us
 FROM finding_transitions

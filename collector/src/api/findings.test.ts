@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { ApiFinding, ApiScore } from '@driftline/proto';
+import { batch, coverage, posture, secondUs, startUs, stream, transition, version } from './testing/rows.ts';
+import { control, openTestApi, type TestApi } from './testing/open-test-api.ts';
+
+let api: TestApi;
+
+const own = { ...stream, epoch: 'collector' };
+const labels = (name: string, app: string) => ({
+  metadata: { name, namespace: 'shop', labels: { app } },
+});
+const severe = (critical: number, high: number) => ({ critical, high, medium: 0, low: 0, info: 0 });
+
+before(async () => {
+  api = await openTestApi();
+  await api.record(
+    batch([1, 4], {
+      coverage: [coverage(1)],
+      versions: [
+        version(1, { op: 'created', object: labels('web', 'old') }),
+        version(2, { op: 'created', name: 'api', object: labels('api', 'api') }),
+        version(3, { object: labels('web', 'web'), paths: ['/metadata/labels'] }),
+        version(4, { op: 'deleted', name: 'gone' }),
+      ],
+      transitions: [
+        transition(1),
+        transition(1, { index: 1, findingId: 'f2', severity: 'critical', path: 'spec.a' }),
+        transition(2, { findingId: 'f3', severity: 'low', name: 'api', control: 'DL-POD-002' }),
+        transition(2, { index: 1, findingId: 'f4', severity: 'info', name: 'api', state: 'excepted' }),
+        transition(3, { state: 'resolved' }),
+        transition(3, {
+          index: 1,
+          findingId: 'f2',
+          severity: 'critical',
+          path: 'spec.a',
+          state: 'updated',
+          value: 'new',
+        }),
+        transition(4, { state: 'reopened' }),
+        transition(4, { index: 1, findingId: 'f5', severity: 'medium', name: 'gone', state: 'resolved' }),
+      ],
+      posture: [
+        posture(1, { score: 50, earned: 5 }),
+        posture(2, { scope: 'namespace:shop', score: 60, earned: 6 }),
+        posture(2, { scope: 'namespace:old', score: 10, earned: 1 }),
+        posture(4, { scope: 'namespace:old', score: 100, earned: 0, possible: 0 }),
+        posture(4, { score: 80, openBySeverity: severe(1, 1) }),
+      ],
+    }),
+  );
+  // A new bundle, told by the collector itself ten seconds in: its stream is younger than the agent's.
+  await api.record(
+    batch(
+      [1, 1],
+      {
+        transitions: [
+          transition(1, {
+            findingId: 'f3',
+            name: 'api',
+            control: 'DL-POD-002',
+            severity: 'high',
+            state: 'updated',
+            cause: 'bundle',
+            atUs: startUs + 10 * secondUs,
+          }),
+          transition(1, {
+            index: 1,
+            findingId: 'f6',
+            name: 'api',
+            path: 'x',
+            cause: 'bundle',
+            atUs: startUs + 10 * secondUs,
+          }),
+        ],
+        posture: [posture(1, { score: 70, earned: 7, atUs: startUs + 10 * secondUs })],
+        unjudged: [],
+      },
+      own,
+    ),
+  );
+  // And what the agent reported after that.
+  await api.record(
+    batch([5, 5], {
+      versions: [
+        version(5, { name: 'api', object: labels('api', 'api'), paths: ['/x'], observedAtUs: startUs + 20 * secondUs }),
+      ],
+      transitions: [
+        transition(5, { findingId: 'f6', name: 'api', path: 'x', state: 'resolved', atUs: startUs + 20 * secondUs }),
+      ],
+      posture: [posture(5, { score: 90, earned: 9, atUs: startUs + 20 * secondUs })],
+    }),
+  );
+});
+after(() => api.close());
+
+const findings = (query = '') => api.all<ApiFinding>(`findings?${query}`);
+const ids = async (query: string) => (await findings(query)).map(({ id }) => id);
+
+test('open findings are the default, most severe first; each state can be asked for', async () => {
+  assert.deepEqual(await ids(''), ['f2', 'f3', 'f1']);
+  assert.deepEqual(await ids('state=open'), ['f2', 'f3', 'f1']);
+  assert.deepEqual(await ids('state=excepted'), ['f4']);
+  assert.deepEqual(await ids('state=resolved'), ['f6', 'f5']);
+  assert.deepEqual(await ids('state=all'), ['f2', 'f6', 'f3', 'f1', 'f5', 'f4']);
+});
+
+test('a finding says where, what, since when, and how to mend it', async () => {
+  const [critical] = await findings('severity=critical');
+  assert.deepEqual(
+    [critical?.value, critical?.openedAt, critical?.changedAt, critical?.state],
+    ['new', '2026-01-01T00:00:01.000000Z', '2026-01-01T00:00:03.000000Z', 'open'],
+  );
+  const reopened = (await findings('')).find(({ id }) => id === 'f1');
+  assert.equal(reopened?.openedAt, '2026-01-01T00:00:04.000000Z', 'open since it was reopened');
+  assert.deepEqual(reopened?.remediation, control.remediation);
+  assert.equal((await findings('control=DL-POD-002'))[0]?.remediation, null, 'a control that is no longer loaded');
+});
+
+test('between the agent and the collector itself the later word counts', async () => {
+  assert.equal((await findings('name=api')).find(({ id }) => id === 'f3')?.severity, 'high');
+  assert.equal((await findings('state=all')).find(({ id }) => id === 'f6')?.state, 'resolved');
+});
+
+test('every filter narrows the answer to what it names', async () => {
+  const expected: readonly (readonly [string, readonly string[]])[] = [
+    ['severity=high', ['f2', 'f3', 'f1']],
+    ['severity=critical', ['f2']],
+    ['control=DL-POD-002', ['f3']],
+    ['kind=deploy&name=web', ['f2', 'f1']],
+    ['namespace=nowhere', []],
+    ['cluster=west', []],
+    ['selector=app=web', ['f2', 'f1']],
+    ['selector=app=old', []],
+    ['selector=app+in+(api)&state=all', ['f6', 'f3', 'f4']],
+    ['selector=!app&state=all', ['f5']],
+  ];
+  for (const [query, found] of expected) assert.deepEqual(await ids(query), found, query);
+});
+
+test('pages cover everything exactly once', async () => {
+  const many = Array.from({ length: 40 }, (_, i) =>
+    transition(1, {
+      index: i,
+      findingId: `m${i}`,
+      name: `o${i % 7}`,
+      path: `p${i % 3}`,
+      severity: i % 2 === 0 ? 'high' : 'low',
+    }),
+  );
+  await api.record(batch([1, 1], { transitions: many, coverage: [coverage(1)] }, { ...stream, cluster: 'many' }));
+  const whole = await ids('cluster=many&limit=500');
+  assert.equal(new Set(whole).size, 40);
+  for (const limit of [1, 3, 7, 40])
+    assert.deepEqual(await ids(`cluster=many&limit=${limit}`), whole, `limit ${limit}`);
+  for (const limit of [1, 3, 100])
+    assert.deepEqual(await ids(`selector=!app&cluster=many&limit=${limit}`), whole, `${limit}`);
+});
+
+const scores = async (query = '') =>
+  (await api.all<ApiScore>(`score?cluster=east&${query}`)).map(({ scope, score }) => [scope, score]);
+
+test('the score is the last one at the moment, the cluster first; scopes without anything to judge are left out', async () => {
+  assert.deepEqual(await scores(), [
+    ['cluster', 90],
+    ['namespace:shop', 60],
+  ]);
+  assert.deepEqual(await scores('at=2026-01-01T00:00:15Z'), [
+    ['cluster', 70],
+    ['namespace:shop', 60],
+  ]);
+  assert.deepEqual(await scores('at=2026-01-01T00:00:02Z'), [
+    ['cluster', 50],
+    ['namespace:old', 10],
+    ['namespace:shop', 60],
+  ]);
+  assert.deepEqual(await scores('at=2025-01-01T00:00:00Z'), []);
+  assert.deepEqual(await scores('namespace=shop'), [['namespace:shop', 60]]);
+});
+
+test('a score has its parts', async () => {
+  const [cluster] = await api.all<ApiScore>('score?cluster=east&at=2026-01-01T00:00:05Z');
+  assert.deepEqual(cluster, {
+    cluster: 'east',
+    scope: 'cluster',
+    score: 80,
+    earned: 8,
+    possible: 10,
+    openBySeverity: severe(1, 1),
+    at: '2026-01-01T00:00:04.000000Z',
+  });
+});

@@ -1,0 +1,97 @@
+/** The public API on a real embedded store of its own, for one test file. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ControlMeta } from '@driftline/policy';
+import { pino } from 'pino';
+import { createTenantTimelines } from '../../forensics/query/timeline-query.ts';
+import type { ConnectedAgent } from '../../forensics/query/status-query.ts';
+import type { TimelineReader } from '../../timeline/reader/timeline-reader.ts';
+import { openTimeline, type Timeline } from '../../timeline/open-timeline.ts';
+import type { RecordedBatch } from '../../timeline/rows.ts';
+import { createTokenBook, type TokenEntry } from '../../ingest/tokens.ts';
+import { openApi } from '../server.ts';
+
+export type TestApi = {
+  readonly url: string;
+  readonly timeline: Timeline;
+  /** What the API believes of connected agents; to be changed by tests. */
+  readonly connected: ConnectedAgent[];
+  record(...batches: readonly RecordedBatch[]): Promise<void>;
+  /** Status and JSON of GET /api/v1/<path>. */
+  get(path: string, token?: string): Promise<{ readonly status: number; readonly body: unknown }>;
+  /** Items of all pages, in order; throws when an answer is not 200. */
+  all<T>(path: string, token?: string): Promise<readonly T[]>;
+  close(): Promise<void>;
+};
+
+export const readerToken = 'reader-token-of-the-test';
+
+export const control: ControlMeta = {
+  id: 'DL-POD-001',
+  title: 'Privileged container',
+  severity: 'high',
+  weight: 5,
+  category: 'compute',
+  rationale: '',
+  remediation: { summary: 'Set privileged: false.', fields: ['securityContext.privileged'], impact: 'none' },
+  references: [],
+  frameworks: [{ framework: 'cis-kubernetes', requirements: ['5.2.2'] }],
+};
+
+export async function openTestApi(
+  options: {
+    readonly tokens?: readonly TokenEntry[];
+    /** Instead of the store's own. */
+    readonly reader?: TimelineReader;
+  } = {},
+): Promise<TestApi> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'driftline-api-'));
+  const logger = pino({ level: 'silent' });
+  const nowUs = () => Date.now() * 1_000;
+  const timeline = await openTimeline({ settings: { mode: 'embedded' }, dataDir, logger, nowUs });
+  const tokens = createTokenBook(options.tokens ?? [{ token: readerToken, role: 'reader' }]);
+  const connected: ConnectedAgent[] = [];
+  const server = await openApi({
+    host: '127.0.0.1',
+    port: 0,
+    logger,
+    timelines: createTenantTimelines(options.reader ?? timeline.reader),
+    connectedAgents: () => connected,
+    control: (id) => (id === control.id ? control : undefined),
+    about: () => ({ version: '0.1.0', bundle: 'b1', controls: 1, mode: 'embedded' }),
+    authenticate: (token) => {
+      const credential = tokens.find(token);
+      return credential === undefined || credential.role === 'agent' ? undefined : credential;
+    },
+    isReady: () => true,
+    metrics: async () => ({ contentType: 'text/plain', text: '' }),
+  });
+  const get = async (path: string, token = readerToken) => {
+    const response = await fetch(`${server.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });
+    return { status: response.status, body: await response.json() };
+  };
+  return {
+    url: server.url,
+    timeline,
+    connected,
+    record: (...batches) => timeline.writer.record(batches),
+    get,
+    async all<T>(path: string, token = readerToken) {
+      const items: T[] = [];
+      for (let cursor = ''; ; ) {
+        const { status, body } = await get(cursor === '' ? path : `${path}&cursor=${cursor}`, token);
+        if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+        const page = body as { items: readonly T[]; next?: string | null };
+        items.push(...page.items);
+        if (page.next === undefined || page.next === null) return items;
+        cursor = page.next;
+      }
+    },
+    async close() {
+      await server.close();
+      await timeline.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
