@@ -1,0 +1,74 @@
+/** A process of the local system: its output goes to a log file, its life is bound to ours, and its end is noticed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type ChildOptions = {
+  /** Path of a TypeScript file. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly logFile: string;
+  /** Sees every line of standard output; without it, standard output goes to the log file too. */
+  readonly onLine?: (line: string) => void;
+};
+
+export type Child = {
+  readonly pid: number;
+  /** Resolves when it ended, with the reason. */
+  readonly ended: Promise<string>;
+  /** SIGTERM; SIGKILL after the grace time. */
+  stop(): Promise<void>;
+};
+
+const stopGraceMs = 20_000;
+const logTailLines = 12;
+
+export function startChild(options: ChildOptions): Child {
+  const log = openSync(options.logFile, 'a', 0o600);
+  const preload = join(import.meta.dirname, 'die-with-parent.mjs');
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--import', preload, options.program, ...options.args],
+    // A process group of its own: Ctrl-C reaches the parent only, which stops the parts in order.
+    { stdio: ['pipe', options.onLine === undefined ? log : 'pipe', log], detached: true },
+  );
+  closeSync(log);
+  if (options.onLine !== undefined) readLines(child, options.onLine);
+  let hasEnded = false;
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  }).then((reason) => {
+    hasEnded = true;
+    return reason;
+  });
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    async stop() {
+      if (hasEnded) return;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), stopGraceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function readLines(child: ChildProcess, onLine: (line: string) => void): void {
+  let rest = '';
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+}
+
+/** The end of a log file, for the message that says why something ended. */
+export function logTail(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-logTailLines).join('\n');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,69 @@
+/** The flags of `npm start`. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+export type LocalFlags = {
+  /** A real cluster to watch; undefined: the practice cluster. */
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+  /** Everything that is kept between starts. */
+  readonly home: string;
+  readonly apiPort: number;
+  /** Milliseconds between steps of the practice cluster's stories; 0: none are played. */
+  readonly paceMs: number;
+};
+
+export const usage = `usage: npm start [-- FLAGS]
+
+Runs Driftline on this machine: collector with its own ClickHouse, an agent, and the practice cluster.
+
+  --kubeconfig FILE   watch this cluster instead of the practice cluster; nothing is ever written to it
+  --context NAME      the context of the kubeconfig (default: its current one)
+  --data-dir DIR      where everything is kept between starts (default: .driftline in the checkout)
+  --api-port N        port of the HTTP API on 127.0.0.1 (default: 7480)
+  --pace SECONDS      time between the steps of the practice cluster's stories (default: 8; 0: play none)
+  --help`;
+
+export class UsageError extends Error {}
+
+export function parseFlags(args: readonly string[], root: string): LocalFlags | 'help' {
+  const values = read(args);
+  if (values.help === true) return 'help';
+  const kubeconfig =
+    values.kubeconfig === undefined ? undefined : resolve(process.env.INIT_CWD ?? process.cwd(), values.kubeconfig);
+  if (kubeconfig !== undefined && !existsSync(kubeconfig))
+    throw new UsageError(`--kubeconfig: there is no file ${kubeconfig}`);
+  if (values.context !== undefined && kubeconfig === undefined)
+    throw new UsageError('--context goes with --kubeconfig');
+  return {
+    kubeconfig,
+    context: values.context,
+    home: resolve(values['data-dir'] ?? join(root, '.driftline')),
+    apiPort: wholeNumber('api-port', values['api-port'] ?? '7480', 65_535),
+    paceMs: wholeNumber('pace', values.pace ?? '8', 86_400) * 1_000,
+  };
+}
+
+function read(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const options = {
+    kubeconfig: text,
+    context: text,
+    'data-dir': text,
+    'api-port': text,
+    pace: text,
+    help: { type: 'boolean', short: 'h' },
+  } as const;
+  try {
+    return parseArgs({ args: [...args], options }).values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > max)
+    throw new UsageError(`--${name} takes a whole number from 0 to ${max}, not '${text}'`);
+  return Number(text);
+}

@@ -1,0 +1,240 @@
+/**
+ * The parts of `npm start` and their order. Each is a process of its own, as it would be elsewhere; what is kept between
+ * starts lives under `home`, one folder for each watched cluster.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiStatus } from '@driftline/proto';
+import type { Announcer } from './announce.ts';
+import { type Child, logTail, startChild } from './child.ts';
+import { ensureCredentials, writeConnection, writeSecret } from './credentials.ts';
+import type { LocalFlags } from './flags.ts';
+import { freePort, requirePort } from './ports.ts';
+
+export type LocalSystem = {
+  readonly apiUrl: string;
+  readonly cluster: string;
+  readonly isPractice: boolean;
+  readonly practiceKubeconfig: string | undefined;
+  /** Resolves with a sentence when a part ended by itself. */
+  readonly failed: Promise<string>;
+  close(): Promise<void>;
+};
+
+const root = join(import.meta.dirname, '../..');
+const pollIntervalMs = 200;
+const progressIntervalMs = 3_000;
+
+export async function openLocalSystem(flags: LocalFlags, announcer: Announcer): Promise<LocalSystem> {
+  const system = new System(flags, announcer);
+  try {
+    await system.start();
+    return system.handle();
+  } catch (error) {
+    await system.close();
+    throw error;
+  }
+}
+
+type Flags = Readonly<Record<string, string | true>>;
+
+class System {
+  readonly #flags: LocalFlags;
+  readonly #announcer: Announcer;
+  readonly #cluster: string;
+  readonly #children: { readonly name: string; readonly child: Child; readonly logFile: string }[] = [];
+  readonly #failure = Promise.withResolvers<string>();
+  readonly #apiUrl: string;
+  #removeConnection = () => {};
+  #isClosing = false;
+
+  constructor(flags: LocalFlags, announcer: Announcer) {
+    this.#flags = flags;
+    this.#announcer = announcer;
+    this.#cluster = flags.kubeconfig === undefined ? 'practice' : clusterName(flags.kubeconfig, flags.context);
+    this.#apiUrl = `http://127.0.0.1:${flags.apiPort}`;
+  }
+
+  handle(): LocalSystem {
+    return {
+      apiUrl: this.#apiUrl,
+      cluster: this.#cluster,
+      isPractice: this.#flags.kubeconfig === undefined,
+      practiceKubeconfig: this.#flags.kubeconfig === undefined ? this.#practiceKubeconfig : undefined,
+      failed: this.#failure.promise,
+      close: () => this.close(),
+    };
+  }
+
+  async start(): Promise<void> {
+    const { home, apiPort } = this.#flags;
+    await requirePort(apiPort);
+    const credentials = ensureCredentials(home, this.#cluster);
+    const gatewayPort = await freePort();
+    this.#announcer.step('starting the collector and its ClickHouse');
+    this.#run('collector', 'collector/src/main.ts', {
+      'data-dir': join(home, 'collector'),
+      'tokens-file': credentials.tokensFile,
+      listen: `127.0.0.1:${gatewayPort}`,
+      'api-listen': `127.0.0.1:${apiPort}`,
+    });
+    await this.#until('the collector', async () => (await fetch(`${this.#apiUrl}/readyz`)).ok);
+    this.#removeConnection = writeConnection(home, { url: this.#apiUrl, token: credentials.readerToken });
+    const webhookPort = await freePort();
+    if (this.#flags.kubeconfig === undefined) await this.#startPracticeCluster(webhookPort);
+    await this.#startAgent({ gatewayPort, webhookPort, token: credentials.agentToken });
+    await this.#firstRecords(credentials.readerToken);
+  }
+
+  /** In reverse: what observes first, what keeps last. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#removeConnection();
+    for (const { child } of this.#children.toReversed()) await child.stop();
+  }
+
+  get #practiceKubeconfig(): string {
+    return join(this.#flags.home, 'practice', 'kubeconfig');
+  }
+
+  async #startPracticeCluster(webhookPort: number): Promise<void> {
+    this.#announcer.step('starting the practice cluster');
+    const folder = join(this.#flags.home, 'practice');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { paceMs } = this.#flags;
+    let isReady = false;
+    this.#run(
+      'practice-cluster',
+      'test/fakes/practice-cluster/main.ts',
+      {
+        'state-dir': join(folder, 'state'),
+        kubeconfig: this.#practiceKubeconfig,
+        'audit-webhook': `http://127.0.0.1:${webhookPort}/`,
+        ...(paceMs === 0 ? {} : { stories: 'loop', pace: `${paceMs}ms` }),
+      },
+      (line) => {
+        isReady ||= line.startsWith('{"ready":true');
+      },
+    );
+    await this.#until('the practice cluster', async () => isReady);
+  }
+
+  async #startAgent(parts: {
+    readonly gatewayPort: number;
+    readonly webhookPort: number;
+    readonly token: string;
+  }): Promise<void> {
+    const { kubeconfig, context, home } = this.#flags;
+    this.#announcer.step(`starting the agent for ${this.#cluster}`);
+    const folder = join(home, 'agents', encodeURIComponent(this.#cluster));
+    const tokenFile = join(folder, 'token');
+    writeSecret(tokenFile, parts.token);
+    const healthPort = await freePort();
+    this.#run('agent', 'agent/src/main.ts', {
+      cluster: this.#cluster,
+      collector: `http://127.0.0.1:${parts.gatewayPort}`,
+      'token-file': tokenFile,
+      'state-dir': join(folder, 'state'),
+      'redaction-key-file': join(folder, 'redaction-key'),
+      'create-redaction-key': true,
+      kubeconfig: kubeconfig ?? this.#practiceKubeconfig,
+      ...(context === undefined ? {} : { context }),
+      'audit-webhook-listen': `127.0.0.1:${parts.webhookPort}`,
+      'health-listen': `127.0.0.1:${healthPort}`,
+    });
+    const readiness = `http://127.0.0.1:${healthPort}/readyz`;
+    await this.#until(
+      'the agent',
+      async () => (await fetch(readiness)).ok,
+      async () => {
+        const failing = (await (await fetch(readiness)).text()).split('\n').filter((line) => line.startsWith('fail'));
+        return failing.map((line) => line.replace(/^fail\s+/, '')).join('; ');
+      },
+    );
+  }
+
+  /** Everything that was there at the start is in the timeline. */
+  async #firstRecords(token: string): Promise<void> {
+    const agentStatus = async () => {
+      const response = await fetch(`${this.#apiUrl}/api/v1/status?cluster=${encodeURIComponent(this.#cluster)}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      return response.ok ? ((await response.json()) as ApiStatus).agents[0] : undefined;
+    };
+    await this.#until(
+      'the first records',
+      async () => {
+        const agent = await agentStatus();
+        return (
+          agent !== undefined &&
+          agent.connected &&
+          agent.recordedSequence > 0 &&
+          agent.recordedSequence >= agent.lastSequence
+        );
+      },
+      async () => {
+        const agent = await agentStatus();
+        return agent === undefined
+          ? 'nothing recorded yet'
+          : `${agent.objects} objects, ${agent.recordedSequence} of ${agent.lastSequence} messages recorded`;
+      },
+    );
+  }
+
+  #run(name: string, program: string, flags: Flags, onLine?: (line: string) => void): void {
+    const logFile = join(this.#flags.home, 'logs', `${name}.log`);
+    const args = Object.entries(flags).flatMap(([flag, value]) =>
+      value === true ? [`--${flag}`] : [`--${flag}`, value],
+    );
+    const child = startChild({
+      program: join(root, program),
+      args,
+      logFile,
+      ...(onLine === undefined ? {} : { onLine }),
+    });
+    this.#children.push({ name, child, logFile });
+    void this.#notice(name, child, logFile);
+  }
+
+  async #notice(name: string, child: Child, logFile: string): Promise<void> {
+    const reason = await child.ended;
+    if (this.#isClosing) return;
+    this.#failure.resolve(`${name} ended by itself (${reason}). The end of ${logFile}:\n${logTail(logFile)}`);
+  }
+
+  /** Polls until the condition holds; says how it stands now and then; throws when a part ends meanwhile. */
+  async #until(what: string, condition: () => Promise<boolean>, progress?: () => Promise<string>): Promise<void> {
+    const failed = this.#failure.promise.then((reason) => {
+      throw new Error(reason);
+    });
+    failed.catch(() => {});
+    const settled = async () => {
+      let nextProgressMs = Date.now() + progressIntervalMs;
+      for (;;) {
+        if (await condition().catch(() => false)) return;
+        if (Date.now() >= nextProgressMs) {
+          const state = await progress?.().catch(() => '');
+          this.#announcer.step(`  waiting for ${what}${state === undefined || state === '' ? '' : `: ${state}`}`);
+          nextProgressMs += progressIntervalMs;
+        }
+        await sleep(pollIntervalMs);
+      }
+    };
+    await Promise.race([settled(), failed]);
+  }
+}
+
+/** The context's name, cut to what a cluster may be called. */
+function clusterName(kubeconfig: string, context: string | undefined): string {
+  const name =
+    context ??
+    /^\s*"?current-context"?\s*:\s*"?([^",\n]+)/m.exec(readFileSync(kubeconfig, 'utf8'))?.[1]?.trim() ??
+    'cluster';
+  return (
+    name
+      .replace(/[^A-Za-z0-9._-]+/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 200) || 'cluster'
+  );
+}

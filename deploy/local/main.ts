@@ -1,0 +1,56 @@
+/**
+ * `npm start`: the whole system on this machine, in embedded mode. The collector runs in this process (its ClickHouse is
+ * a child of it); the practice cluster and the agent are processes of their own, as they would be elsewhere.
+ *
+ *   credentials → collector → practice cluster (or your kubeconfig) → agent → ready … Ctrl-C → the same in reverse
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Announcer } from './announce.ts';
+import { parseFlags, UsageError, usage } from './flags.ts';
+import { openLocalSystem } from './local-system.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+async function main(): Promise<number> {
+  const flags = parseFlags(process.argv.slice(2), root);
+  if (flags === 'help') {
+    console.log(usage);
+    return 0;
+  }
+  mkdirSync(join(flags.home, 'logs'), { recursive: true, mode: 0o700 });
+  const stopped = new Promise<string>((resolve) => {
+    process.once('SIGINT', () => resolve('Ctrl-C'));
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGHUP', () => resolve('SIGHUP'));
+  });
+  const announcer = new Announcer();
+  const opening = openLocalSystem(flags, announcer);
+  const first = await Promise.race([opening, stopped]);
+  if (typeof first === 'string') {
+    console.log('\nstopping …');
+    await (await opening).close();
+    return 0;
+  }
+  announcer.ready(first, flags);
+  const reason = await Promise.race([stopped, first.failed]);
+  const isAsked = ['Ctrl-C', 'SIGTERM', 'SIGHUP'].includes(reason);
+  console.log(isAsked ? '\nstopping …' : `\n${reason}\nstopping …`);
+  process.once('SIGINT', () => process.exit(130));
+  await first.close();
+  console.log('stopped; the timeline is kept and the next start goes on with it');
+  return isAsked ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof UsageError) {
+    console.error(`driftline: ${error.message}\n\n${usage}`);
+    process.exitCode = 2;
+  } else {
+    console.error(`driftline: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+process.exit();
