@@ -1,4 +1,5 @@
 /** What other programs and tests may build on. The flow is in pipeline.ts, the composition in collector.ts. */
+export { apiExtension } from './api/api-extension.ts';
 export type { BatchHandler, BusReader, BusWriter, Feedback, StreamBatch } from './bus/bus.ts';
 export { BusClosedError, defaultMemoryBusLimits, openMemoryBus } from './bus/memory-bus.ts';
 export type { MemoryBus, MemoryBusLimits } from './bus/memory-bus.ts';
@@ -22,6 +23,9 @@ export { openClusterJudge } from './judge/cluster-judge.ts';
 export type { ClusterJudge, PolicyBundle } from './judge/cluster-judge.ts';
 export { createMetrics } from './metrics.ts';
 export type { CollectorMetrics } from './metrics.ts';
+export { forwardersExtension, openForwarders } from './notify/forwarders-extension.ts';
+export { ForwardersError, parseForwarders } from './notify/forwarders-file.ts';
+export type { ForwarderEntry } from './notify/forwarders-file.ts';
 export * from './notify/ocsf.ts';
 export { defaultPipelineLimits, openPipeline } from './pipeline.ts';
 export type { Pipeline, PipelineDeps, PipelineLimits } from './pipeline.ts';

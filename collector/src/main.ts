@@ -1,10 +1,12 @@
 /** The collector as a process: configuration in, signals out. Exit codes: 0 stopped, 1 failed, 2 not configured. */
 import { pino } from 'pino';
+import { apiExtension } from './api/api-extension.ts';
 import { openCollector } from './collector.ts';
 import type { Collector } from './collector.ts';
 import { ConfigError, readConfig } from './config.ts';
 import type { CollectorConfig } from './config.ts';
 import { logEvents } from './log-events.ts';
+import { forwardersExtension } from './notify/forwarders-extension.ts';
 
 const readConfigOrExit = (): CollectorConfig => {
   try {
@@ -25,7 +27,7 @@ const signalled = new Promise<string>((resolve) => {
 
 let collector: Collector;
 try {
-  collector = await openCollector({ config, logger });
+  collector = await openCollector({ config, logger, extensions: [apiExtension(), forwardersExtension] });
 } catch (error) {
   logger.fatal({ event: logEvents.collectorFailed, err: error });
   process.exit(1);

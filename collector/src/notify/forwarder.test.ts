@@ -35,8 +35,8 @@ function openSource(length: number): ForwardSource & { readonly cursors: Map<str
   const cursors = new Map<string, number>();
   return {
     cursors,
-    async *pending(sinkName, limit) {
-      const from = (cursors.get(sinkName) ?? 0) + 1;
+    async *pending(limit) {
+      const from = (cursors.get('siem') ?? 0) + 1;
       const through = Math.min(length, from + limit - 1);
       if (from > through) return;
       yield {
@@ -45,9 +45,10 @@ function openSource(length: number): ForwardSource & { readonly cursors: Map<str
         events: Array.from({ length: through - from + 1 }, (_, i) => eventOf(from + i)),
       };
     },
-    async advance(sinkName, _stream, sequence) {
-      cursors.set(sinkName, sequence);
+    async advance(_stream, sequence) {
+      cursors.set('siem', sequence);
     },
+    save: async () => {},
   };
 }
 

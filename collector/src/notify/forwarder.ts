@@ -15,12 +15,14 @@ export type ForwardPage = {
   readonly events: readonly OcsfEvent[];
 };
 
-/** The timeline as a forwarder sees it; never past the last commit row. */
+/** The timeline as one forwarder sees it; never past the last commit row. */
 export type ForwardSource = {
-  /** Streams that have records after the sink's cursor, with pages of at most `limit` messages each. */
-  pending(sinkName: string, limit: number): AsyncIterable<ForwardPage>;
-  /** Durable once resolved. */
-  advance(sinkName: string, stream: StreamId, sequence: number): Promise<void>;
+  /** What was recorded after the cursors, with pages of at most `limit` messages each. */
+  pending(limit: number): AsyncIterable<ForwardPage>;
+  /** The receiver has everything of the stream up to here. Durable at the latest with the next save. */
+  advance(stream: StreamId, sequence: number): Promise<void>;
+  /** Makes what was advanced durable. */
+  save(): Promise<void>;
 };
 
 export type ForwarderOptions = {
@@ -28,7 +30,7 @@ export type ForwarderOptions = {
   readonly sink: Sink;
   readonly logger: Logger;
   readonly metrics: ForwarderMetrics;
-  /** How often to look for new records when there were none. */
+  /** How long to wait after everything recorded was delivered, before looking again. */
   readonly pollIntervalMs?: number;
   /** Messages (not events) a page covers. */
   readonly pageMessages?: number;
@@ -51,6 +53,7 @@ export const forwarderLog = {
   retry: 'forwarder.retry',
   dead: 'forwarder.dead-letter',
   sourceFailed: 'forwarder.source-failed',
+  cursorUnsaved: 'forwarder.cursor-unsaved',
 } as const;
 
 export function openForwarder(options: ForwarderOptions): Forwarder {
@@ -60,6 +63,13 @@ export function openForwarder(options: ForwarderOptions): Forwarder {
     async close() {
       stop.abort();
       await running;
+      await options.source.save().catch((error: unknown) => {
+        const { logger, sink } = options;
+        logger.warn(
+          { event: forwarderLog.cursorUnsaved, sink: sink.name, err: error },
+          'the place in the timeline was not saved: the last events will be sent again',
+        );
+      });
       await options.sink.close();
     },
   };
@@ -68,12 +78,10 @@ export function openForwarder(options: ForwarderOptions): Forwarder {
 async function run(options: ForwarderOptions, signal: AbortSignal): Promise<void> {
   const { source, sink, logger, pollIntervalMs = 500, pageMessages = 5_000 } = options;
   while (!signal.aborted) {
-    let isIdle = true;
     try {
-      for await (const page of source.pending(sink.name, pageMessages)) {
-        isIdle = false;
+      for await (const page of source.pending(pageMessages)) {
         if (!(await deliverPage(options, page, signal))) return;
-        await source.advance(sink.name, page.stream, page.throughSequence);
+        await source.advance(page.stream, page.throughSequence);
       }
     } catch (error) {
       logger.warn(
@@ -81,7 +89,7 @@ async function run(options: ForwarderOptions, signal: AbortSignal): Promise<void
         'the timeline cannot be read: trying again',
       );
     }
-    if (isIdle) await pause(pollIntervalMs, signal);
+    await pause(pollIntervalMs, signal);
   }
 }
 

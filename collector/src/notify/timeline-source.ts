@@ -19,6 +19,11 @@ export type TimelineSourceOptions = {
   readonly reader: TimelineReader;
   readonly cursors: TimelineCursors;
   readonly producer: Producer;
+  readonly tenant: string;
+  /** Names the cursors: one for each stream. */
+  readonly name: string;
+  /** Least time between two saves of the cursors: a save is an insert. */
+  readonly saveIntervalMs?: number;
 };
 
 /** Commit rows can become visible a little out of the order of their times: each look goes back this far. */
@@ -26,34 +31,42 @@ const overlapUs = 60_000_000;
 
 type Recorded = StreamId & { readonly through: number; readonly recordedAtUs: number };
 
+/** Positions run ahead of their cursors by at most the save interval: that much is sent again after a crash. */
 export function createTimelineSource(options: TimelineSourceOptions): ForwardSource {
-  const { reader } = options;
+  const { reader, cursors, tenant, saveIntervalMs = 1_000 } = options;
+  const prefix = `forward/${options.name}/`;
   const recorded = new Map<string, Recorded>();
-  const loaded = new Map<string, Map<string, number>>();
+  const unsaved = new Map<string, string>();
+  let positions: Map<string, number> | undefined;
   let sinceUs = 0;
+  let savedAtMs = 0;
 
   async function refresh(): Promise<void> {
-    for (const row of await reader.all<Recorded>(sql.recorded, { sinceUs })) {
+    for (const row of await reader.all<Recorded>(sql.recorded, { tenant, sinceUs })) {
       const known = recorded.get(streamKey(row));
       if (known === undefined || known.through < row.through) recorded.set(streamKey(row), row);
       sinceUs = Math.max(sinceUs, row.recordedAtUs - overlapUs);
     }
   }
 
-  async function positionsOf(sinkName: string): Promise<Map<string, number>> {
-    const known = loaded.get(sinkName);
-    if (known !== undefined) return known;
-    const prefix = cursorName(sinkName, '');
-    const saved = await options.cursors.all(prefix);
-    const positions = new Map([...saved].map(([name, position]) => [name.slice(prefix.length), Number(position)]));
-    loaded.set(sinkName, positions);
-    return positions;
+  async function load(): Promise<Map<string, number>> {
+    const saved = await cursors.all(prefix);
+    return new Map([...saved].map(([name, position]) => [name.slice(prefix.length), Number(position)]));
+  }
+
+  async function save(): Promise<void> {
+    if (unsaved.size === 0) return;
+    const saving = new Map(unsaved);
+    await cursors.saveAll(saving);
+    savedAtMs = performance.now();
+    for (const [name, position] of saving) if (unsaved.get(name) === position) unsaved.delete(name);
   }
 
   return {
-    async *pending(sinkName, limit) {
+    async *pending(limit) {
+      if (performance.now() - savedAtMs >= saveIntervalMs) await save();
       await refresh();
-      const positions = await positionsOf(sinkName);
+      positions ??= await load();
       for (const stream of recorded.values()) {
         for (;;) {
           const after = positions.get(streamKey(stream)) ?? 0;
@@ -65,10 +78,13 @@ export function createTimelineSource(options: TimelineSourceOptions): ForwardSou
         }
       }
     },
-    async advance(sinkName, stream, sequence) {
-      await options.cursors.save(cursorName(sinkName, streamKey(stream)), String(sequence));
-      (await positionsOf(sinkName)).set(streamKey(stream), sequence);
+    async advance(stream, sequence) {
+      positions ??= await load();
+      positions.set(streamKey(stream), sequence);
+      unsaved.set(`${prefix}${streamKey(stream)}`, String(sequence));
+      if (performance.now() - savedAtMs >= saveIntervalMs) await save();
     },
+    save,
   };
 }
 
@@ -95,8 +111,4 @@ async function readPage(
 /** JSON, because names may hold any separator. */
 function streamKey({ tenant, cluster, epoch }: StreamId): string {
   return JSON.stringify([tenant, cluster, epoch]);
-}
-
-function cursorName(sinkName: string, stream: string): string {
-  return `forward/${encodeURIComponent(sinkName)}/${stream}`;
 }

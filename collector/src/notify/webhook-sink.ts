@@ -46,13 +46,13 @@ export function createWebhookSink(config: WebhookSinkConfig): Sink {
   };
 }
 
-/** 4xx other than these says that the events themselves are refused; credentials and addresses can be mended. */
-const mendable = new Set([401, 403, 404, 408, 425, 429]);
+/** Only these say that the events themselves are refused; credentials, addresses and methods can be mended. */
+const refusals = new Set([400, 413, 422]);
 
 function judgeResponse(response: Response): Delivery {
   if (response.ok) return { outcome: 'delivered' };
   const reason = `the receiver answered ${response.status} ${response.statusText}`.trim();
-  if (response.status < 500 && !mendable.has(response.status)) return { outcome: 'dead', reason };
+  if (refusals.has(response.status)) return { outcome: 'dead', reason };
   const retryAfterSeconds = Number(response.headers.get('retry-after'));
   return { outcome: 'retry', afterMs: Number.isFinite(retryAfterSeconds) ? retryAfterSeconds * 1000 : 0, reason };
 }

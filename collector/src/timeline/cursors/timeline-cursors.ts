@@ -14,6 +14,8 @@ export type TimelineCursors = {
   all(prefix: string): Promise<ReadonlyMap<string, string>>;
   /** Durable once resolved; rejects as the store does (the caller tries again). */
   save(name: string, position: string): Promise<void>;
+  /** Several, by name, in one insert. */
+  saveAll(positions: ReadonlyMap<string, string>): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -31,14 +33,20 @@ export function openTimelineCursors(connection: StoreConnection, nowUs: () => nu
     for (const { name, atUs } of rows) newestUs.set(name, Math.max(atUs, newestUs.get(name) ?? 0));
     return new Map(rows.map(({ name, position }) => [name, position]));
   }
-  return {
-    all,
-    async save(name, position) {
+  async function saveAll(positions: ReadonlyMap<string, string>): Promise<void> {
+    const rows: { name: string; position: string; atUs: number }[] = [];
+    for (const [name, position] of positions) {
       if (!newestUs.has(name)) await all(name);
       const atUs = Math.max(nowUs(), (newestUs.get(name) ?? 0) + 1);
       newestUs.set(name, atUs);
-      await insertRows(client, fieldsInsert('cursors', columns, [{ name, position, atUs }]), closing.signal);
-    },
+      rows.push({ name, position, atUs });
+    }
+    if (rows.length > 0) await insertRows(client, fieldsInsert('cursors', columns, rows), closing.signal);
+  }
+  return {
+    all,
+    save: (name, position) => saveAll(new Map([[name, position]])),
+    saveAll,
     async close() {
       closing.abort();
       await client.close();
