@@ -1,0 +1,369 @@
+/**
+ * What is deployed, on a real API server: the manifests are the charts', configure what the programs read, pass the
+ * restricted Pod Security level and our own controls, and give the agent's ServiceAccount every read and no write.
+ */
+import { parseConfig as parseAgentConfig } from '@driftline/agent';
+import { parseConfig as parseCollectorConfig } from '@driftline/collector';
+import { createEngine, objectKeyOf } from '@driftline/policy';
+import type { Finding } from '@driftline/policy';
+import { readLibrary } from '@driftline/policy/library';
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { call, openWatch } from '../contract/kube-client.ts';
+import type { ContractCluster } from '../contract/kube-client.ts';
+import { startControlPlane } from './control-plane/control-plane.ts';
+import type { ControlPlane } from './control-plane/control-plane.ts';
+import { namespace, objectsOf, renderChart, renderObjects } from './deploy/helm.ts';
+import type { Loose, Values } from './deploy/helm.ts';
+import { manifests, manifestsFolder, placeholders, plainManifest } from './deploy/plain-manifests.ts';
+
+const withWebhook: Values = {
+  ...placeholders.agent,
+  'collector.privateCa': true,
+  'audit.webhook.enabled': true,
+  'audit.webhook.from': [{ ipBlock: { cidr: '192.0.2.0/28' } }],
+};
+
+describe('charts and manifests', () => {
+  test('the plain manifests are what the charts render', () => {
+    for (const manifest of manifests)
+      assert.equal(
+        readFileSync(join(manifestsFolder, manifest.file), 'utf8'),
+        plainManifest(manifest),
+        `${manifest.file}: run node test/real/deploy/write-manifests.ts`,
+      );
+    const known = ['README.md', 'namespace.yaml', ...manifests.map(({ file }) => file)];
+    assert.deepEqual(readdirSync(manifestsFolder).sort(), known.sort());
+  });
+
+  test('a chart without what only its user knows says what is missing', () => {
+    assert.throws(() => renderChart('driftline-agent'), /cluster is required/);
+    assert.throws(() => renderChart('driftline-agent', { cluster: 'c' }), /collector\.address is required/);
+    const fleet = { mode: 'fleet', 'clickhouse.url': 'http://c:8123' };
+    assert.throws(() => renderChart('driftline-collector', fleet), /kafka\.brokers is required/);
+    assert.throws(() => renderChart('driftline-collector', { mode: 'other' }), /mode must be embedded or fleet/);
+  });
+
+  const environmentOf = (object: Loose): Record<string, string> => {
+    const variables: Loose[] = object.spec.template.spec.containers[0].env;
+    return Object.fromEntries(variables.map(({ name, value }) => [name, value ?? `secret-${name}`]));
+  };
+  const workloads = (objects: readonly Loose[]): readonly Loose[] =>
+    objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+
+  test('the agent reads every variable that its chart sets', () => {
+    const configs = [placeholders.agent, withWebhook].map((values) => {
+      const [workload] = workloads(renderObjects('driftline-agent', values));
+      const environment = environmentOf(workload);
+      const config = parseAgentConfig([], environment);
+      assert.ok(config !== 'help');
+      // A name that the agent does not know would change nothing: each must.
+      for (const name of Object.keys(environment)) {
+        const { [name]: _left, ...others } = environment;
+        const isRequired = /_(CLUSTER|COLLECTOR|REDACTION_KEY_FILE)$/.test(name);
+        const parseOthers = () => JSON.stringify(parseAgentConfig([], { ...others, [name]: '' }));
+        if (isRequired || parseIsRefused(parseOthers)) continue;
+        assert.notEqual(parseOthers(), JSON.stringify(config), `${name} changes nothing`);
+      }
+      return config;
+    });
+    const [plain, webhook] = configs;
+    assert.equal(plain?.collector.url, 'https://collector.example.com:7443');
+    assert.equal(plain.auditWebhook, undefined);
+    assert.equal(plain.spoolLimitBytes, 512 * 2 ** 20);
+    assert.ok(!plain.redactionKeyFile.startsWith(`${plain.stateDir}/`));
+    assert.deepEqual(webhook?.auditWebhook?.listen, { host: '0.0.0.0', port: 9443 });
+    assert.ok(webhook.auditWebhook.tokenFile !== undefined && webhook.auditWebhook.certificateFile !== undefined);
+    assert.ok(webhook.collector.caFile !== undefined);
+  });
+
+  test('the collector reads what its chart sets, in every role', () => {
+    const roles = [{}, placeholders.fleet].flatMap((values: Values) =>
+      workloads(renderObjects('driftline-collector', values)).map((workload) => {
+        const config = parseCollectorConfig(environmentOf(workload));
+        assert.ok(config.tls !== undefined && config.tokensFile !== undefined);
+        return [config.role, config.store.mode, config.kafka?.brokers.length ?? 0];
+      }),
+    );
+    assert.deepEqual(roles, [
+      ['all', 'embedded', 0],
+      ['gateway', 'external', 3],
+      ['worker', 'external', 3],
+    ]);
+  });
+
+  test('our own controls find nothing severe in what we ask others to run, but what is meant', async () => {
+    const library = await readLibrary();
+    assert.ok(library.ok);
+    const judge = (objects: readonly Loose[]): readonly string[] => {
+      const engine = createEngine({ controls: library.bundle.controls.map(({ control }) => control) });
+      const changes = objects.map((object, at) => {
+        const key = objectKeyOf(object);
+        return { key, uid: String(at), after: object };
+      });
+      engine.apply(changes, 0);
+      assert.deepEqual(engine.unanswered(), []);
+      const severities = new Map(library.bundle.controls.map(({ control: { meta } }) => [meta.id, meta.severity]));
+      const severityOf = ({ finding }: Finding): string => severities.get(finding.control) ?? '';
+      return engine
+        .findings()
+        .filter((one) => ['critical', 'high'].includes(severityOf(one)))
+        .map(({ finding }) => `${finding.control} ${finding.object.kind}/${finding.object.name}`);
+    };
+    const own = objectsOf(readFileSync(join(manifestsFolder, 'namespace.yaml'), 'utf8'));
+    // Which registry they come from is up to whoever runs them.
+    const images = { 'image.repository': 'registry.example.com/driftline' };
+    for (const values of [images, { ...placeholders.fleet, ...images }])
+      assert.deepEqual(judge([...own, ...renderObjects('driftline-collector', values)]), []);
+    const least = { ...withWebhook, ...images, 'rbac.secrets': false, 'rbac.customResourceGroups': [] };
+    assert.deepEqual(judge([...own, ...renderObjects('driftline-agent', least)]), []);
+    // Reading Secrets is how a changed one is noticed, and kinds of a custom group cannot be known beforehand. Both are
+    // values of the chart, and a scanner that finds them is right to ask.
+    const full = judge([...own, ...renderObjects('driftline-agent', { ...withWebhook, ...images })]);
+    assert.deepEqual([...new Set(full)].sort(), [
+      'DL-RBAC-002 ClusterRole/driftline-agent',
+      'DL-RBAC-003 ClusterRoleBinding/driftline-agent',
+    ]);
+  });
+});
+
+const parseIsRefused = (parse: () => unknown): boolean => {
+  try {
+    parse();
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+/** Kinds that the agent leaves out by default: heartbeats, and events, which are no configuration. */
+const leftOut = /^(events|leases|endpoints|endpointslices)(\.|$)/;
+const readVerbs = ['get', 'list', 'watch'];
+
+type Served = { readonly group: string; readonly version: string; readonly resource: string; readonly verbs: string[] };
+
+/** Every served resource and subresource in every version. */
+const discover = async (cluster: ContractCluster): Promise<readonly Served[]> => {
+  const groups = (await call(cluster, '/apis')).body.groups as Loose[];
+  const versions = [
+    { group: '', version: 'v1', path: '/api/v1' },
+    ...groups.flatMap((group) =>
+      (group.versions as Loose[]).map(({ version }) => ({
+        group: String(group.name),
+        version: String(version),
+        path: `/apis/${group.name}/${version}`,
+      })),
+    ),
+  ];
+  const lists = await Promise.all(
+    versions.map(async ({ group, version, path }) =>
+      ((await call(cluster, path)).body.resources as Loose[]).map(({ name, verbs }) => ({
+        group,
+        version,
+        resource: String(name),
+        verbs: verbs as string[],
+      })),
+    ),
+  );
+  return lists.flat();
+};
+
+const pathOf = ({ group, version, resource }: Served): string =>
+  group === '' ? `/api/${version}/${resource}` : `/apis/${group}/${version}/${resource}`;
+const nameOf = ({ group, resource }: Served): string => (group === '' ? resource : `${resource}.${group}`);
+
+describe('on a real API server', () => {
+  let control: ControlPlane;
+  let admin: ContractCluster;
+  let agent: ContractCluster;
+  let served: readonly Served[];
+
+  /** Applies as a person would; what the API server warns of comes on standard error. */
+  const apply = (yaml: string): void => {
+    const { status, stderr } = control.kubectlAs('admin', ['apply', '--server-side', '-n', namespace, '-f', '-'], yaml);
+    assert.equal(status, 0, stderr);
+    assert.equal(stderr, '');
+  };
+
+  before(async () => {
+    control = startControlPlane();
+    const ca = readFileSync(control.caFile, 'utf8');
+    admin = { url: control.server, token: control.adminToken, ca, close: async () => {} };
+    apply(readFileSync(join(manifestsFolder, 'namespace.yaml'), 'utf8'));
+    apply(renderChart('driftline-agent', withWebhook));
+    const token = control.kubectl(['create', 'token', 'driftline-agent', '-n', namespace]).trim();
+    agent = { ...admin, token };
+    served = await discover(admin);
+  });
+  after(() => control.stop());
+
+  test('everything is accepted without a warning, and pods are admitted at the restricted level', async () => {
+    for (const { file } of manifests) apply(readFileSync(join(manifestsFolder, file), 'utf8'));
+    const wanted = ['agent', 'collector', 'gateway', 'worker'].map((name) => `driftline-${name}`);
+    let pods: readonly string[] = [];
+    for (const endMs = Date.now() + 20_000; Date.now() < endMs; await sleep(200)) {
+      const list = JSON.parse(control.kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])) as Loose;
+      pods = (list.items as Loose[]).map((pod) => String(pod.metadata.name));
+      if (wanted.every((name) => pods.some((pod) => pod.startsWith(name)))) break;
+    }
+    for (const name of wanted)
+      assert.ok(
+        pods.some((pod) => pod.startsWith(name)),
+        `${name}: no pod in ${pods.join()}`,
+      );
+    const events = control.kubectl(['get', 'events', '-n', namespace, '--field-selector', 'reason=FailedCreate']);
+    assert.equal(events, '');
+    apply(renderChart('driftline-agent', withWebhook));
+  });
+
+  test('the level is enforced: the same pod with one right more is refused', () => {
+    const privileged = renderChart('driftline-agent', withWebhook).replace(
+      'allowPrivilegeEscalation: false',
+      'allowPrivilegeEscalation: true',
+    );
+    const { stderr } = control.kubectlAs('admin', ['apply', '--dry-run=server', '-f', '-'], privileged);
+    assert.match(stderr, /would violate PodSecurity "restricted/);
+  });
+
+  test('the agent may read every kind that it watches by default', async () => {
+    const watchable = served.filter(
+      ({ verbs, resource }) => readVerbs.every((verb) => verbs.includes(verb)) && !leftOut.test(resource),
+    );
+    assert.ok(watchable.length > 50, `only ${watchable.length} kinds are served`);
+    const denied: string[] = [];
+    for (const kind of watchable) {
+      const list = await call(agent, `${pathOf(kind)}?limit=1`);
+      const resourceVersion = String(list.body.metadata?.resourceVersion);
+      const watch = await openWatch(agent, pathOf(kind), { timeoutSeconds: '1', resourceVersion });
+      watch.close();
+      if (list.status !== 200 || watch.status !== 200) denied.push(`${nameOf(kind)}: ${list.status} ${watch.status}`);
+    }
+    assert.deepEqual(denied, []);
+  });
+
+  test('the rules of the agent in any namespace hold no verb but get, list and watch', async () => {
+    for (const where of [namespace, 'default', 'kube-system']) {
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectRulesReview',
+        spec: { namespace: where },
+      };
+      const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
+      const { body: review } = await call(agent, path, { method: 'POST', body });
+      assert.equal(review.status.incomplete, false);
+      const rules = review.status.resourceRules as { verbs: string[]; apiGroups: string[]; resources: string[] }[];
+      // What Kubernetes gives to every authenticated user: asking about oneself.
+      const own = rules.filter(
+        ({ resources }) => !resources.every((resource) => /^selfsubject(access|rules)?reviews$/.test(resource)),
+      );
+      assert.ok(own.length > 10);
+      for (const { verbs, resources } of own) {
+        assert.deepEqual(
+          verbs.filter((verb) => !readVerbs.includes(verb)),
+          [],
+          resources.join(),
+        );
+        assert.deepEqual(
+          resources.filter((resource) => resource.includes('/')),
+          [],
+        );
+      }
+    }
+  });
+
+  test('every write to every resource, and every subresource, is denied', async () => {
+    const writes = [
+      'create',
+      'update',
+      'patch',
+      'delete',
+      'deletecollection',
+      'impersonate',
+      'bind',
+      'escalate',
+      'approve',
+    ];
+    const questions = served.flatMap(({ group, version, resource }) => {
+      const [name = '', subresource] = resource.split('/');
+      if (/^selfsubject(access|rules)?reviews$/.test(name)) return [];
+      const verbs = subresource === undefined ? writes : [...writes, ...readVerbs];
+      return verbs.map((verb) => ({ verb, group, version, resource: name, ...(subresource && { subresource }) }));
+    });
+    assert.ok(questions.length > 1_000);
+    const allowed: string[] = [];
+    const ask = async (attributes: (typeof questions)[number]): Promise<void> => {
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes: { namespace, ...attributes } },
+      };
+      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+      const answer = await call(agent, path, { method: 'POST', body });
+      assert.equal(answer.status, 201);
+      if (answer.body.status.allowed) allowed.push(`${attributes.verb} ${attributes.resource}`);
+    };
+    for (let at = 0; at < questions.length; at += 50) await Promise.all(questions.slice(at, at + 50).map(ask));
+    assert.deepEqual(allowed, []);
+  });
+
+  test('attempts to write, to exec and to reach through a proxy are answered with 403', async () => {
+    const metadata = { name: 'attempt' };
+    const pod = { metadata, spec: { containers: [{ name: 'a', image: 'a' }] } };
+    const collection = (kind: string): string => `/api/v1/namespaces/default/${kind}`;
+    for (const kind of ['configmaps', 'secrets', 'serviceaccounts']) {
+      const body = { apiVersion: 'v1', metadata: { ...metadata } };
+      assert.ok([201, 409].includes((await call(admin, collection(kind), { method: 'POST', body })).status));
+    }
+    const run = { method: 'POST', body: pod };
+    assert.equal((await call(admin, collection('pods'), run)).status, 201);
+    const patch = {
+      method: 'PATCH',
+      body: { metadata: { labels: { a: 'b' } } },
+      contentType: 'application/merge-patch+json',
+    };
+    const attempts = ['configmaps', 'secrets', 'serviceaccounts', 'pods'].flatMap((kind) => [
+      { path: collection(kind), ...run },
+      { path: `${collection(kind)}/attempt`, method: 'PUT', body: pod },
+      { path: `${collection(kind)}/attempt`, ...patch },
+      { path: `${collection(kind)}/attempt`, method: 'DELETE' },
+      { path: collection(kind), method: 'DELETE' },
+    ]);
+    const through = [
+      `${collection('pods')}/attempt/exec?command=id&stdout=true`,
+      `${collection('pods')}/attempt/attach?stdout=true`,
+      `${collection('pods')}/attempt/portforward?ports=80`,
+      `${collection('pods')}/attempt/proxy/`,
+      `${collection('pods')}/attempt/log`,
+      `${collection('services')}/kubernetes/proxy/`,
+      '/api/v1/nodes/any/proxy/run/default/p/c?cmd=id',
+      '/api/v1/nodes/any/proxy/metrics',
+    ].flatMap((path) => [{ path }, { path, method: 'POST' }]);
+    const elsewhere = [
+      { path: `${collection('serviceaccounts')}/attempt/token`, method: 'POST', body: { spec: {} } },
+      { path: '/api/v1/namespaces', method: 'POST', body: { metadata } },
+      { path: '/apis/rbac.authorization.k8s.io/v1/clusterroles/driftline-agent', ...patch },
+      { path: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, method: 'POST', body: { metadata } },
+      { path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', method: 'POST', body: { metadata } },
+    ];
+    const answers = await Promise.all(
+      [...attempts, ...through, ...elsewhere].map(async ({ path, ...options }) => {
+        const { status } = await call(agent, path, options);
+        return status === 403 ? '' : `${'method' in options ? options.method : 'GET'} ${path}: ${status}`;
+      }),
+    );
+    assert.deepEqual(
+      answers.filter((answer) => answer !== ''),
+      [],
+    );
+  });
+
+  test('without leave to read Secrets the agent is refused them and nothing else', async () => {
+    apply(renderChart('driftline-agent', { ...withWebhook, 'rbac.secrets': false }));
+    await sleep(1_000); // the authoriser follows its own watch
+    assert.equal((await call(agent, '/api/v1/secrets')).status, 403);
+    assert.equal((await call(agent, '/api/v1/configmaps')).status, 200);
+  });
+});
