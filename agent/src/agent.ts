@@ -154,8 +154,11 @@ class Lines {
     this.#context = { ...context, onEpochLost: (recorded) => this.#epochLost(recorded) };
   }
 
-  async open(): Promise<void> {
-    this.current = await openLine(this.#context);
+  /** What the uplink says while the line still opens waits for it. */
+  open(): Promise<void> {
+    const opening = this.#open();
+    this.#turn = opening.catch(() => undefined);
+    return opening;
   }
 
   async close(): Promise<void> {
@@ -175,7 +178,11 @@ class Lines {
     await this.current?.close();
     this.current = undefined;
     await renewEpoch(this.#context, reason, position);
-    await this.open();
+    await this.#open();
+  }
+
+  async #open(): Promise<void> {
+    this.current = await openLine(this.#context);
   }
 }
 

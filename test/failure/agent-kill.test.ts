@@ -128,57 +128,63 @@ test('killed at any moment, the agent loses nothing, repeats nothing and lets no
     return child;
   };
   const history: History = new Map();
+  let workload: { stop(): void } | undefined;
   const actor = cluster.actor({ user: 'witness', userAgent: 'witness', sourceIp: '192.0.2.1', isTrusted: true });
   const firstKillAfterMs = 2500;
   let agent = start();
-  await until(
-    () => log.includes('agent.started') && batches.size > 0,
-    () => log,
-  );
-  const workload = createWorkload(actor, history);
-  for (let kill = 0; kill < kills; kill++) {
-    await new Promise((resolve) => setTimeout(resolve, kill === 0 ? firstKillAfterMs : 700 + ((kill * 397) % 900)));
+  try {
+    await until(
+      () => log.includes('agent.started') && batches.size > 0,
+      () => log,
+    );
+    workload = createWorkload(actor, history);
+    for (let kill = 0; kill < kills; kill++) {
+      await new Promise((resolve) => setTimeout(resolve, kill === 0 ? firstKillAfterMs : 700 + ((kill * 397) % 900)));
+      agent.kill('SIGKILL');
+      await once(agent, 'exit');
+      agent = start();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    workload.stop();
+    const written = [...history.values()].reduce((sum, versions) => sum + versions.length, 0);
+    const seen = (): Message[] => [...batches.values()].sort(bySequence).flatMap(messagesOf);
+    const countOf = (given: History): number => [...given.values()].reduce((sum, versions) => sum + versions.length, 0);
+    await until(
+      () => countOf(replayed(seen())) >= written,
+      () => log,
+    );
+    agent.kill('SIGTERM');
+    const [exitCode] = (await once(agent, 'exit')) as [number];
+    assert.equal(exitCode, 0, 'SIGTERM is a clean stop');
+
+    let next = 1;
+    for (const batch of [...batches.values()].sort(bySequence)) {
+      assert.equal(batch.firstSequence, next, 'sequences are gapless');
+      next = batch.lastSequence + 1;
+    }
+    assert.ok(written > 1000, `the workload wrote enough (${written})`);
+    assert.deepEqual(replayed(seen()), history);
+    const gaps = seen().flatMap(({ body }) => (body.type === 'gap' && body.cause !== 'epoch_start' ? [body] : []));
+    assert.deepEqual(gaps, [], 'the spool and the watch window survived: there is nothing to confess');
+    const stamps = seen().map(({ observedAtUs }) => observedAtUs);
+    assert.ok(
+      stamps.every((stamp, i) => i === 0 || stamp > stamps[i - 1]!),
+      'stamps ascend across restarts',
+    );
+
+    assert.ok(
+      !log.includes(canary) && !JSON.stringify(seen()).includes(canary),
+      'the secret is in no log and no message',
+    );
+    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) assert.ok(!(await readFile(join(entry.parentPath, entry.name))).includes(canary), entry.name);
+    }
+  } finally {
+    workload?.stop();
     agent.kill('SIGKILL');
-    await once(agent, 'exit');
-    agent = start();
+    await collector.close();
+    await cluster.stop();
   }
-  await new Promise((resolve) => setTimeout(resolve, 2000));
-  workload.stop();
-  const written = [...history.values()].reduce((sum, versions) => sum + versions.length, 0);
-  const seen = (): Message[] => [...batches.values()].sort(bySequence).flatMap(messagesOf);
-  const countOf = (given: History): number => [...given.values()].reduce((sum, versions) => sum + versions.length, 0);
-  await until(
-    () => countOf(replayed(seen())) >= written,
-    () => log,
-  );
-  agent.kill('SIGTERM');
-  const [exitCode] = (await once(agent, 'exit')) as [number];
-  assert.equal(exitCode, 0, 'SIGTERM is a clean stop');
-
-  let next = 1;
-  for (const batch of [...batches.values()].sort(bySequence)) {
-    assert.equal(batch.firstSequence, next, 'sequences are gapless');
-    next = batch.lastSequence + 1;
-  }
-  assert.ok(written > 1000, `the workload wrote enough (${written})`);
-  assert.deepEqual(replayed(seen()), history);
-  const gaps = seen().flatMap(({ body }) => (body.type === 'gap' && body.cause !== 'epoch_start' ? [body] : []));
-  assert.deepEqual(gaps, [], 'the spool and the watch window survived: there is nothing to confess');
-  const stamps = seen().map(({ observedAtUs }) => observedAtUs);
-  assert.ok(
-    stamps.every((stamp, i) => i === 0 || stamp > stamps[i - 1]!),
-    'stamps ascend across restarts',
-  );
-
-  assert.ok(
-    !log.includes(canary) && !JSON.stringify(seen()).includes(canary),
-    'the secret is in no log and no message',
-  );
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) assert.ok(!(await readFile(join(entry.parentPath, entry.name))).includes(canary), entry.name);
-  }
-  await collector.close();
-  await cluster.stop();
   await rm(directory, { recursive: true, force: true });
 });
 
