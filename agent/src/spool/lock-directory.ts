@@ -12,14 +12,11 @@ export type DirectoryLock = { release(): void };
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const holderPath = join(directory, 'holder.json');
-  const database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
-  try {
-    database.exec('BEGIN EXCLUSIVE');
-  } catch (cause) {
-    database.close();
+  const database = takeLock(join(directory, 'lock'));
+  if (database === undefined) {
     const holder = await readFile(holderPath, 'utf8').catch(() => 'an unknown process');
     const advice = 'Stop the other agent, or give this one its own --state-dir';
-    throw new SpoolError('locked', `${directory} is in use by ${holder.trim()}. ${advice}`, { cause });
+    throw new SpoolError('locked', `${directory} is in use by ${holder.trim()}. ${advice}`);
   }
   const holder = { pid: process.pid, startedAt: new Date().toISOString() };
   // Only a hint for people: a full disk must not keep the agent from starting.
@@ -29,4 +26,21 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       database.close();
     },
   };
+}
+
+const sqliteBusy = 5;
+
+/** Undefined when another process has it. */
+function takeLock(path: string): DatabaseSync | undefined {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: 0 });
+    database.exec('BEGIN EXCLUSIVE');
+    return database;
+  } catch (cause) {
+    database?.close();
+    if (cause instanceof Error && 'errcode' in cause && cause.errcode === sqliteBusy) return undefined;
+    const reason = cause instanceof Error ? cause.message : 'unknown error';
+    throw new SpoolError('unusable', `${path} cannot be locked (${reason}): check its permissions`, { cause });
+  }
 }
