@@ -14,6 +14,10 @@ export type ObjectForm = {
  */
 const options = { level: 1, memLevel: 5, windowBits: 13 };
 
+/** Output is allocated in pieces of this: half of the input usually holds all of it. */
+const minChunkBytes = 512;
+const maxChunkBytes = 65_536;
+
 /** A form refused beyond this: larger than anything an API server stores. */
 const maxUnpackedBytes = 64 * 1024 * 1024;
 
@@ -21,7 +25,10 @@ const maxUnpackedBytes = 64 * 1024 * 1024;
 const separator = '\n';
 
 export function packForm(form: ObjectForm): Uint8Array {
-  return deflateRawSync(`${form.canonical}${separator}${form.owners}`, options);
+  const text = `${form.canonical}${separator}${form.owners}`;
+  const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, text.length >> 1));
+  // A copy of the right size: zlib returns a view of its whole output chunk, and many of these wait at a time.
+  return Uint8Array.from(deflateRawSync(text, { ...options, chunkSize }));
 }
 
 export function unpackForm(packed: Uint8Array): ObjectForm {

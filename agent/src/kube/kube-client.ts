@@ -77,7 +77,7 @@ export function openKubeClient(ports: Ports): KubeClient {
     async stream(path, options): Promise<KubeStream> {
       const response = await request(path, options);
       return {
-        chunks: translateErrors(response, path),
+        chunks: translateErrors(response, path, options.signal),
         destroy(error): void {
           response.destroy(error);
         },
@@ -88,7 +88,7 @@ export function openKubeClient(ports: Ports): KubeClient {
       response.setTimeout(limits.bodyIdleTimeoutMs, () =>
         response.destroy(new KubeError('timeout', `GET ${path}: no byte for ${limits.bodyIdleTimeoutMs} ms`)),
       );
-      const text = await readWhole(translateErrors(response, path), limits.maxDocumentBytes, path);
+      const text = await readWhole(translateErrors(response, path, options.signal), limits.maxDocumentBytes, path);
       try {
         return JSON.parse(text) as unknown;
       } catch (cause) {
@@ -132,11 +132,14 @@ function send({ agent, access, path, options, limits, userAgent }: Sending): Pro
   });
 }
 
-async function* translateErrors(response: IncomingMessage, path: string): AsyncGenerator<Buffer> {
+async function* translateErrors(response: IncomingMessage, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const where = `GET ${path.split('?', 1)[0] ?? path}`;
   try {
     yield* response as AsyncIterable<Buffer>;
   } catch (thrown) {
-    throw KubeError.from(thrown, `GET ${path.split('?', 1)[0] ?? path}`);
+    // An abort shows as a reset of the connection.
+    if (signal.aborted) throw new KubeError('aborted', `${where}: stopped`, { cause: thrown });
+    throw KubeError.from(thrown, where);
   }
 }
 

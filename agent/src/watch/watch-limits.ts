@@ -35,7 +35,7 @@ export const defaultWatchLimits: WatchLimits = {
   maxConcurrentLists: 4,
   maxConcurrentOpens: 8,
   maxObjectBytes: 8 * 1024 * 1024,
-  maxInFlightBytes: 16 * 1024 * 1024,
+  maxInFlightBytes: 4 * 1024 * 1024,
   watchTimeoutS: 300,
   idleTimeoutMs: 150_000,
   retryBaseMs: 500,

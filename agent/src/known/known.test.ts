@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Delta, MessageBody } from '@driftline/proto';
+import * as fc from 'fast-check';
+import type { SequenceRange } from '../message-sink.ts';
+import { type Known, openKnown } from './known.ts';
+import { packForm, unpackForm } from './packed-form.ts';
+import { type SpooledMessage, replay } from './replay.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'driftline-known-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+const newPath = (): string => join(folder, `known-${files++}.db`);
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+function delta(name: string, value: number | undefined, version: number): Delta {
+  const full = value === undefined ? undefined : `{"value":${value}}`;
+  return {
+    type: 'delta',
+    ref: { group: '', resource: 'pods', kind: 'Pod', namespace: 'shop', name, uid: `uid-${name}` },
+    apiVersion: 'v1',
+    resourceVersion: String(version),
+    op: value === undefined ? 'deleted' : 'modified',
+    baseHash: '',
+    contentHash: full === undefined ? '' : sha256(full),
+    full,
+    patch: undefined,
+    managers: [],
+    synthesised: false,
+    notBeforeUs: 0,
+    versionSwitch: false,
+  };
+}
+
+function stage(known: Known, body: Delta, durable: Promise<SequenceRange>): void {
+  const { namespace, name, uid } = body.ref;
+  const { resourceVersion, contentHash, apiVersion } = body;
+  const object = {
+    uid,
+    apiVersion,
+    resourceVersion,
+    contentHash,
+    packed: packForm({ canonical: body.full ?? '', owners: '' }),
+  };
+  known.kind('', 'pods').stage({
+    changes: [body.op === 'deleted' ? { namespace, name } : { namespace, name, object }],
+    progress: { resumeVersion: resourceVersion, seenVersion: resourceVersion },
+    durable,
+  });
+}
+
+function content(known: Known): Record<string, string> {
+  const kind = known.kind('', 'pods');
+  return Object.fromEntries([...kind.objects()].map((name) => [name.name, kind.get(name)?.contentHash ?? '']));
+}
+
+async function* from(messages: readonly SpooledMessage[]): AsyncGenerator<SpooledMessage> {
+  yield* messages;
+}
+
+const step = fc.record({
+  name: fc.constantFrom('a', 'b', 'c', 'd'),
+  value: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }),
+  isDurable: fc.boolean(),
+  commits: fc.boolean(),
+});
+
+test('after a kill at any moment, known objects and the resume version agree with what is durable', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const path = newPath();
+      const known = openKnown({ path, epoch: 'e' });
+      const spool: SpooledMessage[] = [];
+      const waiting: (() => void)[] = [];
+      known.kind('', 'pods').stage({ progress: { resumeVersion: '1', isSynced: true } });
+      await known.kind('', 'pods').flush();
+      for (const [index, { name, value, isDurable, commits }] of steps.entries()) {
+        const sequence = index + 1;
+        const body = delta(name, value, sequence + 10);
+        const { promise, resolve } = Promise.withResolvers<SequenceRange>();
+        stage(known, body, promise);
+        waiting.push(() => {
+          spool.push({ sequence, body });
+          resolve({ firstSequence: sequence, lastSequence: sequence });
+        });
+        // Durable in order: everything before is, too.
+        if (isDurable) for (const makeDurable of waiting.splice(0)) makeDurable();
+        if (isDurable && commits) await known.kind('', 'pods').flush();
+        await new Promise((next) => setImmediate(next));
+      }
+      const image = newPath();
+      for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) cpSync(path + suffix, image + suffix);
+      const revived = openKnown({ path: image, epoch: 'e' });
+      assert.equal(revived.isNew, false);
+      await replay(revived, from(spool));
+      const model: Record<string, string> = {};
+      for (const { body } of spool as { body: Delta }[]) {
+        if (body.op === 'deleted') delete model[body.ref.name];
+        else model[body.ref.name] = body.contentHash;
+      }
+      assert.deepEqual(content(revived), model);
+      const { resumeVersion } = revived.kind('', 'pods').progress();
+      assert.equal(resumeVersion, spool.length === 0 ? '1' : String(spool.length + 10));
+      await revived.close();
+      for (const makeDurable of waiting) makeDurable();
+      await known.close();
+      for (const suffix of ['', '-wal']) for (const file of [path, image]) rmSync(file + suffix, { force: true });
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('a list that a kill interrupted cannot be resumed; one whose end is in the spool can', async () => {
+  const known = openKnown({ path: newPath(), epoch: 'e' });
+  const listed: SpooledMessage = { sequence: 1, body: { ...delta('a', 1, 40), op: 'snapshot' } };
+  await replay(known, from([listed, { sequence: 2, body: delta('a', 2, 41) }]));
+  assert.equal(known.kind('', 'pods').progress().resumeVersion, '');
+  const synced: MessageBody = {
+    type: 'kind-synced',
+    group: '',
+    resource: 'pods',
+    kind: 'Pod',
+    resourceVersion: '50',
+    objects: 1,
+  };
+  await replay(
+    known,
+    from([
+      { sequence: 3, body: synced },
+      { sequence: 4, body: delta('b', 2, 51) },
+    ]),
+  );
+  const { resumeVersion, isSynced } = known.kind('', 'pods').progress();
+  assert.deepEqual([resumeVersion, isSynced], ['51', true]);
+  await known.close();
+});
+
+test('patches are applied in replay; one against another base makes the object forgotten', async () => {
+  const known = openKnown({ path: newPath(), epoch: 'e' });
+  const base = delta('a', 1, 1);
+  const after = '{"value":2}';
+  const patch: Delta = {
+    ...delta('a', 2, 2),
+    full: undefined,
+    baseHash: base.contentHash,
+    contentHash: sha256(after),
+    patch: '[{"op":"replace","path":"/value","value":2}]',
+  };
+  await replay(
+    known,
+    from([
+      { sequence: 1, body: base },
+      { sequence: 2, body: patch },
+    ]),
+  );
+  const object = known.kind('', 'pods').get({ namespace: 'shop', name: 'a' });
+  assert.equal(unpackForm(object!.packed).canonical, after);
+  await replay(known, from([{ sequence: 3, body: patch }]));
+  assert.equal(known.kind('', 'pods').get({ namespace: 'shop', name: 'a' }), undefined);
+  await known.close();
+});
+
+test('a file of another epoch or of no sense is replaced, and said so', async () => {
+  const path = newPath();
+  const first = openKnown({ path, epoch: 'one' });
+  assert.equal(first.isNew, true);
+  stage(first, delta('a', 1, 1), Promise.resolve({ firstSequence: 1, lastSequence: 1 }));
+  await first.close();
+  const same = openKnown({ path, epoch: 'one' });
+  assert.deepEqual([same.isNew, same.count(), same.appliedSequence()], [false, 1, 1]);
+  await same.close();
+  const other = openKnown({ path, epoch: 'two' });
+  assert.deepEqual([other.isNew, other.problem, other.count()], [true, undefined, 0]);
+  await other.close();
+  writeFileSync(path, 'this is no database, whatever its name may be');
+  const damaged = openKnown({ path, epoch: 'two' });
+  assert.equal(damaged.isNew, true);
+  assert.notEqual(damaged.problem, undefined);
+  await damaged.close();
+});
+
+test('the spool may forget what is applied, and all of it when nothing of ours waits', async () => {
+  const known = openKnown({ path: newPath(), epoch: 'e' });
+  assert.equal(known.releasable(7), 7);
+  const { promise, resolve } = Promise.withResolvers<SequenceRange>();
+  stage(known, delta('a', 1, 1), promise);
+  assert.equal(known.releasable(9), 0);
+  resolve({ firstSequence: 8, lastSequence: 8 });
+  await known.kind('', 'pods').flush();
+  assert.equal(known.appliedSequence(), 8);
+  assert.equal(known.releasable(9), 9);
+  await known.close();
+});
+
+test('what the spool refused is never written, and whoever waits learns of it', async () => {
+  const path = newPath();
+  const known = openKnown({ path, epoch: 'e' });
+  stage(known, delta('a', 1, 1), Promise.resolve({ firstSequence: 1, lastSequence: 1 }));
+  stage(known, delta('b', 1, 2), Promise.reject(new Error('closed')));
+  stage(known, delta('c', 1, 3), Promise.resolve({ firstSequence: 3, lastSequence: 3 }));
+  await assert.rejects(known.kind('', 'pods').flush(), /closed/);
+  await known.close();
+  const again = openKnown({ path, epoch: 'e' });
+  assert.deepEqual([Object.keys(content(again)), again.appliedSequence()], [['a'], 1]);
+  await again.close();
+});
+
+test('any form survives packing', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.jsonValue(), (canonical, owners) => {
+      const form = { canonical: JSON.stringify(canonical), owners: JSON.stringify(owners) };
+      assert.deepEqual(unpackForm(packForm(form)), form);
+    }),
+  );
+});
