@@ -26,11 +26,21 @@ const root = join(import.meta.dirname, '../..');
 const pollIntervalMs = 200;
 const progressIntervalMs = 3_000;
 
-export async function openLocalSystem(flags: LocalFlags, announcer: Announcer): Promise<LocalSystem> {
+/** `stopped` resolves when the start should be given up: what runs by then is stopped, and undefined comes back. */
+export async function openLocalSystem(
+  flags: LocalFlags,
+  announcer: Announcer,
+  stopped: Promise<unknown>,
+): Promise<LocalSystem | undefined> {
   const system = new System(flags, announcer);
   try {
-    await system.start();
-    return system.handle();
+    const outcome = await Promise.race([
+      system.start().then(() => 'started' as const),
+      stopped.then(() => 'stopped' as const),
+    ]);
+    if (outcome === 'started') return system.handle();
+    await system.close();
+    return undefined;
   } catch (error) {
     await system.close();
     throw error;
@@ -212,7 +222,7 @@ class System {
     const settled = async () => {
       let nextProgressMs = Date.now() + progressIntervalMs;
       for (;;) {
-        if (await condition().catch(() => false)) return;
+        if (this.#isClosing || (await condition().catch(() => false))) return;
         if (Date.now() >= nextProgressMs) {
           const state = await progress?.().catch(() => '');
           this.#announcer.step(`  waiting for ${what}${state === undefined || state === '' ? '' : `: ${state}`}`);

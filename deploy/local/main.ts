@@ -25,19 +25,17 @@ async function main(): Promise<number> {
     process.once('SIGHUP', () => resolve('SIGHUP'));
   });
   const announcer = new Announcer();
-  const opening = openLocalSystem(flags, announcer);
-  const first = await Promise.race([opening, stopped]);
-  if (typeof first === 'string') {
-    console.log('\nstopping …');
-    await (await opening).close();
-    return 0;
+  const system = await openLocalSystem(flags, announcer, stopped);
+  if (system === undefined) {
+    console.log('\nstopped before everything was up');
+    return 130;
   }
-  announcer.ready(first, flags);
-  const reason = await Promise.race([stopped, first.failed]);
+  announcer.ready(system, flags);
+  const reason = await Promise.race([stopped, system.failed]);
   const isAsked = ['Ctrl-C', 'SIGTERM', 'SIGHUP'].includes(reason);
   console.log(isAsked ? '\nstopping …' : `\n${reason}\nstopping …`);
   process.once('SIGINT', () => process.exit(130));
-  await first.close();
+  await system.close();
   console.log('stopped; the timeline is kept and the next start goes on with it');
   return isAsked ? 0 : 1;
 }
