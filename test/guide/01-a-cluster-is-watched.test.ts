@@ -15,12 +15,12 @@ import { RecordingSink, beginLife, endLife, temporaryFolder, until } from '../co
 import { openPracticeCluster } from '../fakes/practice-cluster/index.ts';
 
 test('every kind is listed once, then watched; a change arrives as a message', async () => {
-  const verbs = new Set<string>();
+  const verbs = new Set<unknown>();
   const cluster = await openPracticeCluster({
     controllers: false,
     audit: {
       onEvent: (event) => {
-        if (event['userAgent'] === 'driftline-test') verbs.add(String(event['verb']));
+        if (event['userAgent'] === 'driftline-test') verbs.add(event['verb']);
       },
     },
   });
@@ -59,10 +59,7 @@ test('every kind is listed once, then watched; a change arrives as a message', a
   );
 
   // And this is all the API server ever saw of the agent.
-  assert.deepEqual(
-    [...verbs].sort(),
-    ['get', 'list', 'watch'].filter((verb) => verbs.has(verb)),
-  );
+  assert.ok(verbs.isSubsetOf(new Set(['get', 'list', 'watch'])), [...verbs].join());
   await endLife(agent);
   await cluster.stop();
   folder.remove();

@@ -34,9 +34,9 @@ function judge() {
 
 function changeOf(object: JsonObject): ObjectChange {
   const { name, namespace = '' } = object['metadata'] as { name: string; namespace?: string };
-  const apiVersion = String(object['apiVersion']);
+  const { apiVersion, kind } = object as { apiVersion: string; kind: string };
   const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
-  const key = { group, kind: String(object['kind']), namespace, name };
+  const key = { group, kind, namespace, name };
   return { key, uid: `uid-${name}`, after: object };
 }
 

@@ -1,0 +1,80 @@
+/** A program of this checkout as a child process whose whole output is kept, and which can be killed at any moment. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../../..');
+const stopGraceMs = 15_000;
+
+export type Program = {
+  readonly pid: number;
+  readonly hasEnded: () => boolean;
+  /** Resolves with the exit code, or the signal's name. */
+  readonly ended: Promise<number | string>;
+  /** Standard output and error so far. */
+  readonly output: () => string;
+  /** SIGTERM, and SIGKILL when that takes too long. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+};
+
+/** `flags` are given as --name value; true is a switch. */
+export function startProgram(file: string, flags: Readonly<Record<string, string | true>>): Program {
+  const args = Object.entries(flags).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, value],
+  );
+  const preload = join(root, 'deploy/local/die-with-parent.mjs');
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--import', preload, join(root, file), ...args],
+    { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], TZ: 'UTC' } },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+  }
+  child.stdin?.on('error', () => undefined);
+  let hasEnded = false;
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    hasEnded = true;
+    return (signal ?? code) as number | string;
+  });
+  const signal = async (name: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    if (!hasEnded) child.kill(name);
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopGraceMs);
+    await ended;
+    clearTimeout(timer);
+  };
+  return {
+    pid: child.pid ?? 0,
+    hasEnded: () => hasEnded,
+    ended,
+    output: () => output,
+    stop: () => signal('SIGTERM'),
+    kill: () => signal('SIGKILL'),
+  };
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+export async function until(isTrue: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!(await isTrue())) {
+    if (performance.now() > endMs) throw new Error(`timed out after ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

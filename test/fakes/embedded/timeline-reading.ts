@@ -1,0 +1,98 @@
+/** The timeline as tests ask it: straight from the store, as its reading user, never past the last commit row. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openTimelineReader, type ChainVerdict, verifyChain } from '@driftline/collector';
+import type { GapRow, LinkRow, TimelineReader, TransitionRow, VersionRow } from '@driftline/collector';
+import { append, type History } from './truth.ts';
+
+export type Version = VersionRow & { readonly epoch: string };
+
+const recorded = `WITH recorded AS (SELECT epoch, max(last_sequence) AS through FROM batch_commits GROUP BY epoch)`;
+const order = 'ORDER BY epoch_ordinal, sequence, `index`';
+const of = (table: string, columns: string): string =>
+  `${recorded} SELECT ${columns} FROM ${table} INNER JOIN recorded ON ${table}.epoch = recorded.epoch
+   WHERE sequence <= through ${order}`;
+
+export class TimelineReading {
+  readonly #dataDir: string;
+  #open: { readonly url: string; readonly reader: TimelineReader } | undefined;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  /** Of the server that runs now: its port is another one after a restart of the collector. */
+  async reader(): Promise<TimelineReader> {
+    const url = `http://127.0.0.1:${readFileSync(join(this.#dataDir, 'http-port'), 'utf8').trim()}`;
+    if (this.#open?.url === url) return this.#open.reader;
+    await this.#open?.reader.close();
+    const users = JSON.parse(readFileSync(join(this.#dataDir, 'credentials.json'), 'utf8'));
+    this.#open = { url, reader: openTimelineReader({ url, database: 'driftline', ...users }) };
+    return this.#open.reader;
+  }
+
+  async ask<Row = Record<string, unknown>>(text: string): Promise<readonly Row[]> {
+    return (await this.reader()).all<Row>({ name: 'test', text }, {});
+  }
+
+  versions(): Promise<readonly Version[]> {
+    const columns =
+      'epoch, sequence, `group`, resource, kind, namespace, name, uid, resource_version, op, paths, body, synthesised';
+    return this.ask(of('resource_versions', columns));
+  }
+
+  gaps(): Promise<readonly GapRow[]> {
+    const columns =
+      'sequence, `group`, resource, from_version, to_version, from_us, to_us, cause, detail, from_sequence, to_sequence';
+    return this.ask(of('gaps', columns));
+  }
+
+  transitions(): Promise<readonly TransitionRow[]> {
+    return this.ask(
+      of('finding_transitions', 'sequence, `index`, finding_id, state, control, kind, namespace, name, path, cause'),
+    );
+  }
+
+  links(): Promise<readonly LinkRow[]> {
+    const columns =
+      'sequence, change_epoch, change_sequence, audit_digest, confidence, origin, user, verb, name, resource';
+    return this.ask(of('links', columns));
+  }
+
+  rejected(): Promise<readonly { readonly source: string; readonly reason: string; readonly detail: string }[]> {
+    return this.ask(of('rejected', 'sequence, source, reason, detail, bytes'));
+  }
+
+  /** Forms of each object in the order of the timeline: the counterpart of the truth. */
+  async history(): Promise<History> {
+    const history: History = new Map();
+    for (const { group, resource, namespace, name, op, body } of await this.versions()) {
+      const key = `${group === '' ? resource : `${resource}.${group}`} ${namespace}/${name}`;
+      append(history, key, op === 'deleted' ? '' : body);
+    }
+    return history;
+  }
+
+  async verify(cluster: string): Promise<ChainVerdict> {
+    return verifyChain(await this.reader(), { tenant: 'default', cluster });
+  }
+
+  /** Versions that are there twice, and sequences that two batches claim. Empty, always. */
+  async duplicates(): Promise<readonly unknown[]> {
+    const twice = await this.ask(
+      'SELECT epoch, sequence, name, count() AS n FROM resource_versions GROUP BY epoch, sequence, `index`, name HAVING n > 1',
+    );
+    const overlapping = await this.ask(
+      `SELECT epoch, first_sequence, previous FROM (
+         SELECT epoch, toInt64(first_sequence) AS first_sequence,
+           lagInFrame(toInt64(last_sequence), 1, toInt64(first_sequence) - 1)
+           OVER (PARTITION BY epoch ORDER BY first_sequence) AS previous FROM batch_commits)
+       WHERE first_sequence != previous + 1`,
+    );
+    return [...twice, ...overlapping];
+  }
+
+  async close(): Promise<void> {
+    await this.#open?.reader.close();
+  }
+}

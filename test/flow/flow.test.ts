@@ -1,0 +1,252 @@
+/**
+ * The flow, from the API server to the answer: every story of the practice cluster is played and taken back, and the
+ * timeline is asked what changed, who did it, whose hand that was, what approval it carries and what it broke. What a
+ * story opens, taking it back resolves; and in the end the timeline replays to exactly what the API server has.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { ApiChange, ApiFinding, ApiPage } from '@driftline/proto';
+import { type EmbeddedSystem, openEmbeddedSystem } from '../fakes/embedded-system.ts';
+import { currentOf } from '../fakes/embedded/truth.ts';
+
+let system: EmbeddedSystem;
+before(async () => {
+  system = await openEmbeddedSystem({ cluster: { world: 'company', controllers: true } });
+});
+after(() => system.close());
+
+/** What one step of a story must be told as. */
+type Told = {
+  /** `<op> <Kind> <namespace>/<name>` */
+  readonly what: string;
+  readonly fields?: readonly string[];
+  readonly who: string;
+  readonly confidence: ApiChange['who']['confidence'];
+  readonly origin: ApiChange['origin']['kind'];
+  /** `<type> <value>`; values that are made up are left out. */
+  readonly approval?: readonly string[];
+  /** `<state> <control> <Kind>/<name>`, at least these. */
+  readonly findings?: readonly string[];
+};
+
+const argo = 'system:serviceaccount:argocd:argocd-application-controller';
+const byAlice = { who: 'alice@example.com', confidence: 'exact', origin: 'human' } as const;
+const byCarol = { who: 'carol@example.com', confidence: 'exact', origin: 'human' } as const;
+const byArgo = { who: argo, confidence: 'exact', origin: 'gitops' } as const;
+
+const stories: Readonly<Record<string, readonly Told[]>> = {
+  'hotfix-role-binding': [
+    {
+      what: 'modified RoleBinding shop/shop-developers',
+      fields: ['subjects[name=system:authenticated]'],
+      ...byAlice,
+    },
+    { what: 'modified Deployment shop/checkout', fields: ['spec.replicas'], ...byAlice },
+  ],
+  'gitops-rollout': [
+    { what: 'modified Application argocd/shop', ...byArgo, approval: ['gitops-revision'] },
+    {
+      what: 'modified Deployment shop/frontend',
+      fields: ['spec.template.spec.containers[name=frontend].image'],
+      ...byArgo,
+      approval: ['gitops-application shop'],
+    },
+  ],
+  'debug-pod': [
+    {
+      what: 'created Pod internal-tools/debug-carol',
+      ...byCarol,
+      findings: [
+        'opened DL-POD-001 Pod/debug-carol',
+        'opened DL-POD-002 Pod/debug-carol',
+        'opened DL-POD-003 Pod/debug-carol',
+        'opened DL-IMG-002 Pod/debug-carol',
+      ],
+    },
+  ],
+  'pipeline-deploy': [
+    {
+      what: 'modified Deployment internal-tools/report-runner',
+      who: 'system:serviceaccount:ci:deployer',
+      confidence: 'exact',
+      origin: 'pipeline',
+      approval: ['change-reference CHG-1042', 'change-cause'],
+    },
+  ],
+  'open-ingress': [
+    {
+      what: 'created Ingress internal-tools/admin-panel',
+      ...byAlice,
+      // Only a relation control sees the second: the Deployment itself was not touched.
+      findings: ['opened DL-NET-003 Ingress/admin-panel', 'opened DL-NET-002 Deployment/admin-panel'],
+    },
+  ],
+  'helm-upgrade': [
+    {
+      what: 'modified Deployment data/events-collector',
+      who: 'dave@example.com',
+      confidence: 'exact',
+      origin: 'human',
+      approval: ['helm-release data/data-platform (data-platform-1.5.0)'],
+    },
+    // The audit policy keeps bodies of Secrets out of the log: such a link can only be probable.
+    {
+      what: 'created Secret data/sh.helm.release.v1.data-platform.v2',
+      who: 'dave@example.com',
+      confidence: 'probable',
+      origin: 'human',
+    },
+  ],
+  'pasted-secret': [
+    {
+      what: 'modified Deployment shop/cart',
+      who: 'bob@example.com',
+      confidence: 'exact',
+      origin: 'human',
+      findings: ['opened DL-SEC-001 Deployment/cart'],
+    },
+  ],
+  'permission-creep': [
+    { what: 'modified ClusterRole /support-read-pods', fields: ['rules[1]'], ...byAlice },
+    {
+      what: 'modified ClusterRole /support-read-pods',
+      fields: ['rules[2]'],
+      ...byCarol,
+      findings: ['opened DL-RBAC-008 ClusterRole/support-read-pods'],
+    },
+    { what: 'modified ClusterRole /support-read-pods', fields: ['rules[3]'], ...byAlice },
+    {
+      what: 'modified ClusterRole /support-read-pods',
+      fields: ['rules[4]'],
+      ...byCarol,
+      // The role changed; the binding that uses it is what became dangerous.
+      findings: ['opened DL-RBAC-003 ClusterRoleBinding/support'],
+    },
+    {
+      what: 'created ClusterRoleBinding /support-migration',
+      ...byAlice,
+      findings: ['opened DL-RBAC-001 ClusterRoleBinding/support-migration'],
+    },
+  ],
+};
+
+/** Plays or takes back, waits until it is recorded, and answers with the changes since, oldest first. */
+async function changesOf(run: () => readonly { readonly error?: string }[]): Promise<readonly ApiChange[]> {
+  const [newest] = (await system.get<ApiPage<ApiChange>>('log?limit=1')).items;
+  const since = newest?.observedAt ?? '';
+  for (const step of run()) assert.equal(step.error, undefined);
+  await system.settled();
+  const items = await system.all<ApiChange>(`log?since=${encodeURIComponent(since)}`);
+  return items.filter(({ id }) => id !== newest?.id).toReversed();
+}
+
+const nameOf = ({ op, object }: ApiChange): string => `${op} ${object.kind} ${object.namespace}/${object.name}`;
+const findingOf = ({ state, control, object }: ApiChange['findings'][number]): string =>
+  `${state} ${control} ${object.kind}/${object.name}`;
+const openFindings = async (): Promise<string[]> =>
+  (await system.all<ApiFinding>('findings'))
+    .filter(({ object }) => object.kind !== 'Pod' || object.name === 'debug-carol')
+    .map(({ control, object, path }) => `${control} ${object.kind} ${object.namespace}/${object.name} ${path}`)
+    .sort();
+
+/** The first change from `from` on that is told as wanted. */
+function find(changes: readonly ApiChange[], told: Told, from: number): number {
+  const matches = (change: ApiChange): boolean =>
+    nameOf(change) === told.what &&
+    change.who.user === told.who &&
+    (told.fields ?? []).every((path) => change.fields.some((field) => field.path === path));
+  const at = changes.findIndex((change, index) => index >= from && matches(change));
+  assert.notEqual(at, -1, `${told.what} by ${told.who}: not among\n${changes.map(nameOf).join('\n')}`);
+  return at;
+}
+
+describe('every story is told as it happened', () => {
+  test('there is an expectation for every story', () => {
+    const names = system.cluster.stories.list().map((story) => story.name);
+    assert.deepEqual(Object.keys(stories).sort(), names.sort());
+  });
+
+  for (const [name, expected] of Object.entries(stories)) {
+    test(name, async () => {
+      const before = await openFindings();
+      const changes = await changesOf(() => system.cluster.stories.play(name));
+      const next = new Map<string, number>();
+      for (const told of expected) {
+        const at = find(changes, told, next.get(told.what) ?? 0);
+        next.set(told.what, at + 1);
+        const change = changes[at]!;
+        assert.equal(change.who.confidence, told.confidence, told.what);
+        assert.equal(change.origin.kind, told.origin, change.origin.evidence);
+        const approvals = change.approval.map(({ type, value }) => `${type} ${value}`);
+        for (const wanted of told.approval ?? [])
+          assert.ok(
+            approvals.some((each) => each.startsWith(wanted)),
+            `${wanted} is not in ${approvals.join()}`,
+          );
+        const findings = change.findings.map(findingOf);
+        for (const wanted of told.findings ?? []) assert.ok(findings.includes(wanted), `${wanted}: ${findings.join()}`);
+      }
+      const opened = changes.flatMap(({ findings }) => findings).filter(({ state }) => state === 'opened');
+      const wanted = expected.flatMap(({ findings = [] }) => findings).length;
+      assert.ok(opened.length >= wanted);
+
+      await changesOf(() => system.cluster.stories.undo(name));
+      assert.deepEqual(await openFindings(), before, 'taken back, it leaves no finding');
+    });
+  }
+
+  test('a pasted secret is told as changed, and nowhere as what it was', async () => {
+    const [change] = (await system.all<ApiChange>('log?kind=deployments&name=cart&user=bob@example.com')).toReversed();
+    const text = JSON.stringify(change?.fields);
+    assert.match(text, /redacted\(password\):[\w-]{22}/);
+    assert.match(text, /redacted\(aws-access-key-id\):[\w-]{22}/);
+    assert.doesNotMatch(text, /practice-only-hunter2/);
+  });
+
+  test('what was denied or only looked at is recorded, and explains no change', async () => {
+    const audits = await system.timeline.ask<{ user: string; verb: string; subresource: string }>(
+      "SELECT user, verb, subresource FROM audit_events WHERE name = 'debug-carol' AND (code >= 400 OR subresource = 'exec')",
+    );
+    assert.deepEqual(audits.map(({ user, verb, subresource }) => `${user} ${verb} ${subresource}`.trim()).sort(), [
+      'bob@example.com delete',
+      'carol@example.com get exec',
+    ]);
+    assert.deepEqual(await system.all(`log?name=debug-carol&user=${encodeURIComponent('bob@example.com')}`), []);
+  });
+});
+
+describe('after all of it', () => {
+  test('replay(timeline) = inventory = what the API server has', async () => {
+    await system.settled();
+    const truth = currentOf(system.truth.history);
+    assert.deepEqual([...currentOf(await system.timeline.history())], [...truth]);
+    const inventory = new Map<string, string>();
+    for (const memory of system.collector?.parts.pipeline?.memories() ?? []) {
+      for (const key of memory.inventory.keys()) {
+        const { group, resource, namespace, name } = memory.inventory.get(key)!.ref;
+        const kind = group === '' ? resource : `${resource}.${group}`;
+        inventory.set(`${kind} ${namespace}/${name}`, memory.inventory.text(key) ?? '');
+      }
+    }
+    assert.deepEqual(inventory, truth);
+  });
+
+  test('every version once and in order, no gap, nothing rejected, the chain intact', async () => {
+    const told = await system.timeline.history();
+    for (const [key, forms] of system.truth.history) assert.deepEqual(told.get(key), forms, key);
+    assert.deepEqual(await system.timeline.gaps(), []);
+    assert.deepEqual(await system.timeline.rejected(), []);
+    assert.deepEqual(await system.timeline.duplicates(), []);
+    assert.equal((await system.timeline.verify('practice')).verdict, 'intact');
+  });
+
+  test('the agent only ever read', async () => {
+    const verbs = await system.timeline.ask<{ verb: string }>(
+      "SELECT DISTINCT verb FROM audit_events WHERE user LIKE '%driftline-agent'",
+    );
+    assert.deepEqual(
+      verbs.filter(({ verb }) => !['get', 'list', 'watch'].includes(verb)),
+      [],
+    );
+  });
+});
