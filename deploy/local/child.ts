@@ -8,6 +8,8 @@ export type ChildOptions = {
   readonly program: string;
   readonly args: readonly string[];
   readonly logFile: string;
+  /** Where Node keeps compiled code between starts: less memory and a quicker start. Private to this user. */
+  readonly compileCache: string;
   /** Sees every line of standard output; without it, standard output goes to the log file too. */
   readonly onLine?: (line: string) => void;
 };
@@ -30,7 +32,11 @@ export function startChild(options: ChildOptions): Child {
     process.execPath,
     ['--disable-warning=ExperimentalWarning', '--import', preload, options.program, ...options.args],
     // A process group of its own: Ctrl-C reaches the parent only, which stops the parts in order.
-    { stdio: ['pipe', options.onLine === undefined ? log : 'pipe', log], detached: true },
+    {
+      stdio: ['pipe', options.onLine === undefined ? log : 'pipe', log],
+      detached: true,
+      env: { ...process.env, NODE_COMPILE_CACHE: options.compileCache },
+    },
   );
   closeSync(log);
   if (options.onLine !== undefined) readLines(child, options.onLine);

@@ -201,6 +201,7 @@ class System {
       program: join(root, program),
       args,
       logFile,
+      compileCache: join(this.#flags.home, 'compile-cache'),
       ...(onLine === undefined ? {} : { onLine }),
     });
     this.#children.push({ name, child, logFile });
