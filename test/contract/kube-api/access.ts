@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { call } from '../kube-client.ts';
+import { call, type Loose } from '../kube-client.ts';
 import type { Contract } from '../kube-api.ts';
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+
+/** `path resource` of every kind of an aggregated group that can be listed. */
+const listable = (group: Loose): string[] =>
+  [...group['versions']].flatMap((version: Loose) => {
+    const name = group['metadata']['name'];
+    const path = name === undefined ? `/api/${version['version']}` : `/apis/${name}/${version['version']}`;
+    const kinds = [...version['resources']].filter((resource: Loose) => resource['verbs'].includes('list'));
+    return kinds.map((resource: Loose) => `${path} ${resource['resource']}`);
+  });
 
 export const accessContract = ({ cluster, namespace }: Contract): void => {
   test('health and version answer', async () => {
@@ -33,15 +42,7 @@ export const accessContract = ({ cluster, namespace }: Contract): void => {
     for (const root of ['/api', '/apis']) {
       const list = await call(cluster(), root, { accept: aggregated });
       assert.match(String(list.headers['content-type']), /as=APIGroupDiscoveryList/);
-      for (const group of list.body['items']!) {
-        for (const version of group['versions']!) {
-          for (const resource of version['resources']!) {
-            const name = group['metadata']!['name'];
-            const path = name === undefined ? `/api/${version['version']}` : `/apis/${name}/${version['version']}`;
-            if (resource['verbs']!.includes('list')) found.add(`${path} ${resource['resource']}`);
-          }
-        }
-      }
+      for (const group of list.body['items']) for (const name of listable(group)) found.add(name);
     }
     assert.deepEqual([...found].sort(), [...legacy].sort());
     assert.ok(found.has('/apis/apps/v1 deployments') && found.has('/api/v1 pods'));

@@ -64,7 +64,7 @@ export const patchContract = ({ cluster, namespace }: Contract): void => {
     const web = containers(merged.body).find((item) => item['name'] === 'web')!;
     assert.equal(containers(merged.body).length, 2);
     assert.equal(web['image'], 'registry.example/web:2');
-    assert.deepEqual([...web['env']!].map((item) => item['name']).sort(), ['A', 'B']);
+    assert.deepEqual([...web['env']!].map((item) => String(item['name'])).sort(), ['A', 'B']);
     const dropped = await patch(`${deployments}/strategic`, 'strategic', {
       spec: { template: { spec: { containers: [{ name: 'side', $patch: 'delete' }] } } },
     });

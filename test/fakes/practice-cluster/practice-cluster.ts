@@ -74,6 +74,7 @@ export type PracticeCluster = {
   readonly actor: (identity: ActorIdentity) => Actor;
   /** Creates or replaces an object as somebody, through the API: authorised and audited. */
   readonly applyAs: (user: string, userAgent: string, object: JsonObject) => KubeObject;
+  /** Ends everything; a second call waits for the first. */
   readonly stop: () => Promise<void>;
 };
 
@@ -157,6 +158,14 @@ const hooks = (parts: Parts): PracticeCluster => {
   const { store, tokens, url, hub, failures, server, audit, actor, stories } = parts;
   const tokenFor = (user: string, groups: readonly string[] = user === 'admin' ? ['system:masters'] : []) =>
     tokens.issue({ user, groups });
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await stories.stop();
+    parts.controllers?.stop();
+    await server.close();
+    await audit.stop();
+    parts.files?.close();
+  };
   return {
     url,
     ca: parts.tls?.cert,
@@ -176,12 +185,9 @@ const hooks = (parts: Parts): PracticeCluster => {
     injectRawWatchLine: (key, text) => hub.inject(key, text),
     applyAs: (user, userAgent, object) =>
       applyAs(actor({ user, userAgent, sourceIp: '203.0.113.10', isTrusted: true }), object),
-    stop: async () => {
-      await stories.stop();
-      parts.controllers?.stop();
-      await server.close();
-      await audit.stop();
-      parts.files?.close();
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 };

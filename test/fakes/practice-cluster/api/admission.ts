@@ -1,17 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { withSchema } from '../object/custom-schema.ts';
 import { withDefaults } from '../object/defaults.ts';
-import {
-  arrayAt,
-  cloneJson,
-  isObject,
-  type JsonObject,
-  objectAt,
-  objectsAt,
-  stringAt,
-  valueAt,
-} from '../object/json.ts';
+import { arrayAt, isObject, type JsonObject, objectAt, objectsAt, stringAt, valueAt } from '../object/json.ts';
 import { dropUnknownFields } from '../object/known-fields.ts';
+import { omitEmpty } from '../object/omit-empty.ts';
 import { forbidden } from '../status-error.ts';
 import { type Kind, storageKey } from '../store/kind.ts';
 import type { Store } from '../store/store.ts';
@@ -27,9 +19,10 @@ export const normalised = (object: JsonObject, kind: Kind, version: string): Jso
     const schema = kind.custom.versions.get(version)?.schema;
     return schema === undefined ? object : withSchema(object, schema);
   }
-  const copy = cloneJson(object);
+  const { status, ...rest } = object;
+  const copy = omitEmpty(rest);
   dropUnknownFields(copy);
-  return withDefaults(copy);
+  return withDefaults(status === undefined ? copy : { ...copy, status });
 };
 
 /** Throws unless new objects may be created in the namespace. */
@@ -54,7 +47,8 @@ const withMetadata = (object: JsonObject, change: JsonObject): JsonObject => ({
 const namespace = (object: JsonObject): JsonObject => {
   const metadata = objectAt(object, 'metadata');
   const labels = { ...objectAt(metadata, 'labels'), 'kubernetes.io/metadata.name': stringAt(metadata, 'name') };
-  return { ...withMetadata(object, { labels }), status: { phase: 'Active' } };
+  const spec = { ...objectAt(object, 'spec'), finalizers: ['kubernetes'] };
+  return { ...withMetadata(object, { labels }), spec, status: { phase: 'Active' } };
 };
 
 const usedIps = (store: Store): Set<string> =>

@@ -14,6 +14,8 @@ import { podOwnerControllers } from './pod-owner-controllers.ts';
 import { rootCaPublisher, serviceAccountController } from './service-account-controller.ts';
 
 const maxRetries = 8;
+/** Events that are kept. */
+const maxEvents = 1000;
 
 /** Runs the controllers: changes queue keys, and a turn of the event loop later they are looked at, one by one. */
 export class Controllers {
@@ -62,6 +64,15 @@ export class Controllers {
     return this.#queue.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  /** Events live on a lease in a real cluster; here the oldest make room. */
+  #expireEvents(): void {
+    const { store } = this.#world;
+    const events = store.storage({ group: '', resource: 'events' });
+    if (events.size <= maxEvents) return;
+    const [oldest] = events.values();
+    if (oldest !== undefined) this.#world.writer.remove(store.kinds.builtIn('events'), oldest);
+  }
+
   #enqueueExisting(resource: string, key: string, object: KubeObject): void {
     const kind = this.#world.store.kinds.byStorageKey(resource);
     if (kind === undefined) return;
@@ -69,6 +80,7 @@ export class Controllers {
   }
 
   #enqueue(commit: Commit): void {
+    if (commit.kind.resource === 'events') return this.#expireEvents();
     for (const controller of this.#controllers) {
       for (const key of controller.concerns(commit)) this.#add(controller, key, 0);
     }

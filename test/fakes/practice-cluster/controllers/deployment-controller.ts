@@ -3,6 +3,7 @@ import { secondsText } from '../clock.ts';
 import { type JsonObject, numberAt, objectAt, sameJson } from '../object/json.ts';
 import { controllerOf, type KubeObject, ownerReference } from '../object/kube-object.ts';
 import { storageKey } from '../store/kind.ts';
+import { reportEvent } from './events.ts';
 import { type Controller, type ControllerWorld, controllerIdentity, splitKey } from './controller.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -50,9 +51,22 @@ export const deploymentController = (world: ControllerWorld): Controller => {
     });
   };
 
-  const scale = (set: KubeObject, replicas: number): void => {
+  const report = (deployment: KubeObject, message: string): void =>
+    reportEvent(
+      me,
+      deployment,
+      { reason: 'ScalingReplicaSet', message, component: 'deployment-controller' },
+      world.clock,
+    );
+
+  const scale = (deployment: KubeObject, set: KubeObject, replicas: number): void => {
     if (numberAt(objectAt(set, 'spec'), 'replicas') === replicas) return;
+    const before = numberAt(objectAt(set, 'spec'), 'replicas') ?? 0;
     me.update({ ...set, spec: { ...objectAt(set, 'spec'), replicas } });
+    report(
+      deployment,
+      `Scaled ${replicas > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${replicas}`,
+    );
   };
 
   return {
@@ -83,8 +97,8 @@ export const deploymentController = (world: ControllerWorld): Controller => {
           },
         });
       }
-      scale(store.get('replicasets.apps', namespace, setName) ?? current, numberAt(spec, 'replicas') ?? 1);
-      for (const set of sets) if (set.metadata.name !== setName) scale(set, 0);
+      scale(deployment, store.get('replicasets.apps', namespace, setName) ?? current, numberAt(spec, 'replicas') ?? 1);
+      for (const set of sets) if (set.metadata.name !== setName) scale(deployment, set, 0);
       dropHistory(
         sets.filter((set) => set.metadata.name !== setName),
         numberAt(spec, 'revisionHistoryLimit') ?? 10,

@@ -5,10 +5,11 @@ import { type JsonObject, objectAt, objectsAt, stringAt } from '../object/json.t
 import type { KubeObject } from '../object/kube-object.ts';
 import { kubelet } from '../world/bootstrap.ts';
 import { type Controller, type ControllerWorld, keysOf, splitKey } from './controller.ts';
+import { reportEvent } from './events.ts';
 import { affinityNode } from './pod-owner-controllers.ts';
 
 /** Gives pods without a node one that takes them: the least busy. */
-export const schedulerController = ({ store, actor }: ControllerWorld): Controller => {
+export const schedulerController = ({ store, actor, clock }: ControllerWorld): Controller => {
   const me = actor({
     user: 'system:kube-scheduler',
     userAgent: 'kube-scheduler/v1.36.0 (linux/amd64) kubernetes/practice/scheduler',
@@ -44,6 +45,8 @@ export const schedulerController = ({ store, actor }: ControllerWorld): Controll
         target: { apiVersion: 'v1', kind: 'Node', name: chosen.name },
       };
       me.request('POST', `/api/v1/namespaces/${namespace}/pods/${name}/binding`, binding);
+      const message = `Successfully assigned ${namespace}/${name} to ${chosen.name}`;
+      reportEvent(me, pod, { reason: 'Scheduled', message, component: 'default-scheduler' }, clock);
     },
   };
 };
@@ -137,5 +140,10 @@ export const kubeletController = ({ store, actor, clock }: ControllerWorld): Con
     if (phase !== 'Pending' && !isDone) return;
     const now = secondsText(clock.now());
     me.patch(targetOf(pod), 'strategic', { status: statusOf(pod, node, now, isDone) }, { subresource: 'status' });
+    if (isDone) return;
+    for (const container of objectsAt(objectAt(pod, 'spec'), 'containers')) {
+      const message = `Started container ${stringAt(container, 'name')}`;
+      reportEvent(me, pod, { reason: 'Started', message, component: 'kubelet' }, clock);
+    }
   },
 });

@@ -174,7 +174,6 @@ const byKind: { readonly [kind: string]: (object: JsonObject) => JsonObject } = 
   Service: onSpec(service),
   NetworkPolicy: onSpec(networkPolicy),
   Ingress: onSpec((spec) => mapped(spec, 'rules', (rule) => rule)),
-  Namespace: onSpec((spec) => fill(spec, { finalizers: ['kubernetes'] })),
   RoleBinding: binding,
   ClusterRoleBinding: binding,
   Secret: secret,
