@@ -16,7 +16,7 @@ import { openRedactionKey } from '../../agent/src/redaction-key.ts';
 import { type Program, freePort, startProgram, until } from './embedded/process.ts';
 import { TimelineReading } from './embedded/timeline-reading.ts';
 import { type Truth, currentOf, recordTruth } from './embedded/truth.ts';
-import { type Actor, openPracticeCluster } from './practice-cluster/index.ts';
+import { type Actor, type AuditRule, openPracticeCluster } from './practice-cluster/index.ts';
 import type { PracticeCluster, PracticeClusterOptions } from './practice-cluster/index.ts';
 
 export type EmbeddedSystemOptions = {
@@ -28,6 +28,8 @@ export type EmbeddedSystemOptions = {
   readonly collectorFlags?: Readonly<Record<string, string>>;
   /** Whether the API server sends audit events. Default true. */
   readonly audit?: boolean;
+  /** Which of them. Default: the practice cluster's own policy. */
+  readonly auditPolicy?: readonly AuditRule[];
   /** Who the agent is to the API server. Default: an account that may read everything. */
   readonly agentUser?: string;
   /** Where the agent finds the collector instead of at `gatewayPort`. */
@@ -107,11 +109,12 @@ export class EmbeddedSystem {
       retryDelayMs: 100,
       maxAttempts: 20,
     };
+    const policy = options.auditPolicy === undefined ? {} : { policy: options.auditPolicy };
     const cluster = await openPracticeCluster({
       controllers: false,
       bookmarkIntervalMs: 500,
-      ...(options.audit === false ? {} : { audit: { webhook, ...options.cluster?.audit } }),
       ...options.cluster,
+      ...(options.audit === false ? {} : { audit: { webhook, ...policy } }),
     });
     letRead(cluster);
     const keyFile = join(folder, 'key', 'redaction-key');

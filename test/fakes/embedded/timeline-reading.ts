@@ -49,7 +49,10 @@ export class TimelineReading {
 
   transitions(): Promise<readonly TransitionRow[]> {
     return this.ask(
-      of('finding_transitions', 'sequence, `index`, finding_id, state, control, kind, namespace, name, path, cause'),
+      of(
+        'finding_transitions',
+        'sequence, `index`, finding_id, state, control, kind, namespace, name, path, value, reason, cause',
+      ),
     );
   }
 
