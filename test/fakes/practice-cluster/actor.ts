@@ -1,6 +1,6 @@
 import { type Caller, callerOf } from './access/caller.ts';
 import type { Dispatcher } from './api/dispatcher.ts';
-import { type JsonObject, textOf } from './object/json.ts';
+import { type JsonObject, type Manifest, textOf } from './object/json.ts';
 import type { KubeObject } from './object/kube-object.ts';
 import { apiVersionOf, groupOf } from './store/kind.ts';
 import type { Store } from './store/store.ts';
@@ -63,7 +63,8 @@ export class Actor {
     };
   }
 
-  create(object: JsonObject, query = ''): KubeObject {
+  create(manifest: Manifest, query = ''): KubeObject {
+    const object = manifest as JsonObject;
     const metadata = object['metadata'] as { namespace?: string } | undefined;
     const target = {
       apiVersion: textOf(object['apiVersion']),
@@ -95,7 +96,8 @@ export class Actor {
   }
 
   /** Server-side apply as `manager`; takes conflicting fields over. */
-  apply(object: JsonObject, manager: string): KubeObject {
+  apply(manifest: Manifest, manager: string): KubeObject {
+    const object = manifest as JsonObject;
     const { name, namespace } = object['metadata'] as { name: string; namespace?: string };
     const target = {
       apiVersion: textOf(object['apiVersion']),

@@ -11,7 +11,7 @@ import { Writer } from './api/writer.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Controllers } from './controllers/controllers.ts';
-import { type JsonObject, textOf } from './object/json.ts';
+import { type JsonObject, type Manifest, textOf } from './object/json.ts';
 import type { KubeObject } from './object/kube-object.ts';
 import { definedStorageKey } from './store/kind-registry.ts';
 import { openStateFiles, type StateFiles } from './store/state-files.ts';
@@ -73,7 +73,7 @@ export type PracticeCluster = {
   readonly injectRawWatchLine: (storageKey: string, text: string) => number;
   readonly actor: (identity: ActorIdentity) => Actor;
   /** Creates or replaces an object as somebody, through the API: authorised and audited. */
-  readonly applyAs: (user: string, userAgent: string, object: JsonObject) => KubeObject;
+  readonly applyAs: (user: string, userAgent: string, object: Manifest) => KubeObject;
   /** Ends everything; a second call waits for the first. */
   readonly stop: () => Promise<void>;
 };
@@ -184,7 +184,7 @@ const hooks = (parts: Parts): PracticeCluster => {
     clearFailures: () => failures.clear(),
     injectRawWatchLine: (key, text) => hub.inject(key, text),
     applyAs: (user, userAgent, object) =>
-      applyAs(actor({ user, userAgent, sourceIp: '203.0.113.10', isTrusted: true }), object),
+      applyAs(actor({ user, userAgent, sourceIp: '203.0.113.10', isTrusted: true }), object as JsonObject),
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -8,15 +8,14 @@ import { type Controller, type ControllerWorld, keysOf, splitKey } from './contr
 import { reportEvent } from './events.ts';
 import { affinityNode } from './pod-owner-controllers.ts';
 
-/** Gives pods without a node one that takes them: the least busy. */
+/** Gives pods without a node one that takes them, in turn. */
 export const schedulerController = ({ store, actor, clock }: ControllerWorld): Controller => {
   const me = actor({
     user: 'system:kube-scheduler',
     userAgent: 'kube-scheduler/v1.36.0 (linux/amd64) kubernetes/practice/scheduler',
     sourceIp: '10.0.1.11',
   });
-  const load = (node: string) =>
-    store.list('pods').filter((pod) => stringAt(objectAt(pod, 'spec'), 'nodeName') === node).length;
+  let turn = 0;
   const takesPods = (node: KubeObject) =>
     objectsAt(objectAt(node, 'spec'), 'taints').every((taint) => stringAt(taint, 'effect') !== 'NoSchedule');
   return {
@@ -35,8 +34,8 @@ export const schedulerController = ({ store, actor, clock }: ControllerWorld): C
       const nodes = store
         .list('nodes')
         .filter((node) => (pinned === '' ? takesPods(node) : node.metadata.name === pinned));
-      const loads = nodes.map((node) => ({ name: node.metadata.name, pods: load(node.metadata.name) }));
-      const chosen = loads.sort((a, b) => a.pods - b.pods)[0];
+      const chosen = nodes[turn % Math.max(1, nodes.length)]?.metadata;
+      turn += 1;
       if (chosen === undefined) return;
       const binding = {
         apiVersion: 'v1',

@@ -2,6 +2,9 @@
 export type Json = null | boolean | number | string | Json[] | JsonObject;
 export type JsonObject = { [key: string]: Json };
 
+/** An object as callers write it down: any JSON, readonly or not. */
+export type Manifest = { readonly [key: string]: unknown };
+
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 

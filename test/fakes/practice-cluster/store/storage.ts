@@ -45,6 +45,18 @@ export class Storage {
     return this.#keys;
   }
 
+  /** The objects whose keys begin with `prefix`, in order. */
+  under(prefix: string): KubeObject[] {
+    const found: KubeObject[] = [];
+    for (let index = lowerBound(this.#keys, prefix); index < this.#keys.length; index += 1) {
+      const key = this.#keys[index] ?? '';
+      if (!key.startsWith(prefix)) break;
+      const object = this.#objects.get(key);
+      if (object !== undefined) found.push(object);
+    }
+    return found;
+  }
+
   record(change: Change): void {
     if (change.type === 'DELETED') this.#drop(change.key);
     else this.#put(change.key, change.object);

@@ -47,8 +47,9 @@ export class Store {
 
   /** All objects of a storage key such as `deployments.apps`, of one namespace when it is given. */
   list(resource: string, namespace?: string): KubeObject[] {
-    const objects = [...(this.#storages.get(resource)?.values() ?? [])];
-    return namespace === undefined ? objects : objects.filter((object) => object.metadata.namespace === namespace);
+    const storage = this.#storages.get(resource);
+    if (storage === undefined) return [];
+    return namespace === undefined ? [...storage.values()] : storage.under(`${namespace}/`);
   }
 
   /** Stores `next` (undefined: deletes) and returns it with its new resourceVersion. */
