@@ -16,6 +16,8 @@ import { call, openWatch } from '../contract/kube-client.ts';
 import type { ContractCluster } from '../contract/kube-client.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
+import { discover, nameOf, pathOf, watchable } from './discover.ts';
+import type { Served } from './discover.ts';
 import { namespace, objectsOf, renderChart, renderObjects } from './deploy/helm.ts';
 import type { Loose, Values } from './deploy/helm.ts';
 import { manifests, manifestsFolder, placeholders, plainManifest } from './deploy/plain-manifests.ts';
@@ -139,41 +141,7 @@ const parseIsRefused = (parse: () => unknown): boolean => {
   }
 };
 
-/** Kinds that the agent leaves out by default: heartbeats, and events, which are no configuration. */
-const leftOut = /^(events|leases|endpoints|endpointslices)(\.|$)/;
 const readVerbs = ['get', 'list', 'watch'];
-
-type Served = { readonly group: string; readonly version: string; readonly resource: string; readonly verbs: string[] };
-
-/** Every served resource and subresource in every version. */
-const discover = async (cluster: ContractCluster): Promise<readonly Served[]> => {
-  const groups = (await call(cluster, '/apis')).body.groups as Loose[];
-  const versions = [
-    { group: '', version: 'v1', path: '/api/v1' },
-    ...groups.flatMap((group) =>
-      (group.versions as Loose[]).map(({ version }) => ({
-        group: String(group.name),
-        version: String(version),
-        path: `/apis/${group.name}/${version}`,
-      })),
-    ),
-  ];
-  const lists = await Promise.all(
-    versions.map(async ({ group, version, path }) =>
-      ((await call(cluster, path)).body.resources as Loose[]).map(({ name, verbs }) => ({
-        group,
-        version,
-        resource: String(name),
-        verbs: verbs as string[],
-      })),
-    ),
-  );
-  return lists.flat();
-};
-
-const pathOf = ({ group, version, resource }: Served): string =>
-  group === '' ? `/api/${version}/${resource}` : `/apis/${group}/${version}/${resource}`;
-const nameOf = ({ group, resource }: Served): string => (group === '' ? resource : `${resource}.${group}`);
 
 describe('on a real API server', () => {
   let control: ControlPlane;
@@ -229,12 +197,10 @@ describe('on a real API server', () => {
   });
 
   test('the agent may read every kind that it watches by default', async () => {
-    const watchable = served.filter(
-      ({ verbs, resource }) => readVerbs.every((verb) => verbs.includes(verb)) && !leftOut.test(resource),
-    );
-    assert.ok(watchable.length > 50, `only ${watchable.length} kinds are served`);
+    const kinds = watchable(served);
+    assert.ok(kinds.length > 50, `only ${kinds.length} kinds are served`);
     const denied: string[] = [];
-    for (const kind of watchable) {
+    for (const kind of kinds) {
       const list = await call(agent, `${pathOf(kind)}?limit=1`);
       const resourceVersion = String(list.body.metadata?.resourceVersion);
       const watch = await openWatch(agent, pathOf(kind), { timeoutSeconds: '1', resourceVersion });

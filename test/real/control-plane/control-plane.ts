@@ -30,6 +30,8 @@ export type ControlPlaneOptions = {
   /** none | log | webhook | log,webhook */
   readonly audit?: string;
   readonly auditWebhookUrl?: string;
+  /** A kubeconfig that says where the webhook is and how to prove who calls; instead of the URL. */
+  readonly auditWebhookConfig?: string;
   readonly auditPolicyFile?: string;
   /** "name:group,group name2": users with a token and without rights. */
   readonly extraUsers?: string;
@@ -74,6 +76,7 @@ export function startControlPlane(options: ControlPlaneOptions = {}): ControlPla
       KUBEPLANE_DIR: dir,
       AUDIT: options.audit ?? 'none',
       ...(options.auditWebhookUrl === undefined ? {} : { AUDIT_WEBHOOK_URL: options.auditWebhookUrl }),
+      ...(options.auditWebhookConfig === undefined ? {} : { AUDIT_WEBHOOK_CONFIG: options.auditWebhookConfig }),
       ...(options.auditPolicyFile === undefined ? {} : { AUDIT_POLICY: options.auditPolicyFile }),
       EXTRA_USERS: options.extraUsers ?? '',
       FAKE_NODES: String(options.fakeNodes ?? 0),

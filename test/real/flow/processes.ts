@@ -1,0 +1,97 @@
+/** The agent and the collector as processes, with their logs in files, so that they can be killed and searched. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const root = join(import.meta.dirname, '../../..');
+const stopTimeoutMs = 20_000;
+
+export type Program = {
+  readonly name: string;
+  /** Relative to the checkout. */
+  readonly file: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  /** Answers 200 when the program does its work. */
+  readonly readyUrl: string;
+};
+
+export class Process {
+  readonly #program: Program;
+  #child: ChildProcess | undefined;
+  starts = 0;
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  start(): void {
+    const { file, environment, logFile } = this.#program;
+    const log = openSync(logFile, 'a', 0o600);
+    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, file)], {
+      stdio: ['ignore', log, log],
+      env: { PATH: process.env['PATH'], TZ: 'UTC', ...environment },
+    });
+    closeSync(log);
+    this.starts += 1;
+  }
+
+  async ready(timeoutMs = 60_000): Promise<void> {
+    const { name, readyUrl, logFile } = this.#program;
+    let last = '';
+    for (const endMs = Date.now() + timeoutMs; Date.now() < endMs; await sleep(50)) {
+      const child = this.#child;
+      if (child !== undefined && child.exitCode !== null)
+        throw new Error(`${name} ended with ${child.exitCode}: ${tail(logFile)}`);
+      try {
+        const answer = await fetch(readyUrl);
+        last = await answer.text();
+        if (answer.ok) return;
+      } catch {
+        // Not listening yet.
+      }
+    }
+    throw new Error(`${name} is not ready: ${last}\n${tail(logFile)}`);
+  }
+
+  /** SIGKILL: no time for anything. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+    await ended;
+    clearTimeout(timer);
+  }
+}
+
+export const tail = (file: string): string =>
+  existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-15).join('\n') : '';
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+
+/** A free loopback port below the ephemeral range, where no outgoing connection takes it while its owner is dead. */
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+};
