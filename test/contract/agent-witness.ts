@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { normalise } from '../../agent/src/capture/normalise.ts';
 import { systemClock } from '../../agent/src/clock.ts';
-import { fixedAccess } from '../../agent/src/kube/kube-access.ts';
+import { type KubeAccessSource, fixedAccess } from '../../agent/src/kube/kube-access.ts';
 import { type KubeClient, openKubeClient } from '../../agent/src/kube/kube-client.ts';
 import { type Known, openKnown } from '../../agent/src/known/known.ts';
 import { replay } from '../../agent/src/known/replay.ts';
@@ -83,11 +83,19 @@ export type LifeOptions = {
   readonly random?: () => number;
 };
 
-export async function beginLife(cluster: PracticeCluster, options: LifeOptions): Promise<Life> {
-  const access = fixedAccess({
+export async function beginLife(
+  cluster: Pick<PracticeCluster, 'url' | 'adminToken'>,
+  options: LifeOptions,
+): Promise<Life> {
+  const practice = fixedAccess({
     server: cluster.url,
     headers: { authorization: `Bearer ${options.token ?? cluster.adminToken}` },
   });
+  return await observe(practice, options);
+}
+
+/** The same against any API server. */
+export async function observe(access: KubeAccessSource, options: LifeOptions): Promise<Life> {
   const kube = openKubeClient({ access, userAgent: 'driftline-test' });
   const known = openKnown({ path: options.knownPath, epoch: 'one', limits: { commitIntervalMs: 40 } });
   await replay(known, fromArray(options.sink.messages));

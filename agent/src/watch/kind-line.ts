@@ -192,7 +192,8 @@ export class KindLine {
   /** Deletes the known objects that are not in `listed` (see listKey). */
   async removeExcept(listed: ReadonlySet<string>, resourceVersion: string): Promise<void> {
     await this.#unlessStopped(this.#known.settled());
-    const missing = [...this.#known.objects()].filter((object) => !listed.has(listKey(object)));
+    const missing: ObjectName[] = [];
+    for (const object of this.#known.objects()) if (!listed.has(listKey(object))) missing.push(object);
     const notBeforeUs = this.progress().seenAtUs;
     const { budget, metrics } = this.#ports;
     for (const name of missing) {
