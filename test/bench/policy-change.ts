@@ -28,8 +28,8 @@ const nowMs = 1_767_700_000_000;
 /** What arrives: without the API server's bookkeeping, and never an object that was seen before. */
 function changeOf(object: JsonObject): ObjectChange {
   const fresh = JSON.parse(JSON.stringify(object)) as JsonObject;
-  const { managedFields: _fields, ...metadata } = fresh['metadata'] as Record<string, JsonObject>;
-  return { key: objectKeyOf(fresh), uid: String(metadata['uid'] ?? ''), after: { ...fresh, metadata } };
+  const { managedFields: _fields, ...metadata } = fresh['metadata'] as JsonObject & { readonly uid: string };
+  return { key: objectKeyOf(fresh), uid: metadata.uid, after: { ...fresh, metadata } };
 }
 
 function measure(controls: readonly CompiledControl[], size: number) {

@@ -54,13 +54,16 @@ const toggled =
   (old: Json | undefined): Json =>
     JSON.stringify(old) === JSON.stringify(a) ? b : a;
 
+/** Of 1 to 20, never the old one. */
+const otherCount = (old: Json | undefined, random: Random): number => 1 + ((Number(old) + random.below(19)) % 20);
+
 export const edits: readonly Edit[] = [
   { kind: kinds.deployment, share: 30, manager: 'argocd-controller', apply: rollOut },
   {
     kind: kinds.deployment,
     share: 12,
     manager: 'horizontal-pod-autoscaler',
-    apply: edit('spec', 'replicas')((_, random) => 1 + random.below(20)),
+    apply: edit('spec', 'replicas')(otherCount),
   },
   {
     kind: kinds.deployment,
@@ -84,7 +87,7 @@ export const edits: readonly Edit[] = [
     kind: kinds.replicaSet,
     share: 8,
     manager: 'kube-controller-manager',
-    apply: edit('spec', 'replicas')((_, random) => random.below(20)),
+    apply: edit('spec', 'replicas')(otherCount),
   },
   {
     kind: kinds.service,

@@ -1,0 +1,117 @@
+/**
+ * Resident memory and CPU of the agent, as a process of its own, watching clusters of growing size and shipping to a
+ * collector that acknowledges at once; then how many changes a second one core takes from the watch to the wire.
+ *   node test/bench/agent-memory.ts [--objects 1000,10000,20000] [--changes 6000]
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { openScriptedCollector } from '../../agent/src/uplink/scripted-collector.ts';
+import { cpuUsOf, memoryOf, openAgentProcess, openApiServer } from './harness/processes.ts';
+import { report } from './harness/report.ts';
+import { openYardstick } from './harness/yardstick.ts';
+
+const { values } = parseArgs({
+  options: {
+    objects: { type: 'string', default: '1000,10000,20000' },
+    changes: { type: 'string', default: '6000' },
+    'node-flags': { type: 'string', default: '' },
+  },
+});
+const sizes = values.objects.split(',').map(Number);
+const changes = Number(values.changes);
+const nodeFlags = values['node-flags'].split(' ').filter((flag) => flag !== '');
+const mebibyte = 1_024 * 1_024;
+
+/** Acknowledges what comes; `received` is the newest sequence. */
+async function openTaker() {
+  const taken = { received: 0, bytes: 0 };
+  const collector = await openScriptedCollector({
+    onHello: (stream) => stream.welcome(0, { creditBytes: 2 ** 30, heartbeatIntervalMs: 10_000 }),
+    onBatch(stream, batch) {
+      taken.received = batch.lastSequence;
+      taken.bytes += batch.payload.byteLength;
+      stream.batches.length = 0;
+      stream.ack(batch.lastSequence);
+    },
+  });
+  return { port: collector.port, taken, close: () => collector.close() };
+}
+
+/** Waits until at least `count` messages have come and nothing more does. */
+async function settled(taken: { readonly received: number }, count: number): Promise<void> {
+  let before = -1;
+  while (taken.received < count || taken.received !== before) {
+    before = taken.received;
+    await sleep(500);
+  }
+}
+
+async function measure(objects: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
+  const apiServer = await openApiServer(objects);
+  const taker = await openTaker();
+  const agent = openAgentProcess({ apiServerUrl: apiServer.url, collectorPort: taker.port, folder, nodeFlags });
+  try {
+    await settled(taker.taken, objects);
+    const startCpuUs = cpuUsOf(agent.pid);
+    await sleep(2_000);
+    const atRest = memoryOf(agent.pid);
+    const { received, bytes } = taker.taken;
+    const cpuBefore = cpuUsOf(agent.pid);
+    const startedMs = performance.now();
+    await apiServer.edit(changes, 0);
+    await settled(taker.taken, received + changes * 0.9);
+    const tookMs = performance.now() - startedMs;
+    const editUs = cpuUsOf(agent.pid) - cpuBefore;
+    const shipped = taker.taken.received - received;
+    const afterEdits = memoryOf(agent.pid);
+    return {
+      objects,
+      startCpuUs,
+      atRest,
+      afterEdits,
+      editUsPerChange: editUs / shipped,
+      wireBytesPerChange: (taker.taken.bytes - bytes) / shipped,
+      changesPerSecond: (shipped / tookMs) * 1_000,
+    };
+  } finally {
+    await agent.stop();
+    await taker.close();
+    await apiServer.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+await report('agent-memory', async () => {
+  const yardstick = openYardstick();
+  const measured: Awaited<ReturnType<typeof measure>>[] = [];
+  for (const size of sizes) measured.push(await measure(size));
+  yardstick.again();
+  const first = measured[0];
+  const last = measured.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError('no sizes');
+  const figures = measured.flatMap(({ objects, atRest, afterEdits, startCpuUs, editUsPerChange }) => [
+    [`at${objects}ResidentMebibytes`, atRest.residentBytes / mebibyte],
+    [`at${objects}AfterEditsMebibytes`, afterEdits.residentBytes / mebibyte],
+    [`at${objects}PeakMebibytes`, afterEdits.peakBytes / mebibyte],
+    [`at${objects}StartCpuMs`, startCpuUs / 1_000],
+    [`at${objects}UsPerChange`, editUsPerChange],
+  ]);
+  return {
+    figures: {
+      ...(Object.fromEntries(figures) as Record<string, number>),
+      changesPerCoreSecond: 1e6 / last.editUsPerChange,
+      wireBytesPerChange: last.wireBytesPerChange,
+      yardstickUs: yardstick.us(),
+    },
+    ratios: {
+      memoryLargestOverSmallest: { value: last.atRest.residentBytes / first.atRest.residentBytes, better: 'lower' },
+      changeInYardsticks: { value: last.editUsPerChange / yardstick.us(), better: 'lower' },
+    },
+    bars: { [`at${last.objects}ResidentMebibytes`]: { bar: 150, goal: 130, better: 'lower' } },
+    conditions: { changes, nodeFlags },
+  };
+});
