@@ -24,15 +24,16 @@ export function createApiClient(connection: Connection): ApiClient {
       if (value !== undefined && value !== '') url.searchParams.set(key, String(value));
     }
     const response = await request(url, connection);
-    if (response.ok) return (await response.json()) as T;
+    if (response.ok) return await bodyOf<T>(response, connection);
     throw await errorOf(response, connection);
   }
   return {
     get,
-    async *items<T>(path: string, query: Query, limit: number) {
+    async *items<T>(path: string, query: Query, limit: number): AsyncGenerator<T, void> {
       let cursor: string | undefined;
       for (let left = limit; left > 0; ) {
         const page: ApiPage<T> = await get(path, { ...query, limit: Math.min(left, pageItems), cursor });
+        if (!Array.isArray(page.items)) throw notTheApi(connection);
         yield* page.items;
         left -= page.items.length;
         if (page.next === null) return;
@@ -40,6 +41,16 @@ export function createApiClient(connection: Connection): ApiClient {
       }
     },
   };
+}
+
+async function bodyOf<T>(response: Response, connection: Connection): Promise<T> {
+  const value: unknown = await response.json().catch(() => undefined);
+  if (typeof value !== 'object' || value === null) throw notTheApi(connection);
+  return value as T;
+}
+
+function notTheApi({ url }: Connection): CliError {
+  return new CliError(exitCode.unavailable, `what answers at ${url} is not a collector's API: check the address`);
 }
 
 async function request(url: URL, connection: Connection): Promise<Response> {
@@ -52,13 +63,21 @@ async function request(url: URL, connection: Connection): Promise<Response> {
       signal: AbortSignal.timeout(requestTimeoutMs),
     });
   } catch (cause) {
-    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
     throw new CliError(
       exitCode.unavailable,
-      `cannot reach the collector at ${connection.url}: ${reason}. Is it running?`,
+      `cannot reach the collector at ${connection.url}: ${reasonOf(cause)}. Is it running?`,
       { cause },
     );
   }
+}
+
+/** The innermost error that says something: a refused connection to a name with several addresses has an empty text. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer within ${requestTimeoutMs / 1_000} s`;
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0]);
+  return error.message;
 }
 
 async function errorOf(response: Response, connection: Connection): Promise<CliError> {

@@ -12,7 +12,7 @@ import { showCommand } from './command/show.ts';
 import { statusCommand } from './command/status.ts';
 import { findConnection } from './connection.ts';
 import { CliError, type ExitCode, exitCode } from './exit-code.ts';
-import { createPaint } from './output/text.ts';
+import { createPaint, printable } from './output/text.ts';
 
 const commands: readonly Command[] = [
   logCommand,
@@ -37,7 +37,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     return await dispatch(args);
   } catch (error) {
     if (error instanceof CliError) {
-      console.error(`driftline: ${error.message}`);
+      console.error(`driftline: ${error.message.split('\n').map(printable).join('\n')}`);
       return error.exitCode;
     }
     throw error;
@@ -76,7 +76,7 @@ async function dispatch(args: readonly string[]): Promise<ExitCode> {
         }),
       ),
     print: (line) => console.log(line),
-    paint: createPaint(process.stdout.isTTY && (process.env.NO_COLOR ?? '') === ''),
+    paint: createPaint(process.stdout.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'),
     now: () => new Date(),
   });
 }

@@ -21,7 +21,7 @@ export function parseMoment(text: string, now: Date): string {
   if (/^\d{4}-\d{2}-\d{2}/.test(trimmed)) {
     const isDateOnly = trimmed.length === 10;
     const moment = new Date(isDateOnly ? `${trimmed}T00:00:00` : trimmed.replace(' ', 'T'));
-    if (!Number.isNaN(moment.getTime())) return keepMicroseconds(trimmed, moment);
+    if (!Number.isNaN(moment.getTime())) return keepPrecision(trimmed, moment);
   }
   throw new CliError(
     exitCode.usage,
@@ -29,8 +29,12 @@ export function parseMoment(text: string, now: Date): string {
   );
 }
 
-/** Date keeps milliseconds; the timeline's moments have microseconds, and one pasted from its output must mean the same. */
-function keepMicroseconds(text: string, moment: Date): string {
+/**
+ * As precise as it was typed: a whole second means all of that second when it ends a range. Date keeps milliseconds; the
+ * timeline's moments have microseconds, and one pasted from its output must mean the same.
+ */
+function keepPrecision(text: string, moment: Date): string {
+  if (!text.includes('.')) return moment.toISOString().replace('.000Z', 'Z');
   const micros = /\.\d{3}(\d{1,3})/.exec(text)?.[1];
   return micros === undefined ? moment.toISOString() : moment.toISOString().replace('Z', `${micros.padEnd(3, '0')}Z`);
 }

@@ -49,8 +49,11 @@ export type ApiFieldChange = {
 export type ApiApproval = {
   readonly type: 'gitops-revision' | 'gitops-application' | 'helm-release' | 'change-cause' | 'change-reference';
   readonly value: string;
-  /** Carried by the object, not checked against its source. */
-  readonly state: 'claimed';
+  /**
+   * claimed: this change brought it, or its author keeps it; not checked against its source. earlier: it was on the
+   * object before and speaks of an earlier change.
+   */
+  readonly state: 'claimed' | 'earlier';
   /** Where it was read. */
   readonly path: string;
 };

@@ -1,5 +1,5 @@
 /** `driftline at MOMENT get KIND [NAME]`: the state in the past. */
-import { type ApiObjectState, isJsonObject, type Json } from '@driftline/proto';
+import type { ApiObjects, ApiObjectState, Json, JsonObject } from '@driftline/proto';
 import { CliError, exitCode } from '../exit-code.ts';
 import { parseMoment } from '../moment.ts';
 import { localTime, table } from '../output/text.ts';
@@ -42,23 +42,35 @@ export const atCommand: Command = {
     if (format === 'json' || format === 'yaml') {
       await printData(context, { apiVersion: 'v1', kind: 'List', items: states.map(manifest) });
     } else if (states.length > 0) {
-      context.print(states.length === 0 ? '' : renderTable(states, format === 'wide'));
+      context.print(renderTable(states, format === 'wide'));
       const unsure = states.filter((state) => state.certainty === 'gap').length;
       if (unsure > 0)
-        context.print(`\n${unsure} of them lie inside a gap: see 'driftline status' for what could not be seen`);
+        context.print(
+          `\n${unsure} of ${states.length} not certain: something could not be seen then ('driftline status' says what).`,
+        );
     }
-    if (states.length === 0 && name !== undefined)
-      throw new CliError(exitCode.notFound, `there was no ${kind} '${name}' at ${moment}`);
-    if (states.length === 0 && format !== 'json' && format !== 'yaml') context.print(`No ${kind} at ${moment}.`);
+    if (states.length === 0) {
+      const { gaps } = await context.api().get<ApiObjects>('objects', { ...query, limit: 1 });
+      const doubt =
+        gaps.length === 0
+          ? ''
+          : ` Not certain: ${gaps.length} gap${gaps.length === 1 ? '' : 's'} at that moment (${gapText(gaps)}).`;
+      if (name !== undefined)
+        throw new CliError(exitCode.notFound, `there was no ${kind} '${name}' at ${localTime(moment)}.${doubt}`);
+      if (format === 'people' || format === 'wide') context.print(`No ${kind} at ${localTime(moment)}.${doubt}`);
+    }
     return exitCode.ok;
   },
 };
 
+function gapText(gaps: ApiObjects['gaps']): string {
+  return [...new Set(gaps.map((gap) => `${gap.cluster}: ${gap.cause}`))].slice(0, 3).join(', ');
+}
+
 /** The object with the facts that made it this answer, as annotations would carry them. */
 function manifest(state: ApiObjectState): Json {
-  const body = isJsonObject(state.body) ? state.body : {};
   return {
-    ...body,
+    ...(state.body as JsonObject),
     driftline: {
       cluster: state.object.cluster,
       observedAt: state.observedAt,

@@ -1,7 +1,7 @@
 /** `driftline findings`: what breaks policy, now or ever. */
 import type { ApiFinding } from '@driftline/proto';
 import { CliError, exitCode } from '../exit-code.ts';
-import { localTime, type Paint, printable, shorten, table } from '../output/text.ts';
+import { localTime, type Paint, printable, shorten, shortenStart, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
 import {
   kindAndName,
@@ -18,6 +18,8 @@ import {
 } from './scope.ts';
 
 const defaultLimit = 1_000;
+const titleWidth = 48;
+const pathWidth = 48;
 const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
 export const findingsCommand: Command = {
@@ -93,23 +95,29 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
   if (isWide) {
     for (const finding of findings) context.print(`${wideFinding(finding, context.paint)}\n`);
   } else {
+    const isAllOpen = findings.every((finding) => finding.state === 'open');
     const rows = findings.map((finding) => [
       finding.severity,
       finding.control,
       finding.object.cluster,
       finding.object.namespace,
       `${finding.object.kind}/${finding.object.name}`,
-      shorten(finding.path === '' ? finding.title : finding.path, 64),
-      finding.state,
+      shorten(finding.title, titleWidth),
+      shortenStart(finding.path, pathWidth),
+      ...(isAllOpen ? [] : [finding.state]),
       localTime(finding.openedAt),
     ]);
-    context.print(table(['SEVERITY', 'CONTROL', 'CLUSTER', 'NAMESPACE', 'OBJECT', 'WHERE', 'STATE', 'SINCE'], rows));
+    const state = isAllOpen ? [] : ['STATE'];
+    context.print(
+      table(['SEVERITY', 'CONTROL', 'CLUSTER', 'NAMESPACE', 'OBJECT', 'WHAT', 'WHERE', ...state, 'SINCE'], rows),
+    );
   }
   const counts = severities.toReversed().flatMap((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;
     return count === 0 ? [] : [`${count} ${severity}`];
   });
-  context.print(`\n${findings.length} finding${findings.length === 1 ? '' : 's'}: ${counts.join(', ')}`);
+  const hint = isWide ? '' : context.paint.dim('  (-o wide shows why, and the remedy)');
+  context.print(`\n${findings.length} finding${findings.length === 1 ? '' : 's'}: ${counts.join(', ')}${hint}`);
 }
 
 function wideFinding(finding: ApiFinding, paint: Paint): string {

@@ -65,7 +65,8 @@ export const logCommand: Command = {
       origin: text(values, 'origin'),
       snapshots: values.snapshots === true ? true : undefined,
     };
-    const items = context.api().items<ApiChange>('log', query, wholeNumber(values, 'limit', defaultLimit));
+    const limit = wholeNumber(values, 'limit', defaultLimit);
+    const items = context.api().items<ApiChange>('log', query, limit);
     const isWide = outputFormat(values) === 'wide';
     const lines: (readonly string[])[] = [];
     const count = await printItems(context, items, (change) => {
@@ -74,8 +75,9 @@ export const logCommand: Command = {
     });
     if (lines.length > 0)
       print(table(['TIME', 'CLUSTER', 'OBJECT', 'OP', 'FIELDS', 'WHO', 'ORIGIN', 'APPROVAL', 'FINDINGS'], lines));
-    if (count === 0 && outputFormat(values) !== 'json' && outputFormat(values) !== 'yaml')
-      print('No changes in this range.');
+    const isForPeople = outputFormat(values) === 'people' || isWide;
+    if (isForPeople && count === 0) print('No changes.');
+    if (isForPeople && count === limit) print(paint.dim(`The newest ${limit}; --limit N shows more.`));
     return exitCode.ok;
   },
 };

@@ -1,6 +1,7 @@
 /** The options that say where: kubectl's habits, with clusters as contexts. */
 import type { Query } from '../api-client.ts';
 import { CliError, exitCode } from '../exit-code.ts';
+import { escapeQuoted, hasUnprintable } from '../output/text.ts';
 import { type CommandContext, type OptionConfig, type OptionValues, text } from './command.ts';
 
 export const scopeOptions = {
@@ -54,6 +55,8 @@ export function kindAndName(positionals: readonly string[]): {
   if (rest.length > 0) throw new CliError(exitCode.usage, `too many arguments: ${rest.join(' ')}`);
   if (first === undefined) return { kind: undefined, name: undefined };
   const slash = first.indexOf('/');
+  if (slash === 0 || slash === first.length - 1 || first === '' || second === '')
+    throw new CliError(exitCode.usage, `'${positionals.join(' ')}' names no object: use KIND, KIND/NAME or KIND NAME`);
   if (slash < 0) return { kind: first, name: second };
   if (second !== undefined)
     throw new CliError(exitCode.usage, `'${first}' already names an object; unexpected '${second}'`);
@@ -80,11 +83,14 @@ export async function printItems<T>(
   return all.length;
 }
 
+/** What a terminal would obey is escaped in both formats; a parser reads the same values. */
 export async function printData(context: CommandContext, data: unknown): Promise<void> {
   if (outputFormat(context.values) === 'yaml') {
     const { stringify } = await import('yaml');
-    context.print(stringify(data).trimEnd());
+    const text = stringify(data);
+    const quoted = { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'QUOTE_DOUBLE', lineWidth: 0 } as const;
+    context.print((hasUnprintable(text) ? escapeQuoted(stringify(data, quoted)) : text).trimEnd());
     return;
   }
-  context.print(JSON.stringify(data, null, 2));
+  context.print(escapeQuoted(JSON.stringify(data, null, 2)));
 }

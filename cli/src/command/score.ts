@@ -49,5 +49,5 @@ function renderScores(items: readonly ApiScore[]): string {
       String(item.openBySeverity[severity]),
     ),
   ]);
-  return table(['CLUSTER', 'SCOPE', 'SCORE', 'EARNED', 'CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFO'], rows);
+  return table(['CLUSTER', 'SCOPE', 'SCORE', 'POINTS', 'CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFO'], rows);
 }

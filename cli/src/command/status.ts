@@ -1,7 +1,7 @@
 /** `driftline status`: who watches what, how far behind, and what could not be seen. */
 import type { ApiCoverage, ApiStatus } from '@driftline/proto';
 import { exitCode } from '../exit-code.ts';
-import { localTime, shorten, table } from '../output/text.ts';
+import { duration, localTime, table } from '../output/text.ts';
 import type { Command, CommandContext } from './command.ts';
 import { outputFormat, outputHelp, outputOptions, printData, scopeHelp, scopeOptions, scopeQuery } from './scope.ts';
 
@@ -22,26 +22,27 @@ export const statusCommand: Command = {
 
 function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean): void {
   const { print } = context;
-  print(
-    `Driftline ${status.version} (${status.mode}), ${status.controls} controls, policy bundle ${shorten(status.bundle, 12)}`,
-  );
+  print(`Driftline ${status.version} (${status.mode}), ${status.controls} controls, policy bundle ${status.bundle}`);
   if (status.agents.length === 0) print('\nNo agent has connected yet.');
   else {
     const rows = status.agents.map((agent) => [
       agent.cluster,
       agent.connected ? 'connected' : 'AWAY',
-      agent.kubernetesVersion,
+      agent.kubernetesVersion === '' ? '-' : agent.kubernetesVersion,
       String(agent.objects),
       `${agent.recordedSequence}/${agent.lastSequence}`,
-      agent.lagMs === null ? '-' : `${agent.lagMs} ms`,
+      agent.lagMs === null ? '-' : duration(agent.lagMs),
       agent.lastRecordedAt === null ? '-' : localTime(agent.lastRecordedAt),
       String(agent.gaps),
-      `${Math.ceil(agent.spoolBytes / 1024)} KiB`,
+      agent.connected ? `${Math.ceil(agent.spoolBytes / 1024)} KiB` : '-',
     ]);
     print(
       `\n${table(['CLUSTER', 'AGENT', 'KUBERNETES', 'OBJECTS', 'RECORDED', 'LAG', 'LAST RECORD', 'GAPS', 'SPOOL'], rows)}`,
     );
   }
+  const away = status.agents.filter((agent) => !agent.connected).length;
+  if (away > 0)
+    print(`\n${away} of ${status.agents.length} agents away: what happens there now is not seen until they are back.`);
   printGaps(context, status, isWide);
   printCoverage(context, status.coverage, isWide);
   print(

@@ -4,23 +4,30 @@ import { localTime, type Paint, printable, shorten } from './text.ts';
 
 const valueWidth = 72;
 const fieldsShown = 8;
+const findingsShown = 6;
+const severities = ['critical', 'high', 'medium', 'low', 'info'] as const;
 
 export function changeBlock(change: ApiChange, options: { readonly paint: Paint; readonly isWide: boolean }): string {
   const { paint, isWide } = options;
   const opColour = { created: paint.green, modified: paint.yellow, deleted: paint.red, snapshot: paint.dim }[change.op];
   const head = `${paint.bold(isWide ? change.observedAt : localTime(change.observedAt))}  ${opColour(change.op)}  ${paint.cyan(objectName(change))}  ${paint.dim(`in ${printable(change.object.cluster)}`)}`;
+  const what = fieldLines(change, isWide).map((line, index) => [index === 0 ? 'what' : '', line]);
+  const findings = findingLines(change, options).map((line, index) => [index === 0 ? 'findings' : '', line]);
   const lines = [
-    ['who', whoLine(change.who, isWide)],
-    [
-      'origin',
-      `${change.origin.kind}${change.origin.evidence === '' ? '' : paint.dim(`  ${printable(change.origin.evidence)}`)}`,
-    ],
-    ...fieldLines(change, isWide).map((line, index) => [index === 0 ? 'what' : '', line]),
-    ['approval', approvalLine(change.approval)],
-    ...change.findings.map((finding, index) => [index === 0 ? 'findings' : '', findingLine(finding, paint)]),
+    // Who made an object that was there before is not known and not asked.
+    ...(change.op === 'snapshot'
+      ? what
+      : [['who', whoLine(change.who, isWide)], ['origin', originLine(change, paint)], ...what]),
+    ...(change.op === 'snapshot' ? [] : [['approval', approvalLine(change.approval)]]),
+    ...findings,
     ...(isWide ? wideLines(change) : []),
   ];
   return [head, ...lines.map(([label = '', text = '']) => `  ${paint.dim(label.padEnd(9))}${text}`)].join('\n');
+}
+
+function originLine({ origin, who }: ApiChange, paint: Paint): string {
+  if (origin.evidence === '' || who.confidence === 'none') return origin.kind;
+  return `${origin.kind}  ${paint.dim(printable(origin.evidence))}`;
 }
 
 /** The same on one line, for `--oneline`. */
@@ -39,7 +46,7 @@ export function changeLine(change: ApiChange): readonly string[] {
     shorten(paths.slice(0, 2).join(', ') + (paths.length > 2 ? ` +${paths.length - 2}` : ''), 60),
     shorten(change.who.user === '' ? change.who.managers.slice(0, 1).join('') || '?' : change.who.user, 48),
     change.origin.kind,
-    change.approval[0] === undefined ? 'none' : shorten(change.approval[0].value, 30),
+    shorten(change.approval.find(({ state }) => state === 'claimed')?.value ?? 'none', 30),
     findings,
   ];
 }
@@ -62,7 +69,7 @@ function whoLine(who: ApiWho, isWide: boolean): string {
 
 function fieldLines(change: ApiChange, isWide: boolean): readonly string[] {
   if (change.op === 'created') return ['the object is new'];
-  if (change.op === 'snapshot') return ['first sight of the object'];
+  if (change.op === 'snapshot') return ['first sight of the object: it was there before'];
   if (change.op === 'deleted')
     return [change.synthesised ? 'the object is gone (seen missing in a list)' : 'the object is gone'];
   const shown = isWide ? change.fields : change.fields.slice(0, fieldsShown);
@@ -88,15 +95,38 @@ function valueText(value: Json): string {
 }
 
 function approvalLine(approval: readonly ApiApproval[]): string {
-  if (approval.length === 0) return 'none found';
-  return printable(approval.map((evidence) => `${evidence.type} ${evidence.value} (${evidence.state})`).join('; '));
+  const list = (state: ApiApproval['state']) =>
+    approval
+      .filter((evidence) => evidence.state === state)
+      .map((evidence) => printable(`${evidence.type} ${evidence.value}`))
+      .join('; ');
+  const claimed = list('claimed');
+  const earlier = list('earlier');
+  if (claimed !== '') return `${claimed} (claimed)`;
+  return earlier === '' ? 'none found' : `none found; from before: ${earlier}`;
 }
 
-function findingLine(finding: ApiTransition, paint: Paint): string {
-  const sign = finding.state === 'resolved' ? paint.green('resolved') : paint.red(finding.state);
-  const path = finding.path === '' ? '' : `  ${printable(finding.path)}`;
-  const other = finding.object.name;
-  return `${sign} ${finding.severity} ${finding.control} ${printable(finding.title)} ${paint.dim(`${printable(`${finding.object.kind}/${other}`)}${path}`)}`;
+/** Most severe first. */
+function findingLines(
+  change: ApiChange,
+  { paint, isWide }: { readonly paint: Paint; readonly isWide: boolean },
+): readonly string[] {
+  const rank = (finding: ApiTransition): number => severities.indexOf(finding.severity);
+  const sorted = change.findings.toSorted((a, b) => rank(a) - rank(b));
+  const shown = isWide ? sorted : sorted.slice(0, findingsShown);
+  const more = sorted.length - shown.length;
+  return [
+    ...shown.map((finding) => findingLine(finding, change, paint)),
+    ...(more > 0 ? [`… and ${more} more findings (-o wide shows all)`] : []),
+  ];
+}
+
+function findingLine(finding: ApiTransition, change: ApiChange, paint: Paint): string {
+  const { object, path, state } = finding;
+  const sign = state === 'resolved' ? paint.green(state) : paint.red(state);
+  const isOther = object.kind !== change.object.kind || object.name !== change.object.name;
+  const where = [isOther ? `${object.kind}/${object.name}` : '', path].filter((part) => part !== '').join('  ');
+  return `${sign} ${finding.severity} ${finding.control} ${printable(finding.title)}${where === '' ? '' : `  ${paint.dim(printable(where))}`}`;
 }
 
 function wideLines(change: ApiChange): readonly (readonly string[])[] {

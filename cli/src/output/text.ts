@@ -3,15 +3,50 @@
 /** Control characters, C1 and bidirectional overrides become visible escapes. */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- the class is what must be escaped
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (char) => {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
     const code = char.codePointAt(0) ?? 0;
     return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
   });
 }
 
+/** JSON or double-quoted YAML text: the same characters as their escapes, which mean the same inside of strings. */
+export function escapeQuoted(text: string): string {
+  return text.replace(unprintable, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}
+
+// oxlint-disable-next-line no-control-regex -- the class is what must be escaped; line breaks and tabs between the values stay.
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+export function hasUnprintable(text: string): boolean {
+  return text.search(unprintable) >= 0;
+}
+
 /** At most `width` characters, the cut marked. */
 export function shorten(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** The last `width` characters, the cut marked: the end of a field path says most. */
+export function shortenStart(text: string, width: number): string {
+  return text.length <= width ? text : `…${text.slice(text.length - width + 1)}`;
+}
+
+const durations = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** `340 ms`, `12 s`, `1 h 28 m`: the two largest units. */
+export function duration(ms: number): string {
+  if (ms < 10_000) return `${ms} ms`;
+  const first = durations.findIndex(([, unitMs]) => ms >= unitMs);
+  const parts = durations.slice(first, first + 2).map(([unit, unitMs], index) => {
+    const [, wholeMs = Number.POSITIVE_INFINITY] = index === 0 ? [] : (durations[first] ?? []);
+    return `${Math.floor((ms % wholeMs) / unitMs)} ${unit}`;
+  });
+  return parts.join(' ');
 }
 
 export type Paint = {

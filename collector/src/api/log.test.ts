@@ -142,12 +142,31 @@ test('when it happened has the bounds and the source of its evidence', async () 
 
 test('approval evidence and origin are read of the object, of a deleted one as it was last', async () => {
   assert.deepEqual(
-    (await one('e1:4')).approval.map(({ type, value }) => [type, value]),
-    [['change-cause', 'CHG-42 more replicas']],
+    (await one('e1:4')).approval.map(({ type, value, state }) => [type, value, state]),
+    [['change-cause', 'CHG-42 more replicas', 'claimed']],
   );
   assert.deepEqual((await one('e1:8')).approval, []);
   assert.equal((await one('e1:6')).origin.kind, 'gitops');
-  assert.equal((await one('e1:7')).approval[0]?.type, 'gitops-application');
+  const deleted = (await one('e1:7')).approval[0];
+  assert.deepEqual([deleted?.type, deleted?.state], ['gitops-application', 'earlier']);
+});
+
+test('evidence that was on the object before does not approve what somebody does later', async () => {
+  const hotfix = { ...stream, cluster: 'hotfix' };
+  await api.record(
+    batch(
+      [1, 2],
+      {
+        versions: [
+          version(1, { op: 'created', object: deployment('web', 1, approved) }),
+          version(2, { object: deployment('web', 9, approved), paths: ['/spec/replicas'] }),
+        ],
+      },
+      hotfix,
+    ),
+  );
+  const states = (await log('cluster=hotfix')).map(({ approval }) => approval.map(({ state }) => state));
+  assert.deepEqual(states, [['earlier'], ['claimed']]);
 });
 
 test('a change carries the findings it opened and resolved; siblings of one message their own', async () => {

@@ -1,5 +1,6 @@
 /** One change in its public form, from the rows that speak of it. Pure. */
 import {
+  type ApiApproval,
   type ApiChange,
   type ApiTransition,
   type ApiWho,
@@ -81,6 +82,7 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
   const { row, after, link } = facts;
   const before = facts.isSameObject || after === undefined ? facts.before : undefined;
   const object = after ?? before;
+  const origin = originOf(row, link, object);
   return {
     id: changeId(row),
     object: {
@@ -99,11 +101,33 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
     happened: happened(row, link),
     fields: before === undefined || after === undefined ? [] : fieldChanges(before, after),
     who: whoOf(row, link),
-    origin: originOf(row, link, object),
-    approval: object === undefined ? [] : extractApproval(object),
+    origin,
+    approval: approvalOf(before, after, origin.kind),
     findings: facts.transitions.map(transition),
     synthesised: row.synthesised,
   };
+}
+
+/**
+ * Evidence that was on the object before does not speak for what somebody else does to it now; a GitOps controller or a
+ * pipeline keeps its own.
+ */
+function approvalOf(
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+  origin: Origin,
+): readonly ApiApproval[] {
+  const earlier = before === undefined ? [] : extractApproval(before);
+  const current = after === undefined ? earlier : extractApproval(after);
+  const isKept = origin === 'gitops' || origin === 'pipeline';
+  return current.map((evidence) => ({
+    ...evidence,
+    state: !isKept && earlier.some((old) => isSameEvidence(old, evidence)) ? 'earlier' : 'claimed',
+  }));
+}
+
+function isSameEvidence(a: ApiApproval, b: ApiApproval): boolean {
+  return a.type === b.type && a.value === b.value && a.path === b.path;
 }
 
 /** `<epoch>:<sequence>`; objects that one list showed to be gone share a sequence and are told apart by `.index`. */
