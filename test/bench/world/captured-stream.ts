@@ -5,7 +5,7 @@
 import { createHmac, hash } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import { canonicalJson, encodeMessages } from '@driftline/proto';
-import type { Batch, Hmac, JsonObject, Message, MessageBody, Sha256 } from '@driftline/proto';
+import type { Batch, Hmac, Message, MessageBody, Sha256 } from '@driftline/proto';
 import { captureObject } from '../../../agent/src/capture/capture.ts';
 import type { Sight } from '../../../agent/src/capture/capture.ts';
 import type { KnownObject } from '../../../agent/src/known/known.ts';
