@@ -70,14 +70,15 @@ export class Story {
 
   async update(user: string, resource: Resource, name: string, change: (object: Loose) => void): Promise<Act> {
     const path = `${paths[resource]}/${name}`;
-    const { body } = await call(this.#rig.as(user), path);
-    change(body);
-    return this.#note({
-      user,
-      resource,
-      verb: 'update',
-      answer: await this.#send(user, path, { method: 'PUT', body }),
-    });
+    // A controller may write between; the conflict that is answered then is one more request that changes nothing.
+    for (;;) {
+      const { body } = await call(this.#rig.as(user), path);
+      change(body);
+      const answer = await call(this.#rig.as(user), path, { method: 'PUT', body, userAgent: kubectlAgent });
+      if (answer.status === 409) continue;
+      assert.equal(answer.status, 200, answer.text);
+      return this.#note({ user, resource, verb: 'update', answer });
+    }
   }
 
   async patch(
