@@ -151,24 +151,6 @@ test('approval evidence and origin are read of the object, of a deleted one as i
   assert.deepEqual([deleted?.type, deleted?.state], ['gitops-application', 'earlier']);
 });
 
-test('evidence that was on the object before does not approve what somebody does later', async () => {
-  const hotfix = { ...stream, cluster: 'hotfix' };
-  await api.record(
-    batch(
-      [1, 2],
-      {
-        versions: [
-          version(1, { op: 'created', object: deployment('web', 1, approved) }),
-          version(2, { object: deployment('web', 9, approved), paths: ['/spec/replicas'] }),
-        ],
-      },
-      hotfix,
-    ),
-  );
-  const states = (await log('cluster=hotfix')).map(({ approval }) => approval.map(({ state }) => state));
-  assert.deepEqual(states, [['earlier'], ['claimed']]);
-});
-
 test('a change carries the findings it opened and resolved; siblings of one message their own', async () => {
   assert.deepEqual(
     (await one('e1:4')).findings.map(({ findingId, state, changeId }) => [findingId, state, changeId]),
@@ -274,4 +256,22 @@ test('a page of the largest size with the longest names is answered', async () =
   const { status, body } = await api.get(`log?cluster=${long.cluster}&limit=500`);
   assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
   assert.equal((body as { items: ApiChange[] }).items.length, 500);
+});
+
+test('evidence that was on the object before does not approve what somebody does later', async () => {
+  const hotfix = { ...stream, cluster: 'hotfix' };
+  await api.record(
+    batch(
+      [1, 2],
+      {
+        versions: [
+          version(1, { op: 'created', object: deployment('web', 1, approved) }),
+          version(2, { object: deployment('web', 9, approved), paths: ['/spec/replicas'] }),
+        ],
+      },
+      hotfix,
+    ),
+  );
+  const states = (await log('cluster=hotfix')).map(({ approval }) => approval.map(({ state }) => state));
+  assert.deepEqual(states, [['earlier'], ['claimed']]);
 });
