@@ -4,7 +4,10 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 
 const suites = {
-  fast: ['{proto,policy,agent,collector,cli}/**/*.test.ts', 'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts'],
+  fast: [
+    '{proto,policy,agent,collector,cli}/**/*.test.ts',
+    'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts',
+  ],
   real: ['test/real/**/*.test.ts'],
 };
 const [suite = 'fast', ...only] = process.argv.slice(2);
@@ -23,5 +26,9 @@ if (suite === 'fast' && process.env.DRIFTLINE_CORPORA === undefined) {
 }
 // Real suites share one control plane and two cores: one file at a time.
 const concurrency = suite === 'real' ? 1 : 2;
-const child = spawn(process.execPath, ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...files], { stdio: 'inherit' });
+const child = spawn(
+  process.execPath,
+  ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...files],
+  { stdio: 'inherit' },
+);
 child.once('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));

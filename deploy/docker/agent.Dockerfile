@@ -23,4 +23,5 @@ ENV NODE_ENV=production \
 # Types are stripped and code is compiled once, here: a quarter less memory and half the start-up time at run time.
 RUN node agent/src/main.ts --help >/dev/null
 USER 65532:65532
-ENTRYPOINT ["node", "agent/src/main.ts"]
+# A heap that is collected early instead of one that grows: what the agent knows lives in SQLite, not in objects.
+ENTRYPOINT ["node", "--max-semi-space-size=2", "--max-old-space-size=128", "agent/src/main.ts"]

@@ -7,6 +7,7 @@ export type ChildOptions = {
   /** Path of a TypeScript file. */
   readonly program: string;
   readonly args: readonly string[];
+  readonly nodeFlags?: readonly string[];
   readonly logFile: string;
   /** Where Node keeps compiled code between starts: less memory and a quicker start. Private to this user. */
   readonly compileCache: string;
@@ -30,7 +31,14 @@ export function startChild(options: ChildOptions): Child {
   const preload = join(import.meta.dirname, 'die-with-parent.mjs');
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--import', preload, options.program, ...options.args],
+    [
+      '--disable-warning=ExperimentalWarning',
+      ...(options.nodeFlags ?? []),
+      '--import',
+      preload,
+      options.program,
+      ...options.args,
+    ],
     // A process group of its own: Ctrl-C reaches the parent only, which stops the parts in order.
     {
       stdio: ['pipe', options.onLine === undefined ? log : 'pipe', log],

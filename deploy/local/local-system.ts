@@ -23,6 +23,8 @@ export type LocalSystem = {
 };
 
 const root = join(import.meta.dirname, '../..');
+/** As in the agent's image: a heap that is collected early instead of one that grows. */
+const agentNodeFlags = ['--max-semi-space-size=2', '--max-old-space-size=128'];
 const pollIntervalMs = 200;
 const progressIntervalMs = 3_000;
 
@@ -199,6 +201,7 @@ class System {
     );
     const child = startChild({
       program: join(root, program),
+      nodeFlags: name === 'agent' ? agentNodeFlags : [],
       args,
       logFile,
       compileCache: join(this.#flags.home, 'compile-cache'),
