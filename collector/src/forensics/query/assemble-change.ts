@@ -2,6 +2,7 @@
 import {
   type ApiApproval,
   type ApiChange,
+  type ApiOrigin,
   type ApiTransition,
   type ApiWho,
   fieldChanges,
@@ -173,13 +174,26 @@ export function originOf(
   object: JsonObject | undefined,
 ): ApiChange['origin'] {
   const approval = object === undefined ? [] : extractApproval(object);
+  return classified(
+    row,
+    link,
+    approval.some((evidence) => evidence.type === 'gitops-application'),
+  );
+}
+
+/** The origins that a change can have, as far as that is known without its object. */
+export function possibleOrigins(row: ChangeRow, link: LinkColumns | undefined): readonly ApiOrigin[] {
+  return [false, true].map((gitopsMarked) => classified(row, link, gitopsMarked).kind);
+}
+
+function classified(row: ChangeRow, link: LinkColumns | undefined, gitopsMarked: boolean): ApiChange['origin'] {
   const verdict = classifyOrigin({
     user: link?.user ?? '',
     groups: link?.groups ?? [],
     impersonatedUser: link?.impersonatedUser ?? '',
     userAgent: link?.userAgent ?? '',
     managers: row.managers.map((manager) => manager.manager),
-    gitopsMarked: approval.some((evidence) => evidence.type === 'gitops-application'),
+    gitopsMarked,
   });
   return { kind: link?.origin ?? verdict.origin, evidence: verdict.evidence };
 }

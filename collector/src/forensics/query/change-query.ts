@@ -10,6 +10,7 @@ import {
   type ChangeRow,
   type LinkColumns,
   originOf,
+  possibleOrigins,
   type TransitionColumns,
 } from './assemble-change.ts';
 import { charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
@@ -109,16 +110,20 @@ async function sift(
   rows: readonly ChangeRow[],
 ): Promise<readonly Facts[]> {
   if (rows.length === 0) return [];
-  const [links, before] = await Promise.all([linksOf(timeline, rows), predecessors(timeline, rows)]);
-  const facts = rows
-    .map((row) => ({ row, link: links.get(linkKey(row)), previous: before.get(versionKey(row)) }))
-    .filter(({ link }) => isBy(filter.user, link) && (link === undefined || isOfOrigin(filter.origin, link.origin)));
-  if (filter.origin === '' && filter.selector === undefined) return facts;
+  const links = await linksOf(timeline, rows);
+  const { user, origin, selector } = filter;
+  const possible = rows.filter((row) => {
+    const link = links.get(linkKey(row));
+    return isBy(user, link) && (origin === '' || possibleOrigins(row, link).some((one) => one === origin));
+  });
+  const before = await predecessors(timeline, possible);
+  const facts = possible.map((row) => ({ row, link: links.get(linkKey(row)), previous: before.get(versionKey(row)) }));
+  if (origin === '' && selector === undefined) return facts;
   const bodies = await fetchBodies(timeline, facts.map(describing));
   return facts.filter((fact) => {
     const body = bodies.get(versionKey(describing(fact)));
-    if (filter.selector !== undefined && !matchesSelector(filter.selector, labelsOf(body))) return false;
-    return isOfOrigin(filter.origin, originOf(fact.row, fact.link, body).kind);
+    if (selector !== undefined && !matchesSelector(selector, labelsOf(body))) return false;
+    return origin === '' || originOf(fact.row, fact.link, body).kind === origin;
   });
 }
 
@@ -129,10 +134,6 @@ function describing({ row, previous }: Facts) {
 
 function isBy(user: string, link: LinkColumns | undefined): boolean {
   return user === '' || link?.user === user || link?.impersonatedUser === user;
-}
-
-function isOfOrigin(wanted: string, origin: string): boolean {
-  return wanted === '' || wanted === origin;
 }
 
 async function linksOf(
