@@ -1,6 +1,6 @@
 // Runs the test suites on the pinned Node: `fast` needs nothing but npm packages, `real` brings its own control plane,
 // broker and servers. Extra arguments are file names or globs that replace the suite's own.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 
 const suites = {
@@ -24,7 +24,12 @@ if (files.length === 0) {
 if (suite === 'fast' && process.env.DRIFTLINE_CORPORA === undefined) {
   console.error('note: DRIFTLINE_CORPORA is not set: the corpus tests are skipped (they name their counts below)');
 }
-// Real suites share one control plane and two cores: one file at a time.
+if (suite === 'real') {
+  // Compiling a control plane takes longer than any test may.
+  const prepared = spawnSync(process.execPath, ['test/real/prepare.ts'], { stdio: 'inherit' });
+  if (prepared.status !== 0) process.exit(1);
+}
+// A real suite brings whole clusters of servers: one file at a time.
 const concurrency = suite === 'real' ? 1 : 2;
 const child = spawn(
   process.execPath,
