@@ -13,9 +13,7 @@ export class Announcer {
     const lines = [
       `ready  ${system.apiUrl}`,
       '',
-      system.isPractice
-        ? 'The practice cluster plays its stories; something changes every few seconds. Try:'
-        : `Watching ${system.cluster}. Try:`,
+      `${this.#scene(system, flags)} Try:`,
       '  npx driftline log                       what changed, who did it, what allowed it, what it broke',
       '  npx driftline log --origin human        only what people did by hand',
       '  npx driftline findings --severity high  what breaks policy',
@@ -32,6 +30,13 @@ export class Announcer {
     }
     lines.push('', `Logs and data: ${flags.home}   Stop: Ctrl-C`);
     console.log(lines.join('\n'));
+  }
+
+  #scene(system: LocalSystem, flags: LocalFlags): string {
+    if (!system.isPractice) return `Watching ${system.cluster}.`;
+    return flags.paceMs === 0
+      ? 'The practice cluster is quiet (--pace 0).'
+      : 'The practice cluster plays its stories; something changes every few seconds.';
   }
 
   #elapsed(): string {
