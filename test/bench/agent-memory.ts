@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openScriptedCollector } from '../../agent/src/uplink/scripted-collector.ts';
-import { cpuUsOf, memoryOf, openAgentProcess, openApiServer } from './harness/processes.ts';
+import { agentNodeFlags, cpuUsOf, memoryOf, openAgentProcess, openApiServer } from './harness/processes.ts';
 import { report } from './harness/report.ts';
 import { openYardstick } from './harness/yardstick.ts';
 
@@ -17,12 +17,10 @@ const { values } = parseArgs({
   options: {
     objects: { type: 'string', default: '1000,10000,20000' },
     changes: { type: 'string', default: '6000' },
-    'node-flags': { type: 'string', default: '' },
   },
 });
 const sizes = values.objects.split(',').map(Number);
 const changes = Number(values.changes);
-const nodeFlags = values['node-flags'].split(' ').filter((flag) => flag !== '');
 const mebibyte = 1_024 * 1_024;
 
 /** Acknowledges what comes; `received` is the newest sequence. */
@@ -53,7 +51,7 @@ async function measure(objects: number) {
   const folder = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
   const apiServer = await openApiServer(objects);
   const taker = await openTaker();
-  const agent = openAgentProcess({ apiServerUrl: apiServer.url, collectorPort: taker.port, folder, nodeFlags });
+  const agent = openAgentProcess({ apiServerUrl: apiServer.url, collectorPort: taker.port, folder });
   try {
     await settled(taker.taken, objects);
     const startCpuUs = cpuUsOf(agent.pid);
@@ -112,6 +110,6 @@ await report('agent-memory', async () => {
       changeInYardsticks: { value: last.editUsPerChange / yardstick.us(), better: 'lower' },
     },
     bars: { [`at${last.objects}ResidentMebibytes`]: { bar: 150, goal: 130, better: 'lower' } },
-    conditions: { changes, nodeFlags },
+    conditions: { changes, nodeFlags: agentNodeFlags },
   };
 });

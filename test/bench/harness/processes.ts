@@ -1,5 +1,5 @@
 /** Programs that a bench starts and measures from outside. */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,14 +37,17 @@ export async function openApiServer(objects: number): Promise<ApiServer> {
 
 export type AgentProcess = { readonly pid: number; stop(): Promise<void> };
 
+/** How the agent's image starts it (deploy/docker/agent.Dockerfile): a small young generation, a bounded heap. */
+export const agentNodeFlags: readonly string[] = ['--max-semi-space-size=2', '--max-old-space-size=128'];
+
+const agentProgram = join(root, 'agent/src/main.ts');
+
 /** The agent as it is shipped, one process, talking to these two; its files go below `folder`. */
 export function openAgentProcess(to: {
   readonly apiServerUrl: string;
   readonly collectorPort: number;
   readonly folder: string;
   readonly token?: string;
-  /** Flags of Node. */
-  readonly nodeFlags?: readonly string[];
 }): AgentProcess {
   const { folder } = to;
   mkdirSync(join(folder, 'key'), { recursive: true });
@@ -71,8 +74,11 @@ export function openAgentProcess(to: {
     writeFileSync(join(folder, 'token'), to.token);
   }
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-  const program = join(root, 'agent/src/main.ts');
-  const child = spawn(process.execPath, [...(to.nodeFlags ?? []), program, '--create-redaction-key', ...args], {
+  const env = { ...process.env, MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
+  // What the image does when it is built.
+  execFileSync(process.execPath, [...agentNodeFlags, agentProgram, '--help'], { env, stdio: 'ignore' });
+  const child = spawn(process.execPath, [...agentNodeFlags, agentProgram, '--create-redaction-key', ...args], {
+    env,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   return { pid: child.pid ?? 0, stop: () => ended(child) };
