@@ -74,7 +74,7 @@ const readPatch = (inventory: Inventory, key: string, delta: Delta, patch: strin
   });
   if (before === undefined) return needFull('a patch for an object that is not known');
   if (before.contentHash !== delta.baseHash) return needFull('a patch against another form than the known one');
-  const document = inventory.object(key);
+  const document = inventory.shared(key);
   if (document === undefined) return needFull('a patch for an object that is not known');
   let form: Form;
   try {
@@ -103,7 +103,7 @@ const refWithUid = (ref: ObjectRef, before: InventoryEntry): ObjectRef =>
 
 const pathsOf = (inventory: Inventory, key: string, form: Form): readonly string[] => {
   if (form.patched !== undefined) return changedPaths(form.patched.operations, form.patched.before);
-  const before = inventory.object(key);
+  const before = inventory.shared(key);
   return before === undefined ? [] : changedPaths(diff(before, form.after), before);
 };
 
@@ -140,6 +140,6 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
     contentHash: delta.contentHash,
     epoch,
   };
-  inventory.put(entry, form.text);
+  inventory.put(entry, form.text, form.after);
   return { type: 'version', key, ref, text: form.text, after: form.after, paths, before };
 };

@@ -25,7 +25,10 @@ export type Inventory = {
   text(key: string): string | undefined;
   /** Parsed anew at each call; the caller owns it. */
   object(key: string): JsonObject | undefined;
-  put(entry: InventoryEntry, text: string): void;
+  /** The same, but shared with whoever asks: nobody writes to it. Its keys may come in another order. */
+  shared(key: string): JsonObject | undefined;
+  /** `object` is what `text` says; nobody writes to it from now on. Given, it is at hand for `shared` for a while. */
+  put(entry: InventoryEntry, text: string, object?: JsonObject): void;
   /** The same content was reported again, perhaps at another version or by another epoch. */
   touch(key: string, seen: { readonly resourceVersion: string; readonly epoch: string; readonly uid: string }): void;
   remove(key: string): InventoryEntry | undefined;
@@ -40,9 +43,14 @@ export type Inventory = {
 export type InventoryLimits = {
   /** Characters of texts kept uncompressed. */
   readonly warmCharacters: number;
+  /** Characters of the texts whose objects are kept parsed. An object takes several times its text. */
+  readonly parsedCharacters: number;
 };
 
-export const defaultInventoryLimits: InventoryLimits = { warmCharacters: 32 * 1024 * 1024 };
+export const defaultInventoryLimits: InventoryLimits = {
+  warmCharacters: 32 * 1024 * 1024,
+  parsedCharacters: 8 * 1024 * 1024,
+};
 
 /** Below this compression gains nothing. */
 const compressFromCharacters = 512;
@@ -57,6 +65,9 @@ class CompactInventory implements Inventory {
   // Least recently written first; holds exactly the keys whose text is a string worth compressing.
   readonly #warm = new Map<string, number>();
   #warmCharacters = 0;
+  // Least recently written first.
+  readonly #parsed = new Map<string, { readonly object: JsonObject; readonly characters: number }>();
+  #parsedCharacters = 0;
 
   constructor(limits: InventoryLimits) {
     this.#limits = limits;
@@ -81,11 +92,17 @@ class CompactInventory implements Inventory {
     return text === undefined ? undefined : (JSON.parse(text) as JsonObject);
   }
 
-  put(entry: InventoryEntry, text: string): void {
+  shared(key: string): JsonObject | undefined {
+    return this.#parsed.get(key)?.object ?? this.object(key);
+  }
+
+  put(entry: InventoryEntry, text: string, object?: JsonObject): void {
     const key = objectKey(entry.ref);
     this.#store(key, { ...entry, text });
     this.#resources.set(kindKey(entry.ref.group, entry.ref.kind), entry.ref.resource);
     this.#heat(key, text.length);
+    this.#forgetParsed(key);
+    if (object !== undefined) this.#keepParsed(key, object, text.length);
   }
 
   touch(key: string, seen: { readonly resourceVersion: string; readonly epoch: string; readonly uid: string }): void {
@@ -101,6 +118,7 @@ class CompactInventory implements Inventory {
     this.#entries.delete(key);
     this.#table(stored.ref).delete(key);
     this.#cool(key);
+    this.#forgetParsed(key);
     return stored;
   }
 
@@ -128,6 +146,20 @@ class CompactInventory implements Inventory {
     const created = new Map<string, Stored>();
     this.#byResource.set(name, created);
     return created;
+  }
+
+  #keepParsed(key: string, object: JsonObject, characters: number): void {
+    this.#parsed.set(key, { object, characters });
+    this.#parsedCharacters += characters;
+    for (const [oldest] of this.#parsed) {
+      if (this.#parsedCharacters <= this.#limits.parsedCharacters) break;
+      this.#forgetParsed(oldest);
+    }
+  }
+
+  #forgetParsed(key: string): void {
+    this.#parsedCharacters -= this.#parsed.get(key)?.characters ?? 0;
+    this.#parsed.delete(key);
   }
 
   #cool(key: string): void {
