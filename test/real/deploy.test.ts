@@ -172,7 +172,7 @@ describe('on a real API server', () => {
     for (const { file } of manifests) apply(readFileSync(join(manifestsFolder, file), 'utf8'));
     const wanted = ['agent', 'collector', 'gateway', 'worker'].map((name) => `driftline-${name}`);
     let pods: readonly string[] = [];
-    for (const endMs = Date.now() + 20_000; Date.now() < endMs; await sleep(200)) {
+    for (const endMs = Date.now() + 60_000; Date.now() < endMs; await sleep(200)) {
       const list = JSON.parse(control.kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])) as Loose;
       pods = (list.items as Loose[]).map((pod) => String(pod.metadata.name));
       if (wanted.every((name) => pods.some((pod) => pod.startsWith(name)))) break;

