@@ -53,6 +53,15 @@ const openStream = (epoch: string, recordedSequence: number): StreamMemory => ({
   resendAskedAtMs: 0,
 });
 
+/**
+ * When something of the collector's own stream happens: after everything judged before it, whatever the agents' clocks
+ * and ours say, because readers order the own stream and the agents' by their moments.
+ */
+export const ownMoment = ({ own, streams }: ClusterMemory, nowMs: number): number => {
+  const newestUs = [own, ...streams.values()].reduce((newest, stream) => Math.max(newest, stream.lastObservedUs), 0);
+  return Math.max(Math.trunc(nowMs * 1000), newestUs + 1);
+};
+
 /** The memory of an agent's stream, opened when this is its first batch. */
 export const streamOf = (memory: ClusterMemory, epoch: string): StreamMemory => {
   const known = memory.streams.get(epoch);
@@ -122,5 +131,7 @@ export const recoverCluster = async (
   const { windowUs, windowEntries } = limits.correlator;
   correlator.restore(await recovery.recent(id, { spanUs: windowUs, entries: windowEntries }));
   const judge = openJudge(id, inventory, before);
+  const judgedAtUs = [...before.findings, ...before.posture, ...before.unjudged].map(({ atUs }) => atUs);
+  own.lastObservedUs = judgedAtUs.reduce((newest, atUs) => Math.max(newest, atUs), 0);
   return { id, inventory, judge, correlator, streams, own, wanted: new Map() };
 };

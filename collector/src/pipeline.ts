@@ -10,7 +10,7 @@ import { maxUncompressedBatchBytes } from '@driftline/proto';
 import type { Logger } from 'pino';
 import { openRows } from './batch-rows.ts';
 import type { BatchHandler, BusReader, Feedback, StreamBatch } from './bus/bus.ts';
-import { collectorEpoch, recoverCluster, streamOf } from './cluster-memory.ts';
+import { collectorEpoch, ownMoment, recoverCluster, streamOf } from './cluster-memory.ts';
 import type { ClusterMemory, MemoryLimits, OpenJudge, StreamMemory } from './cluster-memory.ts';
 import { defaultCorrelatorLimits } from './forensics/correlate.ts';
 import { askAgain, askForWhole } from './full-requests.ts';
@@ -255,7 +255,8 @@ class PipelineOfClusters implements Pipeline {
     const { own } = memory;
     const id: StreamId = { ...memory.id, epoch: collectorEpoch };
     const rows = openRows(id, own.nextSequence, own.nextSequence);
-    const at = { sequence: own.nextSequence, observedAtUs: Math.trunc(atMs * 1000) };
+    const at = { sequence: own.nextSequence, observedAtUs: ownMoment(memory, atMs) };
+    own.lastObservedUs = at.observedAtUs;
     write(at, rows);
     memory.judge.posture(at, rows);
     if (rows.transitions.length + rows.unjudged.length + rows.posture.length === 0) return;

@@ -209,6 +209,35 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
     assert.deepEqual(await recovery.coverage(stream), [{ sequence: 2, ...forbidden, observedAtUs: baseUs }]);
   });
 
+  withTimeline("the collector's own stream does not have the last word for ever", async ({ writer, recovery }) => {
+    const stream = newStream();
+    const own = { ...stream, epoch: 'collector' };
+    const posture = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts };
+    await writer.record([batch(stream, 1, { transitions: [transition(1)] })]);
+    const afresh = transition(1, { state: 'updated', atUs: baseUs + 10 * second });
+    await writer.record([
+      batch(own, 1, { transitions: [afresh], posture: [{ sequence: 1, ...posture, atUs: baseUs + 10 * second }] }),
+    ]);
+    assert.deepEqual(
+      (await all(recovery.findings(stream))).map((row) => row.state),
+      ['updated'],
+    );
+    await writer.record([
+      batch(stream, 2, {
+        transitions: [transition(2, { state: 'resolved', atUs: baseUs + 20 * second })],
+        posture: [{ sequence: 2, ...posture, earned: 2, score: 100, atUs: baseUs + 20 * second }],
+      }),
+    ]);
+    assert.deepEqual(
+      (await all(recovery.findings(stream))).map((row) => row.state),
+      ['resolved'],
+    );
+    assert.deepEqual(
+      (await recovery.posture(stream)).map((row) => row.score),
+      [100],
+    );
+  });
+
   withTimeline('recent rows are bounded by time and by number', async ({ writer, recovery }) => {
     const stream = newStream();
     await writer.record([1, 2, 3, 4, 5].map((sequence) => batch(stream, sequence, { versions: [version(sequence)] })));

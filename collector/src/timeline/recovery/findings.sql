@@ -1,3 +1,5 @@
+-- The collector's own stream (deadlines, new bundles) runs beside the agents' epochs: between the two the later moment counts,
+-- within each the order of the stream.
 WITH recorded AS (
   SELECT epoch, max(last_sequence) AS recorded_sequence
   FROM batch_commits
@@ -11,7 +13,12 @@ WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   AND (finding_id, epoch_ordinal, sequence, `index`) IN (
     SELECT finding_id, last.1, last.2, last.3
     FROM (
-      SELECT finding_id, max((epoch_ordinal, sequence, `index`)) AS last
+      SELECT finding_id,
+        maxIf((epoch_ordinal, sequence, `index`), finding_transitions.epoch != 'collector') AS seen,
+        argMaxIf(at_us, (epoch_ordinal, sequence, `index`), finding_transitions.epoch != 'collector') AS seen_at_us,
+        maxIf((epoch_ordinal, sequence, `index`), finding_transitions.epoch = 'collector') AS own,
+        argMaxIf(at_us, (epoch_ordinal, sequence, `index`), finding_transitions.epoch = 'collector') AS own_at_us,
+        if(own_at_us > seen_at_us, own, seen) AS last
       FROM finding_transitions
       INNER JOIN recorded ON finding_transitions.epoch = recorded.epoch
       WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND sequence <= recorded_sequence

@@ -1,3 +1,5 @@
+-- The collector's own stream (deadlines, new bundles) runs beside the agents' epochs: between the two the later moment counts,
+-- within each the order of the stream.
 WITH recorded AS (
   SELECT epoch, max(last_sequence) AS recorded_sequence
   FROM batch_commits
@@ -10,7 +12,12 @@ WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   AND (scope, epoch_ordinal, sequence, `index`) IN (
     SELECT scope, last.1, last.2, last.3
     FROM (
-      SELECT scope, max((epoch_ordinal, sequence, `index`)) AS last
+      SELECT scope,
+        maxIf((epoch_ordinal, sequence, `index`), posture_samples.epoch != 'collector') AS seen,
+        argMaxIf(at_us, (epoch_ordinal, sequence, `index`), posture_samples.epoch != 'collector') AS seen_at_us,
+        maxIf((epoch_ordinal, sequence, `index`), posture_samples.epoch = 'collector') AS own,
+        argMaxIf(at_us, (epoch_ordinal, sequence, `index`), posture_samples.epoch = 'collector') AS own_at_us,
+        if(own_at_us > seen_at_us, own, seen) AS last
       FROM posture_samples
       INNER JOIN recorded ON posture_samples.epoch = recorded.epoch
       WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND sequence <= recorded_sequence
