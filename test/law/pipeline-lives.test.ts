@@ -208,7 +208,7 @@ test('batches that come while a group is written share the next group', async ()
   const agent = new AgentStream('e1');
   await pipeline.handle([item(agent, cutOf(agent.put(configMap('first'), body('first', {}))))]);
   const before = store.groups;
-  store.delay = () => new Promise((resolve) => setTimeout(resolve, 100));
+  store.delay = () => new Promise((resolve) => setTimeout(resolve, 500));
   const batches = Array.from({ length: 50 }, (_, at) =>
     item(agent, cutOf(agent.put(configMap('a'), body('a', { size: at })))),
   );
