@@ -237,6 +237,32 @@ test('limits are enforced on both sides', () => {
   assert.throws(() => decodeMessages(crowded.finish()), hasCode('too-large'));
 });
 
+test('a few bytes that would become millions of objects are refused before they are read', () => {
+  const filled = (field: number): Uint8Array => {
+    const bytes = new Uint8Array(maxUncompressedBatchBytes - 64);
+    for (let i = 0; i < bytes.length; i += 2) bytes[i] = (field << 3) | 2;
+    return bytes;
+  };
+  const within = (field: number, inner: Uint8Array): Uint8Array =>
+    protobuf.Writer.create()
+      .uint32((field << 3) | 2)
+      .bytes(inner)
+      .finish();
+  const messages = filled(1);
+  const managers = within(1, within(2, filled(9)));
+  const paths = within(1, within(2, within(9, filled(5))));
+  for (const bomb of [messages, managers, paths]) {
+    const before = process.memoryUsage().heapUsed;
+    assert.throws(() => decodeMessages(bomb), hasCode('too-large'));
+    assert.ok(process.memoryUsage().heapUsed - before < 64 * 1024 * 1024, 'it was read before it was refused');
+  }
+});
+
+test('a field that claims to be longer than what holds it is not valid', () => {
+  for (const bytes of [[0x0a, 0x05, 0x12], [0x0a, 0x02, 0x12, 0x7f], [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f], [0x0a]])
+    assert.throws(() => decodeMessages(Uint8Array.from(bytes)), hasCode('undecodable'));
+});
+
 test('fields of a newer peer are ignored, an unknown body is not', () => {
   const unknownField = [0xfa, 0x01, 0x01, 0x41]; // field 31, bytes 'A'
   const encoded = Uint8Array.from([...collectorFrame.encode({ type: 'credit', bytes: 5 }), ...unknownField]);

@@ -4,6 +4,7 @@
  * what passes a limit is 'too-large'. Unknown fields are ignored, so that a newer peer can add some.
  */
 import protobuf from 'protobufjs/minimal.js';
+import { countEntries } from './count-entries.ts';
 import { ProtocolError } from './error.ts';
 import type { AgentFrame, CollectorFrame } from './frames.ts';
 import { driftline } from './gen/uplink.js';
@@ -34,12 +35,9 @@ export function encodeMessages(messages: readonly Message[]): Uint8Array {
 /** The messages of an uncompressed payload. Throws 'undecodable' or 'too-large'. */
 export function decodeMessages(bytes: Uint8Array): readonly Message[] {
   bounded(bytes, maxUncompressedBatchBytes, 'batch');
+  reading('batch', () => countEntries(readerOf(bytes)));
   const decoded = reading('batch', () => wire.Messages.decode(readerOf(bytes)));
-  const messages = decoded.messages ?? [];
-  if (messages.length > maxMessagesPerBatch) {
-    throw new ProtocolError('too-large', `a batch holds at most ${maxMessagesPerBatch} messages`);
-  }
-  return messages.map(messageFromWire);
+  return (decoded.messages ?? []).map(messageFromWire);
 }
 
 /** Frames that the agent sends. */
@@ -77,6 +75,7 @@ function reading<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
+    if (cause instanceof ProtocolError) throw cause;
     throw new ProtocolError('undecodable', `the ${what} is not valid Protocol Buffers`, { cause });
   }
 }

@@ -3,6 +3,12 @@
 /** Messages in one batch. */
 export const maxMessagesPerBatch = 16_384;
 
+/** Field managers in all deltas of one batch: sixteen for each message of a full one. */
+export const maxManagersPerBatch = 16 * maxMessagesPerBatch;
+
+/** Paths of all field managers in one batch. */
+export const maxManagerPathsPerBatch = 4 * 1024 * 1024;
+
 /** Bytes of one batch after decompression. Holds the largest object the API server stores, redacted, with room. */
 export const maxUncompressedBatchBytes = 16 * 1024 * 1024;
 
