@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fixedAccess, inClusterAccess } from './kube-access.ts';
 import { type KubeClient, openKubeClient } from './kube-client.ts';
-import { KubeError } from './kube-error.ts';
+import { errorFromResponse, KubeError } from './kube-error.ts';
 import { kubeconfigAccess } from './kubeconfig-access.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftline-kube-'));
@@ -195,6 +195,22 @@ test('a kubeconfig gives server, token, groups and context', async () => {
   assert.deepEqual([there.server, there.verifiesServer, there.serverName], ['https://there.example', false, 'sni']);
   assert.equal((await failure(kubeconfigAccess(path, 'nowhere').read('scheduled'))).code, 'credentials');
   assert.equal((await failure(kubeconfigAccess(join(folder, 'none')).read('scheduled'))).code, 'credentials');
+});
+
+test('a server that asks for a pause of centuries is not asked again at once', () => {
+  const body = JSON.stringify({ code: 429, details: { retryAfterSeconds: 1e10 } });
+  const { retryAfterMs = 0 } = errorFromResponse(429, {}, body, 'GET /');
+  const longestTimerMs = 2 ** 31 - 1;
+  assert.ok(retryAfterMs > 0 && retryAfterMs * 1.25 <= longestTimerMs, `${retryAfterMs} ms is no pause at all`);
+});
+
+test('a kubeconfig that is not YAML says where, without quoting the token on the line above', async () => {
+  const path = join(folder, 'torn');
+  writeFileSync(path, 'users:\n- name: u\n  user:\n    token: hunter2-short-token\n   bad: [x\ncontexts: []\n');
+  const { code, message } = await failure(kubeconfigAccess(path).read('scheduled'));
+  assert.equal(code, 'credentials');
+  assert.match(message, /not valid YAML \(line \d+, column \d+\)/);
+  assert.ok(!message.includes('hunter2'), message);
 });
 
 test('a token file and an exec plugin of a kubeconfig are followed; a plugin that fails betrays no token', async () => {

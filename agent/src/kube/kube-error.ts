@@ -56,6 +56,9 @@ export class KubeError extends Error {
   }
 }
 
+/** The longest wait that a server can ask for: beyond 2^31 ms a timer does not wait at all. */
+const maxRetryAfterS = 999_999;
+
 /** Longest part of a server's message that is kept. */
 const maxMessageLength = 300;
 
@@ -116,7 +119,8 @@ function readStatus(value: unknown): StatusFields {
     code: typeof status['code'] === 'number' ? status['code'] : 500,
     reason: text(status['reason']),
     message: text(status['message']).slice(0, maxMessageLength),
-    retryAfterMs: typeof retryAfterS === 'number' && retryAfterS > 0 ? retryAfterS * 1000 : undefined,
+    retryAfterMs:
+      typeof retryAfterS === 'number' && retryAfterS > 0 ? Math.min(retryAfterS, maxRetryAfterS) * 1000 : undefined,
   };
 }
 

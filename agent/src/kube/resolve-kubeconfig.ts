@@ -84,10 +84,18 @@ function pem(value: RequestOptions['ca'] | RequestOptions['key']): string | unde
   return Buffer.isBuffer(value) ? value.toString('utf8') : undefined;
 }
 
+/** The YAML parser's message quotes the lines around a mistake, and those are where the credentials are. */
+function complaint(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!('mark' in error)) return error.message;
+  const { mark } = error as { readonly mark?: { readonly line?: number; readonly column?: number } };
+  return `it is not valid YAML (line ${(mark?.line ?? 0) + 1}, column ${(mark?.column ?? 0) + 1})`;
+}
+
 try {
   const [path = '', context = ''] = process.argv.slice(2);
   process.stdout.write(`${JSON.stringify(await main(path, context))}\n`);
 } catch (error) {
-  process.stderr.write(error instanceof Error ? error.message : String(error));
+  process.stderr.write(complaint(error));
   process.exitCode = 1;
 }
