@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import type { StreamId } from '../timeline/rows.ts';
 import { createFileSink } from './file-sink.ts';
 import { type ForwarderMetrics, type ForwardSource, openForwarder } from './forwarder.ts';
+import { parseForwarders } from './forwarders-file.ts';
 import type { OcsfEvent } from './ocsf.ts';
 import type { Sink } from './sink.ts';
 import { createWebhookSink } from './webhook-sink.ts';
@@ -155,6 +156,31 @@ test('one event that the receiver refuses for good does not hold up or spoil the
   assert.deepEqual(receiver.received, ['t/1', 't/2', 't/4', 't/5']);
   assert.deepEqual(dead, [1]);
   receiver.server.close();
+});
+
+test('a receiver that asks for a pause of years is left alone, not asked a thousand times a second', async () => {
+  let attempts = 0;
+  const sink: Sink = {
+    name: 'siem',
+    async deliver() {
+      attempts += 1;
+      return { outcome: 'retry', afterMs: 99_999_999_000, reason: 'busy' };
+    },
+    close: async () => {},
+  };
+  const forwarder = openForwarder({ source: openSource(1), sink, logger, metrics, pollIntervalMs: 5 });
+  await until(() => attempts > 0);
+  await sleep(100);
+  await forwarder.close();
+  assert.equal(attempts, 1);
+});
+
+test('a receiver whose URL holds a password is refused at load, without quoting it', () => {
+  const forwarder = { name: 'siem', type: 'webhook', url: 'https://user:hunter2@siem.example.com/' };
+  assert.throws(
+    () => parseForwarders({ forwarders: [forwarder] }),
+    (error: Error) => /forwarders\.0\.url: credentials/.test(error.message) && !error.message.includes('hunter2'),
+  );
 });
 
 test('a wrong credential is waited out, not taken as a refusal of the events', async () => {

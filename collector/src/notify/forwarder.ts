@@ -56,6 +56,9 @@ export const forwarderLog = {
   cursorUnsaved: 'forwarder.cursor-unsaved',
 } as const;
 
+/** A receiver may ask for a pause, but not for ever; and a timer takes more than 2^31 ms for none at all. */
+const longestWaitMs = 15 * 60_000;
+
 export function openForwarder(options: ForwarderOptions): Forwarder {
   const stop = new AbortController();
   const running = run(options, stop.signal);
@@ -121,7 +124,7 @@ async function deliver(options: ForwarderOptions, events: readonly OcsfEvent[], 
       case 'retry': {
         metrics.retried(sink.name);
         const backoffMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(attempt, 20)) * (0.5 + random() / 2);
-        const waitMs = Math.max(delivery.afterMs, backoffMs);
+        const waitMs = Math.max(Math.min(delivery.afterMs, longestWaitMs), backoffMs);
         logger.warn(
           { event: forwarderLog.retry, sink: sink.name, reason: delivery.reason, waitMs, events: events.length },
           'not delivered: trying again',

@@ -20,12 +20,16 @@ const name = z.string().regex(safeName, 'letters, digits, dots, dashes and under
 const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, 'a header name');
 const headerValue = z.string().regex(/^[\x20-\x7e]*$/, 'a header value in ASCII');
 
+const hasNoCredentials = (text: string): boolean =>
+  !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === '');
+
 const common = { name, tenant: z.string().regex(safeName).default('default') };
 const entrySchema = z.discriminatedUnion('type', [
   z.strictObject({
     ...common,
     type: z.literal('webhook'),
-    url: z.url({ protocol: /^https?$/ }),
+    // Such a URL cannot be requested, and every complaint about it would quote the password.
+    url: z.url({ protocol: /^https?$/ }).refine(hasNoCredentials, 'credentials belong into headers'),
     headers: z.record(headerName, headerValue).default({}),
     secret: z.string().min(minSecretCharacters).optional(),
   }),
