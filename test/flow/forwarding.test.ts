@@ -321,8 +321,8 @@ test('what has no commit row is not sent', async () => {
   const { connection } = timeline;
   const before = open([{ name: 'torn', type: 'file', path }]);
   await until(() => linesOf(path).length > 0, 'the past');
-  await sleep(700);
-  const count = linesOf(path).length;
+  let count = -1;
+  for (; count !== linesOf(path).length; await sleep(1_200)) count = linesOf(path).length;
   const insert = `INSERT INTO finding_transitions SELECT * REPLACE (sequence + 1000 AS sequence) FROM finding_transitions WHERE cluster = 'east'`;
   const response = await fetch(`${connection.url}/?database=${connection.database}`, {
     method: 'POST',
