@@ -30,10 +30,10 @@ export type EmbeddedSystemOptions = {
   readonly audit?: boolean;
   /** Which of them. Default: the practice cluster's own policy. */
   readonly auditPolicy?: readonly AuditRule[];
-  /** Who the agent is to the API server. Default: an account that may read everything. */
-  readonly agentUser?: string;
   /** Where the agent finds the collector instead of at `gatewayPort`. */
   readonly collectorPort?: (gatewayPort: number) => Promise<number>;
+  /** Where the agent finds the API server instead of at its own port. */
+  readonly clusterPort?: (apiServerPort: number) => Promise<number>;
 };
 
 export const clusterName = 'practice';
@@ -119,9 +119,10 @@ export class EmbeddedSystem {
     letRead(cluster);
     const keyFile = join(folder, 'key', 'redaction-key');
     const key = await openRedactionKey({ path: keyFile, stateDir: join(folder, 'agent'), createsMissing: true });
-    writeFileSync(join(folder, 'kubeconfig'), cluster.kubeconfigFor(options.agentUser ?? agentAccount), {
-      mode: 0o600,
-    });
+    const port = Number(new URL(cluster.url).port);
+    const seenPort = (await options.clusterPort?.(port)) ?? port;
+    const kubeconfig = cluster.kubeconfigFor(agentAccount).replace(`:${port}`, `:${seenPort}`);
+    writeFileSync(join(folder, 'kubeconfig'), kubeconfig, { mode: 0o600 });
     writeFileSync(join(folder, 'token'), agentToken, { mode: 0o600 });
     writeFileSync(join(folder, 'tokens.json'), JSON.stringify(tokens), { mode: 0o600 });
     return new EmbeddedSystem(
@@ -187,6 +188,14 @@ export class EmbeddedSystem {
       'log-level': 'debug',
       ...this.#options.agentFlags,
     };
+  }
+
+  /** Of the embedded server that runs now. */
+  clickHousePid(): number {
+    const started = [...this.logs('collector').matchAll(/\{[^\n]*"msg":"embedded ClickHouse started"[^\n]*\}/g)];
+    const pid: unknown = JSON.parse(started.at(-1)?.[0] ?? '{}').pid;
+    if (typeof pid !== 'number') throw new Error('the collector has not said which process its ClickHouse is');
+    return pid;
   }
 
   /** Resolves when it observes; with `waits` false, as soon as it was started. */

@@ -10,7 +10,6 @@ import { cpSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import type { JsonObject } from '@driftline/proto';
 import { pino } from 'pino';
 import { unpackForm } from '../../agent/src/known/packed-form.ts';
 import { defaultSpoolLimits, noSpoolMetrics, openSpool } from '../../agent/src/spool/index.ts';
@@ -18,6 +17,7 @@ import { base64, hidingPlaces } from '../../proto/test/hiding-places.ts';
 import { type EmbeddedSystem, openEmbeddedSystem } from '../fakes/embedded-system.ts';
 import { until } from '../fakes/embedded/process.ts';
 import { type RecordingProxy, openRecordingProxy } from '../fakes/embedded/recording-proxy.ts';
+import type { JsonObject } from '../fakes/practice-cluster/index.ts';
 import { messagesIn, messagesOf } from '../fakes/embedded/uplink-bytes.ts';
 
 /** Every canary begins with it: one search finds them all. */
@@ -111,7 +111,7 @@ function objects(): readonly JsonObject[] {
       apiVersion: 'hide.example.com/v1',
       kind: 'Hide',
       metadata: metadata(`${index} ${place}`),
-      spec: hide(canary()),
+      spec: hide(canary()) as JsonObject,
     })),
   ];
 }

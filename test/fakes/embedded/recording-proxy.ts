@@ -11,6 +11,8 @@ export type RecordingProxy = {
   cut(): void;
   /** Refuses connections until called with false. */
   refuse(isRefusing: boolean): void;
+  /** Alters what comes from the target, chunk by chunk, from now on. */
+  alter(change: ((chunk: Buffer) => Buffer) | undefined): void;
   close(): Promise<void>;
 };
 
@@ -19,6 +21,7 @@ export async function openRecordingProxy(targetPort: number): Promise<RecordingP
   const received: Buffer[][] = [];
   const open = new Set<Socket>();
   let isRefusing = false;
+  let change: ((chunk: Buffer) => Buffer) | undefined;
   const server = createServer((client) => {
     if (isRefusing) return void client.destroy();
     const target = connect(targetPort, '127.0.0.1');
@@ -35,9 +38,14 @@ export async function openRecordingProxy(targetPort: number): Promise<RecordingP
       });
     }
     client.on('data', (chunk) => up.push(chunk));
-    target.on('data', (chunk) => down.push(chunk));
     client.pipe(target);
-    target.pipe(client);
+    target.on('data', (chunk) => {
+      const sentOn = change?.(chunk) ?? chunk;
+      down.push(sentOn);
+      if (!client.write(sentOn)) target.pause();
+    });
+    client.on('drain', () => target.resume());
+    target.on('end', () => client.end());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -49,6 +57,9 @@ export async function openRecordingProxy(targetPort: number): Promise<RecordingP
     cut,
     refuse(next) {
       isRefusing = next;
+    },
+    alter(next) {
+      change = next;
     },
     async close() {
       cut();

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openTimelineReader, type ChainVerdict, verifyChain } from '@driftline/collector';
-import type { GapRow, LinkRow, TimelineReader, TransitionRow, VersionRow } from '@driftline/collector';
+import type { GapRow, LinkRow, TimelineReader, TransitionRow, UnjudgedRow, VersionRow } from '@driftline/collector';
 import { append, type History } from './truth.ts';
 
 export type Version = VersionRow & { readonly epoch: string };
@@ -54,6 +54,10 @@ export class TimelineReading {
         'sequence, `index`, finding_id, state, control, kind, namespace, name, path, value, reason, cause',
       ),
     );
+  }
+
+  unjudged(): Promise<readonly UnjudgedRow[]> {
+    return this.ask(of('unjudged', 'sequence, `index`, control, kind, namespace, name, state, reason'));
   }
 
   links(): Promise<readonly LinkRow[]> {
