@@ -83,7 +83,7 @@ await report('policy-change', async () => {
       largestOverSmallest: { value: last.p50 / first.p50, better: 'lower', limit: 1.5 },
       costInYardsticks: { value: first.meanCpuUs / yardstick.us(), better: 'lower' },
     },
-    bars: { [`at${last.size}MeanUs`]: { bar: 100, goal: 50, better: 'lower' } },
+    bars: { [`at${last.size}MeanCpuUs`]: { bar: 100, goal: 50, better: 'lower' } },
     conditions: {
       controls: controls.length,
       changesPerSize,
