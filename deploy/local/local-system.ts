@@ -24,7 +24,7 @@ export type LocalSystem = {
 
 const root = join(import.meta.dirname, '../..');
 /** As in the agent's image: a heap that is collected early instead of one that grows. */
-const agentNodeFlags = ['--max-semi-space-size=2', '--max-old-space-size=128'];
+const agentNodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=128'];
 const pollIntervalMs = 200;
 const progressIntervalMs = 3_000;
 
