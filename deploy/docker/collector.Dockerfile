@@ -19,7 +19,10 @@ COPY proto proto
 COPY policy policy
 COPY collector collector
 COPY cli cli
-ENV NODE_ENV=production
+ENV NODE_ENV=production \
+    DRIFTLINE_DATA_DIR=/var/lib/driftline
+# Before VOLUME: a new volume takes the owner of the folder it covers.
+RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/driftline
 USER 65532:65532
 VOLUME /var/lib/driftline
 ENTRYPOINT ["node", "collector/src/main.ts"]
