@@ -77,7 +77,8 @@ function reasonOf(error: unknown): string {
   if (error.name === 'TimeoutError') return `no answer within ${requestTimeoutMs / 1_000} s`;
   if (error.cause instanceof Error) return reasonOf(error.cause);
   if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0]);
-  return error.message;
+  // OpenSSL's texts end with a line break.
+  return error.message.trim();
 }
 
 async function errorOf(response: Response, connection: Connection): Promise<CliError> {

@@ -10,6 +10,7 @@ import {
   outputHelp,
   outputOptions,
   printData,
+  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
@@ -35,14 +36,15 @@ export const atCommand: Command = {
     if (kind === undefined)
       throw new CliError(exitCode.usage, "name a kind after 'get', such as deploy, rolebindings or ingress");
     const query = { ...scopeQuery(values), at: moment, kind, name };
-    const states = await Array.fromAsync(
-      context.api().items<ApiObjectState>('objects', query, wholeNumber(values, 'limit', defaultLimit)),
-    );
+    const limit = wholeNumber(values, 'limit', defaultLimit);
+    const states = await Array.fromAsync(context.api().items<ApiObjectState>('objects', query, limit));
+    if (states.length === 0) await requireKnownCluster(context);
     const format = outputFormat(values);
     if (format === 'json' || format === 'yaml') {
       await printData(context, { apiVersion: 'v1', kind: 'List', items: states.map(manifest) });
     } else if (states.length > 0) {
       context.print(renderTable(states, format === 'wide'));
+      if (states.length === limit) context.print(context.paint.dim(`The first ${limit}; --limit N shows more.`));
       const unsure = states.filter((state) => state.certainty === 'gap').length;
       if (unsure > 0)
         context.print(

@@ -9,6 +9,7 @@ import {
   outputHelp,
   outputOptions,
   printItems,
+  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
@@ -59,10 +60,15 @@ export const findingsCommand: Command = {
       control: text(values, 'control'),
     };
     const found: ApiFinding[] = [];
-    const items = context.api().items<ApiFinding>('findings', query, wholeNumber(values, 'limit', defaultLimit));
+    const limit = wholeNumber(values, 'limit', defaultLimit);
+    const items = context.api().items<ApiFinding>('findings', query, limit);
     await printItems(context, keeping(items, found), () => {});
+    if (found.length === 0) await requireKnownCluster(context);
     const format = outputFormat(values);
-    if (format === 'people' || format === 'wide') printFindings(context, found, format === 'wide');
+    if (format === 'people' || format === 'wide') {
+      printFindings(context, found, format === 'wide');
+      if (found.length === limit) context.print(context.paint.dim(`The ${limit} most severe; --limit N shows more.`));
+    }
     const isGated =
       failOn !== undefined &&
       found.some((finding) => finding.state === 'open' && rank(finding.severity) >= rank(failOn));

@@ -11,6 +11,7 @@ import {
   outputHelp,
   outputOptions,
   printItems,
+  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
@@ -75,6 +76,7 @@ export const logCommand: Command = {
     });
     if (lines.length > 0)
       print(table(['TIME', 'CLUSTER', 'OBJECT', 'OP', 'FIELDS', 'WHO', 'ORIGIN', 'APPROVAL', 'FINDINGS'], lines));
+    if (count === 0) await requireKnownCluster(context);
     const isForPeople = outputFormat(values) === 'people' || isWide;
     if (isForPeople && count === 0) print('No changes.');
     if (isForPeople && count === limit) print(paint.dim(`The newest ${limit}; --limit N shows more.`));

@@ -1,4 +1,5 @@
 /** The options that say where: kubectl's habits, with clusters as contexts. */
+import type { ApiStatus } from '@driftline/proto';
 import type { Query } from '../api-client.ts';
 import { CliError, exitCode } from '../exit-code.ts';
 import { escapeQuoted, hasUnprintable } from '../output/text.ts';
@@ -36,6 +37,27 @@ export function scopeQuery(values: OptionValues): Query {
     throw new CliError(exitCode.usage, 'use either --namespace or --all-namespaces');
   }
   return { cluster: text(values, 'context'), namespace: text(values, 'namespace'), selector: text(values, 'selector') };
+}
+
+/**
+ * For an empty answer: a cluster that nobody knows must not pass for one where nothing changed and nothing is wrong.
+ * Exit 4 when `--context` names none.
+ */
+export async function requireKnownCluster(context: CommandContext): Promise<void> {
+  const wanted = text(context.values, 'context');
+  if (wanted === undefined || wanted === '') return;
+  const { agents } = await context.api().get<ApiStatus>('status');
+  const known = agents.map(({ cluster }) => cluster);
+  if (known.includes(wanted)) return;
+  throw new CliError(
+    exitCode.notFound,
+    `no cluster '${wanted}' in the timeline${known.length === 0 ? ', and no other' : `; there are: ${known.join(', ')}`}`,
+  );
+}
+
+/** For commands that take options only. */
+export function refuseArguments({ positionals }: CommandContext): void {
+  if (positionals.length > 0) throw new CliError(exitCode.usage, `too many arguments: ${positionals.join(' ')}`);
 }
 
 export function wholeNumber(values: OptionValues, name: string, fallback: number): number {

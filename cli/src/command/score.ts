@@ -4,7 +4,17 @@ import { CliError, exitCode } from '../exit-code.ts';
 import { parseMoment } from '../moment.ts';
 import { table } from '../output/text.ts';
 import { type Command, text } from './command.ts';
-import { outputFormat, outputHelp, outputOptions, printData, scopeHelp, scopeOptions, scopeQuery } from './scope.ts';
+import {
+  outputFormat,
+  outputHelp,
+  outputOptions,
+  printData,
+  refuseArguments,
+  requireKnownCluster,
+  scopeHelp,
+  scopeOptions,
+  scopeQuery,
+} from './scope.ts';
 
 export const scoreCommand: Command = {
   name: 'score',
@@ -14,20 +24,24 @@ export const scoreCommand: Command = {
   help: [
     ...scopeHelp,
     ['--at MOMENT', 'the score at a moment in the past'],
-    ['--min-score N', 'exit 1 when a cluster scores below N'],
+    ['--min-score N', 'exit 1 when a cluster (with -n: that namespace) scores below N, or has no score'],
     ...outputHelp,
   ],
   async run(context) {
+    refuseArguments(context);
     const { values } = context;
     const minimum = minimumScore(text(values, 'min-score'));
     const at = text(values, 'at');
     const query = { ...scopeQuery(values), at: at === undefined ? undefined : parseMoment(at, context.now()) };
     const { items } = await context.api().get<{ readonly items: readonly ApiScore[] }>('score', query);
+    if (items.length === 0) await requireKnownCluster(context);
     const format = outputFormat(values);
     if (format === 'json' || format === 'yaml') await printData(context, { items });
     else context.print(items.length === 0 ? 'Nothing has been judged yet.' : renderScores(items));
-    const isBelow = minimum !== undefined && items.some((item) => item.scope === 'cluster' && item.score < minimum);
-    return isBelow ? exitCode.failed : exitCode.ok;
+    if (minimum === undefined) return exitCode.ok;
+    // A gate on nothing must not pass; with a namespace, the answer has that namespace's scores only.
+    const compared = items.filter((item) => values.namespace !== undefined || item.scope === 'cluster');
+    return compared.length > 0 && compared.every((item) => item.score >= minimum) ? exitCode.ok : exitCode.failed;
   },
 };
 

@@ -9,6 +9,7 @@ import {
   outputHelp,
   outputOptions,
   printItems,
+  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
@@ -34,6 +35,7 @@ export const showCommand: Command = {
     const count = await printItems(context, items, (change) => {
       context.print(`${changeBlock(change, { paint: context.paint, isWide })}\n`);
     });
+    if (count === 0) await requireKnownCluster(context);
     if (count === 0)
       throw new CliError(
         exitCode.notFound,

@@ -3,7 +3,17 @@ import type { ApiCoverage, ApiStatus } from '@driftline/proto';
 import { exitCode } from '../exit-code.ts';
 import { duration, localTime, table } from '../output/text.ts';
 import type { Command, CommandContext } from './command.ts';
-import { outputFormat, outputHelp, outputOptions, printData, scopeHelp, scopeOptions, scopeQuery } from './scope.ts';
+import {
+  outputFormat,
+  outputHelp,
+  outputOptions,
+  printData,
+  refuseArguments,
+  requireKnownCluster,
+  scopeHelp,
+  scopeOptions,
+  scopeQuery,
+} from './scope.ts';
 
 export const statusCommand: Command = {
   name: 'status',
@@ -12,7 +22,9 @@ export const statusCommand: Command = {
   options: { ...scopeOptions, ...outputOptions },
   help: [...scopeHelp, ...outputHelp],
   async run(context) {
+    refuseArguments(context);
     const status = await context.api().get<ApiStatus>('status', scopeQuery(context.values));
+    if (status.agents.length === 0) await requireKnownCluster(context);
     const format = outputFormat(context.values);
     if (format === 'json' || format === 'yaml') await printData(context, status);
     else printStatus(context, status, format === 'wide');

@@ -51,7 +51,10 @@ export function oneOf<T extends string>(query: RawQuery, name: string, choices: 
   const text = query[name];
   if (text === undefined) return fallback;
   const choice = choices.find((candidate) => candidate === text);
-  if (choice === undefined) throw new Problem('bad-request', `${name}: one of ${choices.join(', ')}, not '${text}'`);
+  if (choice === undefined) {
+    const named = choices.filter((candidate) => candidate !== '');
+    throw new Problem('bad-request', `${name}: one of ${named.join(', ')}, not '${text}'`);
+  }
   return choice;
 }
 

@@ -169,10 +169,37 @@ describe('show, at, findings, score, status', () => {
     await driftline(1, 'score', '--min-score', '99.5');
     await driftline(0, 'score', '--min-score', '1');
     await driftline(2, 'score', '--min-score', 'good');
+    await driftline(1, 'score', '-n', 'shop', '--min-score', '100');
+    await driftline(0, 'score', '-n', 'shop', '--min-score', '1');
     assert.ok(
       (await json<{ items: ApiScore[] }>('score', '-n', 'shop')).items.every(({ scope }) => scope === 'namespace:shop'),
     );
     assert.match(await driftline(0, 'score', '--at', '1w'), /Nothing has been judged yet/);
+  });
+
+  test('a gate on nothing does not pass', async () => {
+    for (const command of [
+      ['findings', '--fail-on', 'info'],
+      ['score', '--min-score', '0'],
+      ['log'],
+      ['status'],
+      ['at', 'now', 'get', 'deploy'],
+      ['show', 'deploy/web'],
+    ])
+      assert.match(
+        await driftline(4, ...command, '--context', 'prdo'),
+        /no cluster 'prdo' in the timeline; there are: prod, staging\n$/,
+      );
+    await driftline(1, 'score', '-n', 'nowhere', '--min-score', '0');
+    await driftline(1, 'score', '--at', '1w', '--min-score', '0');
+  });
+
+  test('a list that was cut short says so', async () => {
+    assert.match(await driftline(0, 'findings', '--limit', '1'), /The 1 most severe; --limit N shows more\.\n$/);
+    assert.match(
+      await driftline(0, 'at', 'now', 'get', 'deploy', '--limit', '1'),
+      /The first 1; --limit N shows more\./,
+    );
   });
 
   test('status says what is not seen; exit 1 while an agent is away', async () => {
@@ -241,7 +268,9 @@ describe('connection and usage', () => {
     assert.match(await driftline(2, 'log', '-l', 'a=b=c'), /not a label selector/);
     assert.match(await driftline(2, 'log', 'deploy/'), /names no object/);
     assert.match(await driftline(2, 'log', 'a', 'b', 'c'), /too many arguments: c/);
-    assert.match(await driftline(2, 'log', '--origin', 'aliens'), /origin: one of/);
+    assert.match(await driftline(2, 'log', '--origin', 'aliens'), /origin: one of gitops, pipeline/);
+    for (const command of ['status', 'score'])
+      assert.match(await driftline(2, command, 'prod'), /too many arguments: prod/);
   });
 
   test('help is exit 0, for every command', async () => {
