@@ -42,6 +42,16 @@ it('lists, addresses and switches', () => {
   );
 });
 
+it('an audit webhook that other machines can reach, and nothing that says who sends, is refused', () => {
+  const open = [...required, '--audit-webhook-listen', '0.0.0.0:9443'];
+  assert.throws(() => parseConfig(open, {}), /--audit-webhook-listen .*token/);
+  assert.throws(() => parseConfig([...required, '--audit-webhook-listen', '[::]:9443'], {}), { code: 'usage' });
+  assert.ok(parseConfig([...open, '--audit-webhook-token-file', 't'], {}) !== 'help');
+  const certificates = ['--audit-webhook-cert-file', 'c', '--audit-webhook-key-file', 'k'];
+  assert.throws(() => parseConfig([...open, ...certificates], {}), { code: 'usage' });
+  assert.ok(parseConfig([...open, ...certificates, '--audit-webhook-client-ca-file', 'a'], {}) !== 'help');
+});
+
 it('--help lists every flag', () => {
   assert.equal(parseConfig(['--help'], {}), 'help');
   for (const flag of ['--cluster', '--audit-log-start', '--health-listen', '--create-redaction-key']) {

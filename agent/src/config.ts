@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { StartError } from './config-error.ts';
+import { isLoopback } from './loopback.ts';
 
 const prefix = 'DRIFTLINE_AGENT_';
 
@@ -112,6 +113,12 @@ const schema = z.object(settings).superRefine((it, context) => {
   together('audit-webhook-cert-file', 'audit-webhook-key-file');
   if (it['audit-webhook-client-ca-file'] !== undefined && it['audit-webhook-cert-file'] === undefined) {
     context.addIssue({ code: 'custom', path: ['audit-webhook-client-ca-file'], message: 'needs a certificate' });
+  }
+  const webhook = it['audit-webhook-listen'];
+  const knowsSender = it['audit-webhook-token-file'] !== undefined || it['audit-webhook-client-ca-file'] !== undefined;
+  if (webhook !== undefined && !isLoopback(webhook.host) && !knowsSender) {
+    const message = 'beyond this machine anybody could say who did what: ask for a token or a client certificate';
+    context.addIssue({ code: 'custom', path: ['audit-webhook-listen'], message });
   }
 });
 

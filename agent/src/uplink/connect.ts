@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import { agentFrame, collectorFrame, maxFrameBytes, uplinkServicePath } from '@driftline/proto';
 import type { AgentFrame, CollectorFrame } from '@driftline/proto';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
+import { isLoopback } from '../loopback.ts';
 import { UplinkError } from './uplink-error.ts';
 
 /** Where the collector is and how to prove who calls. Files are read at every connect, so that they can be rotated. */
@@ -80,11 +80,6 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '');
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
 
 async function readToken(path: string): Promise<string> {
   const token = (await readCredential(path, 'token')).toString('utf8').trim();
