@@ -42,7 +42,11 @@ before(async () => {
   };
   await api.record(
     batch([1, 2], rows),
-    batch([1, 2], rows, { ...stream, cluster: 'west' }),
+    batch(
+      [1, 2],
+      { ...rows, coverage: [...rows.coverage, coverage(1, { group: 'west.io', resource: 'tunnels', kind: 'Tunnel' })] },
+      { ...stream, cluster: 'west' },
+    ),
     batch(
       [1, 2],
       { coverage: [coverage(1, { group: 'theirs.io', resource: 'things', kind: 'Thing' })] },
@@ -107,6 +111,12 @@ test('a token for one cluster is answered about that cluster only', async () => 
   const { status, body } = await api.get('log?cluster=west', eastToken);
   assert.deepEqual([status, codeOf(body)], [403, 'forbidden']);
   assert.equal((await api.get('status', eastToken)).status, 200);
+});
+
+test('a token for one cluster does not learn which kinds another one has', async () => {
+  assert.equal((await api.get('objects?kind=tunnels')).status, 200);
+  const { status, body } = await api.get('objects?kind=tunnels', eastToken);
+  assert.deepEqual([status, codeOf(body)], [404, 'not-found']);
 });
 
 test('a wrong question is refused by name, never answered more widely', async () => {

@@ -63,7 +63,7 @@ export const operations: readonly Operation[] = [
       const timeline = await ports.timelines.of(reader.tenant);
       const filter = {
         cluster: clusterOf(reader, query),
-        kind: await kindParameter(timeline, query.kind),
+        kind: await kindParameter(timeline, reader, query.kind),
         namespace: query.namespace ?? '',
         name: query.name ?? '',
         sinceUs: momentOf(query, 'since', 0),
@@ -95,7 +95,7 @@ export const operations: readonly Operation[] = [
       const timeline = await ports.timelines.of(reader.tenant);
       const filter = {
         cluster: clusterOf(reader, query),
-        kind: await kindParameter(timeline, query.kind),
+        kind: await kindParameter(timeline, reader, query.kind),
         namespace: query.namespace ?? '',
         name: query.name ?? '',
         control: query.control ?? '',
@@ -116,7 +116,7 @@ export const operations: readonly Operation[] = [
     parameters: { ...scope, ...object, ...selector, ...paging, at: 'the moment (default: now)' },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);
-      const kind = await kindParameter(timeline, query.kind);
+      const kind = await kindParameter(timeline, reader, query.kind);
       if (kind === undefined) throw new Problem('bad-request', 'kind: required');
       const filter = {
         cluster: clusterOf(reader, query),
@@ -173,6 +173,10 @@ function clusterOf(reader: Reader, query: RawQuery): string {
   throw new Problem('forbidden', `cluster: this token may read ${reader.cluster} only`);
 }
 
-async function kindParameter(timeline: TenantTimeline, text: string | undefined): Promise<KindName | undefined> {
-  return text === undefined ? undefined : kindOf(text, await queryKinds(timeline));
+async function kindParameter(
+  timeline: TenantTimeline,
+  { cluster }: Reader,
+  text: string | undefined,
+): Promise<KindName | undefined> {
+  return text === undefined ? undefined : kindOf(text, await queryKinds(timeline, cluster));
 }

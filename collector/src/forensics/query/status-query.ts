@@ -59,9 +59,9 @@ export async function queryStatus(
   };
 }
 
-/** Kinds that a kind's name can mean in this tenant. */
-export function queryKinds(timeline: TenantTimeline): Promise<readonly KindName[]> {
-  return timeline.query<KindName>(sql.kinds, {});
+/** Kinds that a kind's name can mean in this tenant, to whom may see `cluster` ('': all of them). */
+export function queryKinds(timeline: TenantTimeline, cluster: string): Promise<readonly KindName[]> {
+  return timeline.query<KindName>(sql.kinds, { cluster });
 }
 
 /** The newest epoch of each cluster's agent; the collector's own stream is none. */
