@@ -28,6 +28,15 @@ export class Announcer {
         `  KUBECONFIG=${system.practiceKubeconfig} kubectl -n shop scale deploy --all --replicas=2`,
       );
     }
+    if (system.unseenKinds > 0) {
+      lines.push('', `${system.unseenKinds} kinds are not seen; 'npx driftline status' says which, and why.`);
+    }
+    if (system.otherClusters.length > 0) {
+      lines.push(
+        '',
+        `The timeline also holds ${system.otherClusters.join(', ')}: --context ${system.cluster} asks about this cluster only.`,
+      );
+    }
     lines.push('', `Logs and data: ${flags.home}   Stop: Ctrl-C`);
     console.log(lines.join('\n'));
   }

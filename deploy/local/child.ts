@@ -1,7 +1,8 @@
 /** A process of the local system: its output goes to a log file, its life is bound to ours, and its end is noticed. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { lastWarning, logTail } from './log-file.ts';
 
 export type ChildOptions = {
   /** Path of a TypeScript file. */
@@ -19,15 +20,19 @@ export type Child = {
   readonly pid: number;
   /** Resolves when it ended, with the reason. */
   readonly ended: Promise<string>;
+  /** The end of what it logged, for people. */
+  logTail(): string;
+  /** What it last warned of; '' when it did not. */
+  lastWarning(): string;
   /** SIGTERM; SIGKILL after the grace time. */
   stop(): Promise<void>;
 };
 
 const stopGraceMs = 20_000;
-const logTailLines = 12;
 
 export function startChild(options: ChildOptions): Child {
   const log = openSync(options.logFile, 'a', 0o600);
+  const logStart = fstatSync(log).size;
   const preload = join(import.meta.dirname, 'die-with-parent.mjs');
   const child: ChildProcess = spawn(
     process.execPath,
@@ -59,6 +64,8 @@ export function startChild(options: ChildOptions): Child {
   return {
     pid: child.pid ?? 0,
     ended,
+    logTail: () => logTail(options.logFile, logStart),
+    lastWarning: () => lastWarning(options.logFile, logStart),
     async stop() {
       if (hasEnded) return;
       child.kill('SIGTERM');
@@ -76,13 +83,4 @@ function readLines(child: ChildProcess, onLine: (line: string) => void): void {
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
   });
-}
-
-/** The end of a log file, for the message that says why something ended. */
-export function logTail(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-logTailLines).join('\n');
-  } catch {
-    return '';
-  }
 }

@@ -1,5 +1,5 @@
 /** The flags of `npm start`. */
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -30,18 +30,18 @@ export class UsageError extends Error {}
 export function parseFlags(args: readonly string[], root: string): LocalFlags | 'help' {
   const values = read(args);
   if (values.help === true) return 'help';
-  const kubeconfig =
-    values.kubeconfig === undefined ? undefined : resolve(process.env.INIT_CWD ?? process.cwd(), values.kubeconfig);
-  if (kubeconfig !== undefined && !existsSync(kubeconfig))
-    throw new UsageError(`--kubeconfig: there is no file ${kubeconfig}`);
+  // npm runs scripts in the checkout; paths are meant from where the person stands.
+  const here = process.env.INIT_CWD ?? process.cwd();
+  const kubeconfig = values.kubeconfig === undefined ? undefined : resolve(here, values.kubeconfig);
+  if (kubeconfig !== undefined) requireReadable(kubeconfig);
   if (values.context !== undefined && kubeconfig === undefined)
     throw new UsageError('--context goes with --kubeconfig');
   return {
     kubeconfig,
     context: values.context,
-    home: resolve(values['data-dir'] ?? join(root, '.driftline')),
-    apiPort: wholeNumber('api-port', values['api-port'] ?? '7480', 65_535),
-    paceMs: wholeNumber('pace', values.pace ?? '8', 86_400) * 1_000,
+    home: values['data-dir'] === undefined ? join(root, '.driftline') : resolve(here, values['data-dir']),
+    apiPort: wholeNumber('api-port', values['api-port'] ?? '7480', 1, 65_535),
+    paceMs: wholeNumber('pace', values.pace ?? '8', 0, 86_400) * 1_000,
   };
 }
 
@@ -62,8 +62,22 @@ function read(args: readonly string[]) {
   }
 }
 
-function wholeNumber(name: string, text: string, max: number): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > max)
-    throw new UsageError(`--${name} takes a whole number from 0 to ${max}, not '${text}'`);
+function requireReadable(kubeconfig: string): void {
+  try {
+    readFileSync(kubeconfig);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: `there is no file ${kubeconfig}`,
+      EISDIR: `${kubeconfig} is a folder`,
+      EACCES: `you may not read ${kubeconfig}`,
+    };
+    throw new UsageError(`--kubeconfig: ${reasons[code] ?? `${kubeconfig} cannot be read (${code})`}`, { cause });
+  }
+}
+
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < min || Number(text) > max)
+    throw new UsageError(`--${name} takes a whole number from ${min} to ${max}, not '${text}'`);
   return Number(text);
 }

@@ -6,8 +6,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiStatus } from '@driftline/proto';
+import { parse } from 'yaml';
 import type { Announcer } from './announce.ts';
-import { type Child, logTail, startChild } from './child.ts';
+import { type Child, startChild } from './child.ts';
 import { ensureCredentials, writeConnection, writeSecret } from './credentials.ts';
 import type { LocalFlags } from './flags.ts';
 import { freePort, requirePort } from './ports.ts';
@@ -17,6 +18,10 @@ export type LocalSystem = {
   readonly cluster: string;
   readonly isPractice: boolean;
   readonly practiceKubeconfig: string | undefined;
+  /** Kinds of this cluster that the agent may not or cannot watch. */
+  readonly unseenKinds: number;
+  /** Other clusters that the timeline holds, from earlier starts. */
+  readonly otherClusters: readonly string[];
   /** Resolves with a sentence when a part ended by itself. */
   readonly failed: Promise<string>;
   close(): Promise<void>;
@@ -55,11 +60,13 @@ class System {
   readonly #flags: LocalFlags;
   readonly #announcer: Announcer;
   readonly #cluster: string;
-  readonly #children: { readonly name: string; readonly child: Child; readonly logFile: string }[] = [];
+  readonly #children: Child[] = [];
   readonly #failure = Promise.withResolvers<string>();
   readonly #apiUrl: string;
   #removeConnection = () => {};
   #isClosing = false;
+  #unseenKinds = 0;
+  #otherClusters: readonly string[] = [];
 
   constructor(flags: LocalFlags, announcer: Announcer) {
     this.#flags = flags;
@@ -74,6 +81,8 @@ class System {
       cluster: this.#cluster,
       isPractice: this.#flags.kubeconfig === undefined,
       practiceKubeconfig: this.#flags.kubeconfig === undefined ? this.#practiceKubeconfig : undefined,
+      unseenKinds: this.#unseenKinds,
+      otherClusters: this.#otherClusters,
       failed: this.#failure.promise,
       close: () => this.close(),
     };
@@ -103,7 +112,7 @@ class System {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#removeConnection();
-    for (const { child } of this.#children.toReversed()) await child.stop();
+    for (const child of this.#children.toReversed()) await child.stop();
   }
 
   get #practiceKubeconfig(): string {
@@ -143,7 +152,7 @@ class System {
     const tokenFile = join(folder, 'token');
     writeSecret(tokenFile, parts.token);
     const healthPort = await freePort();
-    this.#run('agent', 'agent/src/main.ts', {
+    const agent = this.#run('agent', 'agent/src/main.ts', {
       cluster: this.#cluster,
       collector: `http://127.0.0.1:${parts.gatewayPort}`,
       'token-file': tokenFile,
@@ -160,7 +169,10 @@ class System {
       'the agent',
       async () => (await fetch(readiness)).ok,
       async () => {
-        const failing = (await (await fetch(readiness)).text()).split('\n').filter((line) => line.startsWith('fail'));
+        const response = await fetch(readiness).catch(() => undefined);
+        // Before it listens, it waits for the API server.
+        if (response === undefined) return agent.lastWarning();
+        const failing = (await response.text()).split('\n').filter((line) => line.startsWith('fail'));
         return failing.map((line) => line.replace(/^fail\s+/, '')).join('; ');
       },
     );
@@ -169,10 +181,14 @@ class System {
   /** Everything that was there at the start is in the timeline. */
   async #firstRecords(token: string): Promise<void> {
     const agentStatus = async () => {
-      const response = await fetch(`${this.#apiUrl}/api/v1/status?cluster=${encodeURIComponent(this.#cluster)}`, {
-        headers: { authorization: `Bearer ${token}` },
-      });
-      return response.ok ? ((await response.json()) as ApiStatus).agents[0] : undefined;
+      const response = await fetch(`${this.#apiUrl}/api/v1/status`, { headers: { authorization: `Bearer ${token}` } });
+      if (!response.ok) return undefined;
+      const { agents, coverage } = (await response.json()) as ApiStatus;
+      this.#otherClusters = agents.map(({ cluster }) => cluster).filter((cluster) => cluster !== this.#cluster);
+      this.#unseenKinds = coverage.filter(
+        ({ cluster, state }) => cluster === this.#cluster && state !== 'watched' && state !== 'excluded',
+      ).length;
+      return agents.find(({ cluster }) => cluster === this.#cluster);
     };
     await this.#until(
       'the first records',
@@ -194,7 +210,8 @@ class System {
     );
   }
 
-  #run(name: string, program: string, flags: Flags, onLine?: (line: string) => void): void {
+  #run(name: string, program: string, flags: Flags, onLine?: (line: string) => void): Child {
+    if (this.#isClosing) throw new Error('stopped');
     const logFile = join(this.#flags.home, 'logs', `${name}.log`);
     const args = Object.entries(flags).flatMap(([flag, value]) =>
       value === true ? [`--${flag}`] : [`--${flag}`, value],
@@ -207,17 +224,18 @@ class System {
       compileCache: join(this.#flags.home, 'compile-cache'),
       ...(onLine === undefined ? {} : { onLine }),
     });
-    this.#children.push({ name, child, logFile });
+    this.#children.push(child);
     void this.#notice(name, child, logFile);
+    return child;
   }
 
   async #notice(name: string, child: Child, logFile: string): Promise<void> {
     const reason = await child.ended;
     if (this.#isClosing) return;
-    this.#failure.resolve(`${name} ended by itself (${reason}). The end of ${logFile}:\n${logTail(logFile)}`);
+    this.#failure.resolve(`${name} ended by itself (${reason}). The last it said in ${logFile}:\n${child.logTail()}`);
   }
 
-  /** Polls until the condition holds; says how it stands now and then; throws when a part ends meanwhile. */
+  /** Polls until the condition holds; says how it stands now and then; throws when a part ends, or all is to stop. */
   async #until(what: string, condition: () => Promise<boolean>, progress?: () => Promise<string>): Promise<void> {
     const failed = this.#failure.promise.then((reason) => {
       throw new Error(reason);
@@ -226,7 +244,9 @@ class System {
     const settled = async () => {
       let nextProgressMs = Date.now() + progressIntervalMs;
       for (;;) {
-        if (this.#isClosing || (await condition().catch(() => false))) return;
+        const isMet = await condition().catch(() => false);
+        if (this.#isClosing) throw new Error('stopped');
+        if (isMet) return;
         if (Date.now() >= nextProgressMs) {
           const state = await progress?.().catch(() => '');
           this.#announcer.step(`  waiting for ${what}${state === undefined || state === '' ? '' : `: ${state}`}`);
@@ -241,14 +261,23 @@ class System {
 
 /** The context's name, cut to what a cluster may be called. */
 function clusterName(kubeconfig: string, context: string | undefined): string {
-  const name =
-    context ??
-    /^\s*"?current-context"?\s*:\s*"?([^",\n]+)/m.exec(readFileSync(kubeconfig, 'utf8'))?.[1]?.trim() ??
-    'cluster';
+  const name = context ?? currentContext(kubeconfig) ?? 'cluster';
   return (
     name
       .replace(/[^A-Za-z0-9._-]+/g, '-')
       .replace(/^[^A-Za-z0-9]+/, '')
       .slice(0, 200) || 'cluster'
   );
+}
+
+/** What is wrong with a file that cannot be parsed, the agent says: it reads it for real. */
+function currentContext(kubeconfig: string): string | undefined {
+  try {
+    const config: unknown = parse(readFileSync(kubeconfig, 'utf8'));
+    if (typeof config !== 'object' || config === null || !('current-context' in config)) return undefined;
+    const name = config['current-context'];
+    return typeof name === 'string' && name !== '' ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * `npm start`: the whole system on this machine, in embedded mode. The collector runs in this process (its ClickHouse is
- * a child of it); the practice cluster and the agent are processes of their own, as they would be elsewhere.
+ * `npm start`: the whole system on this machine, in embedded mode. Collector, practice cluster and agent are processes of
+ * their own, as they would be elsewhere; ClickHouse is a child of the collector.
  *
  *   credentials → collector → practice cluster (or your kubeconfig) → agent → ready … Ctrl-C → the same in reverse
  */
