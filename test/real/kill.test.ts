@@ -42,19 +42,24 @@ after(async () => {
 /** Creates, changes and deletes objects of its own, as fast as one client that thinks a little. */
 const write = async (writer: number, signal: AbortSignal): Promise<number> => {
   const alice = rig.as('alice');
-  const collection = `/api/v1/namespaces/${namespace}/configmaps`;
+  // Of ConfigMaps the audit policy keeps no bodies; of NetworkPolicies the audit event names the very version.
+  const collection =
+    writer % 2 === 0
+      ? `/api/v1/namespaces/${namespace}/configmaps`
+      : `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`;
   const existing = new Set<string>();
   let written = 0;
   for (let turn = 0; !signal.aborted; turn++) {
     const name = `w${writer}-${Math.floor(Math.random() * objectsOfWriter)}`;
     const path = `${collection}/${name}`;
-    const data = { turn: String(turn), note: 'x'.repeat(turn % 300) };
+    const annotations = { turn: String(turn), note: 'x'.repeat(turn % 300) };
+    const body = { metadata: { name, annotations }, ...(writer % 2 === 0 ? {} : { spec: { podSelector: {} } }) };
     const isDelete = existing.has(name) && Math.random() < 0.15;
     const answer = !existing.has(name)
-      ? await call(alice, collection, { method: 'POST', body: { metadata: { name }, data } })
+      ? await call(alice, collection, { method: 'POST', body })
       : isDelete
         ? await call(alice, path, { method: 'DELETE' })
-        : await call(alice, path, { method: 'PATCH', body: { data }, contentType: 'application/merge-patch+json' });
+        : await call(alice, path, { method: 'PATCH', body, contentType: 'application/merge-patch+json' });
     assert.ok(answer.status < 300, `${name}: ${answer.status} ${answer.text}`);
     if (isDelete) existing.delete(name);
     else existing.add(name);
@@ -95,7 +100,7 @@ test('kill -9 of agent and collector at any moment loses and duplicates nothing'
   assert.ok(written > 500 && kills.agent >= 2 && kills.collector >= 2);
 });
 
-test('every write’s audit event is recorded once, and linked to one change', async (t) => {
+test('every write’s audit event is recorded once, and linked exactly where it names the version', async (t) => {
   const inLog = readFileSync(rig.control.auditLog, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
@@ -115,11 +120,23 @@ test('every write’s audit event is recorded once, and linked to one change', a
     `${inLog.length} audit events recorded`,
   );
   assert.deepEqual(recorded.map(({ id }) => id).toSorted(), inLog.toSorted());
-  const [links] = await ask<{ changes: number; authors: number }>(
-    collector.store(),
-    `SELECT uniqExact(change_epoch, change_sequence) AS changes, uniqExact(user) AS authors FROM links
-     WHERE cluster = '${cluster}' AND namespace = '${namespace}' AND resource = 'configmaps' AND user = 'alice'`,
+  const linked = (resource: string) =>
+    ask<{ all: number; linked: number; exact: number }>(
+      collector.store(),
+      `SELECT count() AS all, countIf(confidence != '') AS linked, countIf(confidence = 'exact') AS exact
+       FROM resource_versions AS v LEFT JOIN (SELECT change_epoch, change_sequence, argMax(confidence, sequence) AS confidence
+         FROM links WHERE cluster = '${cluster}' AND user = 'alice' GROUP BY change_epoch, change_sequence) AS l
+       ON v.epoch = l.change_epoch AND v.sequence = l.change_sequence
+       WHERE cluster = '${cluster}' AND namespace = '${namespace}' AND resource = '${resource}' AND op != 'snapshot'
+         AND name LIKE 'w%'`,
+    );
+  const [policies] = await eventually(
+    () => linked('networkpolicies'),
+    ([row]) => row !== undefined && row.exact === row.all,
+    'every change of a NetworkPolicy linked exactly',
   );
-  t.diagnostic(`${inLog.length} writes in the audit log, ${links?.changes} changes linked to their author`);
-  assert.ok((links?.changes ?? 0) > inLog.length * 0.9);
+  const [configMaps] = await linked('configmaps');
+  t.diagnostic(
+    `${inLog.length} writes in the audit log; policies ${JSON.stringify(policies)}, ConfigMaps ${JSON.stringify(configMaps)}`,
+  );
 });
