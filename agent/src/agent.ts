@@ -23,7 +23,7 @@ import {
   watchConfig,
 } from './settings.ts';
 import { systemClock } from './clock.ts';
-import { readClusterIdentity } from './cluster-identity.ts';
+import { bindStateToCluster, readClusterIdentity } from './cluster-identity.ts';
 import type { AgentConfig } from './config.ts';
 import { openHealthServer } from './health-server.ts';
 import type { Check } from './health-server.ts';
@@ -108,6 +108,7 @@ export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise
     const kube = scope.own('kube', openKube(config, metrics, agentVersion));
     const signal = ports.signal ?? new AbortController().signal;
     const identity = await readClusterIdentity(kube, { waitMs: apiServerWaitMs, logger, signal });
+    await bindStateToCluster(stateDir, identity.clusterUid);
     const hello = {
       ...identity,
       protocol: protocolVersion,

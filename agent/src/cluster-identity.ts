@@ -1,3 +1,5 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isJsonObject, ownObject, ownString } from '@driftline/proto';
 import type { Json } from '@driftline/proto';
@@ -39,6 +41,27 @@ export async function readClusterIdentity(
       await sleep(Math.min(retryPauseMs, leftMs), undefined, { signal: options.signal });
     }
   }
+}
+
+/**
+ * The state directory belongs to the first cluster it was used for: what is known of that one's objects would make
+ * another's look as if everything had been deleted and created. Throws StartError 'other-cluster'.
+ */
+export async function bindStateToCluster(stateDir: string, clusterUid: string): Promise<void> {
+  if (clusterUid === '') return;
+  const path = join(stateDir, 'cluster-uid');
+  const bound = (await readFile(path, 'utf8').catch(() => '')).trim();
+  if (bound === clusterUid) return;
+  if (bound !== '') {
+    throw new StartError(
+      'other-cluster',
+      `${stateDir} holds the stream of another cluster (kube-system had the uid ${bound}, here it is ${clusterUid}): ` +
+        'give this cluster a name, a credential and a state directory of its own',
+    );
+  }
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.new`, `${clusterUid}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }
 
 async function readClusterUid(kube: KubeClient, signal: AbortSignal): Promise<string> {

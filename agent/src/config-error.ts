@@ -3,6 +3,7 @@ export type StartErrorCode =
   | 'usage' // a flag or variable is missing, unknown or not what it must be
   | 'redaction-key' // the key is missing, unreadable, too short or in a place where it must not be
   | 'api-server' // the API server cannot be reached or does not let the agent in
+  | 'other-cluster' // the state directory holds the stream of another cluster
   | 'listen-failed'; // the health port cannot be used
 
 /** Its message is meant for the person who starts the agent: what, where, and what to do. */
