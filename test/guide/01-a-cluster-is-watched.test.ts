@@ -14,7 +14,7 @@ import { test } from 'node:test';
 import { RecordingSink, beginLife, endLife, temporaryFolder, until } from '../contract/agent-witness.ts';
 import { openPracticeCluster } from '../fakes/practice-cluster/index.ts';
 
-test('every kind is listed once, then watched; a change arrives as a message', async () => {
+test('every kind is listed once, then watched; a change arrives as a message', async (t) => {
   const verbs = new Set<unknown>();
   const cluster = await openPracticeCluster({
     controllers: false,
@@ -27,6 +27,11 @@ test('every kind is listed once, then watched; a change arrives as a message', a
   const folder = temporaryFolder();
   const sink = new RecordingSink();
   const agent = await beginLife(cluster, { knownPath: join(folder.path, 'known.db'), sink });
+  t.after(async () => {
+    await endLife(agent);
+    await cluster.stop();
+    folder.remove();
+  });
 
   // Ready: everything that exists has been sent, as a snapshot, and each kind said so with its resourceVersion.
   await agent.watch.ready;
@@ -60,7 +65,4 @@ test('every kind is listed once, then watched; a change arrives as a message', a
 
   // And this is all the API server ever saw of the agent.
   assert.ok(verbs.isSubsetOf(new Set(['get', 'list', 'watch'])), [...verbs].join());
-  await endLife(agent);
-  await cluster.stop();
-  folder.remove();
 });

@@ -40,7 +40,7 @@ assert.ok(snapshot !== undefined);
 const { group, resource, kind } = roleBindings;
 const synced: MessageBody = { type: 'kind-synced', group, resource, kind, resourceVersion: '4711', objects: 1 };
 
-test('what append has promised is there after a restart, in the same batch, with the same numbers', async () => {
+test('what append has promised is there after a restart, in the same batch, with the same numbers', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'driftline-guide-'));
   const first = await open(directory);
   const numbers = await Promise.all([first.append([snapshot]), first.append([synced])]);
@@ -52,6 +52,10 @@ test('what append has promised is there after a restart, in the same batch, with
   await first.close();
 
   const second = await open(directory);
+  t.after(async () => {
+    await second.close();
+    await rm(directory, { recursive: true, force: true });
+  });
   assert.equal(second.epoch, epoch, 'the stream keeps its identity for as long as its disk lives');
   const reading = new AbortController();
   for await (const batch of second.read(1, reading.signal)) {
@@ -72,6 +76,4 @@ test('what append has promised is there after a restart, in the same batch, with
   second.acknowledge({ acceptedSequence: 2, recordedSequence: 2 });
   second.applied(2);
   assert.equal(second.position().recordedSequence, 2);
-  await second.close();
-  await rm(directory, { recursive: true, force: true });
 });

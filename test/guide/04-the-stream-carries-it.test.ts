@@ -25,7 +25,7 @@ import { until } from '../contract/agent-witness.ts';
 
 const logger = pino({ level: 'silent' });
 
-test('a batch reaches the bus under the identity of the credential, and is forgotten once it is recorded', async () => {
+test('a batch reaches the bus under the identity of the credential, and is forgotten once it is recorded', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-guide-'));
   const bus = openMemoryBus();
   const arrived: StreamBatch[] = [];
@@ -76,6 +76,13 @@ test('a batch reaches the bus under the identity of the credential, and is forgo
     onNeedFull: async () => {},
     onEpochLost: () => {},
   });
+  t.after(async () => {
+    await uplink.close();
+    await spool.close();
+    await gateway.close();
+    await bus.reader.close();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   await spool.append([{ type: 'rejected', source: 'watch', reason: 'an example', detail: '', bytes: 7 }]);
   await until(() => arrived.length > 0, 'the batch arrives');
@@ -90,10 +97,4 @@ test('a batch reaches the bus under the identity of the credential, and is forgo
   // The pipeline tells that it is recorded, and the acknowledgement travels back.
   await bus.reader.publishFeedback({ type: 'recorded', stream: arrived[0].stream, sequence: 1 });
   await until(() => spool.position().recordedSequence === 1, 'the acknowledgement');
-
-  await uplink.close();
-  await spool.close();
-  await gateway.close();
-  await bus.reader.close();
-  await rm(folder, { recursive: true, force: true });
 });
