@@ -81,19 +81,25 @@ test('kafka bus: a second worker takes clusters over, and the first is told to f
         },
       });
   };
-  const firstRun = first.reader.run(handler('first'));
-  await publishAll(1);
-  await until(() => taken.length === clusters.length);
-  const secondRun = second.reader.run(handler('second'));
-  await until(() => lost.length > 0);
-  await publishAll(2);
-  await until(() => new Set(taken.slice(clusters.length).map(({ cluster }) => cluster)).size === clusters.length);
-  const moved = new Set(taken.filter(({ worker }) => worker === 'second').map(({ cluster }) => cluster));
-  assert.deepEqual([...moved].sort(), [...new Set(lost)].sort());
-  assert.ok(moved.size > 0 && moved.size < clusters.length);
-  for (const { reader, writer } of [first, second]) {
-    await reader.close();
-    await writer.close();
+  const runs = [first.reader.run(handler('first'))];
+  try {
+    await publishAll(1);
+    await until(() => taken.length === clusters.length);
+    runs.push(second.reader.run(handler('second')));
+    await until(() => lost.length > 0);
+    await publishAll(2);
+    await until(() => new Set(taken.slice(clusters.length).map(({ cluster }) => cluster)).size === clusters.length);
+    const moved = new Set(taken.filter(({ worker }) => worker === 'second').map(({ cluster }) => cluster));
+    // The first may have taken its last batch of a cluster before it lost it: lost clusters need not have moved yet.
+    const untold = [...moved].filter((cluster) => !lost.includes(cluster));
+    assert.deepEqual(untold, []);
+    assert.ok(moved.size > 0 && moved.size < clusters.length);
+  } finally {
+    // Whatever failed: a bus left open would keep this process, and the suite behind it, waiting.
+    for (const { reader, writer } of [first, second]) {
+      await reader.close();
+      await writer.close();
+    }
+    await Promise.all(runs);
   }
-  await Promise.all([firstRun, secondRun]);
 });
