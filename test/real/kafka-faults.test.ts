@@ -176,17 +176,20 @@ test('kafka: offsets follow what is recorded, so a killed worker’s batches com
   await withKafka(1, async (kafka) => {
     const options = { ...optionsOf(kafka, 'killed'), role: 'gateway' as const };
     const { writer, reader } = await openKafkaBus(options);
-    // Handles 1 to 10 and keeps the rest in its hands.
-    const first = await startWorker({ ...options, recordUpTo: 10 });
+    const first = await startWorker({ ...options, holds: 11 });
     for (let sequence = 1; sequence <= 10; sequence++) await writer.publish(batchOf('east', sequence));
     await until(() => first.recorded.includes(10), 'ten batches recorded');
-    await sleep(1_000); // their offsets are committed meanwhile
-    for (let sequence = 11; sequence <= 20; sequence++) await writer.publish(batchOf('east', sequence));
-    await until(() => first.handed.includes(20), 'all batches at the first worker');
+    await writer.publish(batchOf('east', 11));
+    await until(() => first.handed.includes(11), 'the batch that is held');
+    // Later ones are recorded while it is held: no offset may pass it.
+    for (let sequence = 12; sequence <= 20; sequence++) await writer.publish(batchOf('east', sequence));
+    await until(() => first.recorded.includes(20), 'later batches recorded');
+    assert.ok(!first.recorded.includes(11));
+    await sleep(1_000); // offsets are committed meanwhile
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     const killedMs = Date.now();
-    const second = await startWorker({ ...options, recordUpTo: Number.MAX_SAFE_INTEGER });
+    const second = await startWorker({ ...options, holds: 0 });
     await until(() => second.recorded.includes(20), 'the unrecorded batches at the second worker', 30_000);
     t.diagnostic(`taken over ${Date.now() - killedMs} ms after the kill; handed again: ${second.handed.join(' ')}`);
     assert.deepEqual(second.recorded, [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);

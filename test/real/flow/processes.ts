@@ -32,7 +32,15 @@ export class Process {
   start(): void {
     const { file, environment, logFile } = this.#program;
     const log = openSync(logFile, 'a', 0o600);
-    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, file)], {
+    // setpriv has the kernel kill the program as soon as its parent is gone, however that came about.
+    const command = [
+      '--pdeathsig',
+      'KILL',
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      join(root, file),
+    ];
+    this.#child = spawn('setpriv', command, {
       stdio: ['ignore', log, log],
       env: { PATH: process.env['PATH'], TZ: 'UTC', ...environment },
     });

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export type WorkerTask = Omit<KafkaBusOptions, 'role' | 'logger'> & {
-  /** Batches beyond this sequence stay in the worker's hands for ever. */
-  readonly recordUpTo: number;
+  /** The batch with this sequence stays in the worker's hands for ever; 0: none does. */
+  readonly holds: number;
 };
 
 export type WorkerProcess = {
@@ -22,10 +22,16 @@ const program = fileURLToPath(new URL('./worker-program.ts', import.meta.url));
 
 /** Resolves when the worker is about to read. */
 export const startWorker = async (task: WorkerTask): Promise<WorkerProcess> => {
-  const { brokers, topicPrefix, partitions, replication, recordUpTo } = task;
+  const { brokers, topicPrefix, partitions, replication, holds } = task;
   const child = spawn(
-    process.execPath,
-    [program, JSON.stringify({ brokers, topicPrefix, partitions, replication, recordUpTo })],
+    'setpriv', // with --pdeathsig the kernel kills the worker when its parent is gone
+    [
+      '--pdeathsig',
+      'KILL',
+      process.execPath,
+      program,
+      JSON.stringify({ brokers, topicPrefix, partitions, replication, holds }),
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } },
   );
   const handed: number[] = [];

@@ -2,7 +2,7 @@ import { openKafkaBus } from '@driftline/collector';
 import { pino } from 'pino';
 import type { WorkerTask } from './worker-process.ts';
 
-const { recordUpTo, ...options } = JSON.parse(process.argv[2] ?? '') as WorkerTask;
+const { holds, ...options } = JSON.parse(process.argv[2] ?? '') as WorkerTask;
 const { reader, writer } = await openKafkaBus({ ...options, role: 'worker', logger: pino({ level: 'silent' }) });
 const say = (word: string, sequence: number): void => void process.stdout.write(`${word} ${sequence}\n`);
 process.once('SIGTERM', () => void reader.close());
@@ -11,7 +11,7 @@ await reader.run({
   async handle(batches) {
     for (const { batch } of batches) say('handed', batch.firstSequence);
     for (const { batch } of batches) {
-      if (batch.firstSequence > recordUpTo) await new Promise(() => {});
+      if (batch.firstSequence === holds) await new Promise(() => {});
       say('recorded', batch.firstSequence);
     }
   },
