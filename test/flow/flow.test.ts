@@ -63,6 +63,14 @@ const stories: Readonly<Record<string, readonly Told[]>> = {
         'opened DL-IMG-002 Pod/debug-carol',
       ],
     },
+    // A binding answers with a Status: such a link can only be probable.
+    {
+      what: 'modified Pod internal-tools/debug-carol',
+      fields: ['spec.nodeName'],
+      who: 'system:kube-scheduler',
+      confidence: 'probable',
+      origin: 'controller',
+    },
   ],
   'pipeline-deploy': [
     {

@@ -63,6 +63,7 @@ const startsDeletion = (change: ChangeFacts): boolean =>
 const verbFits = (audit: AuditFacts, change: ChangeFacts): boolean => {
   if (isDelete(audit) || audit.verb === 'deletecollection') return change.op === 'deleted' || startsDeletion(change);
   if (change.op === 'deleted') return false;
+  if (audit.subresource === 'binding') return change.op === 'modified' && change.paths.includes('/spec/nodeName');
   if (audit.subresource !== '') return change.op !== 'created';
   if (audit.verb === 'create') return change.op !== 'modified';
   return true; // an update or a patch; a server-side apply also creates

@@ -122,6 +122,30 @@ describe('exact', () => {
 });
 
 describe('probable', () => {
+  test("a Pod's binding is the cause of its node's name, not of what the kubelet writes the same second", () => {
+    const pod = { group: '', resource: 'pods', name: 'pod' };
+    const kubelet = { manager: 'kubelet', operation: 'Update', subresource: 'status', timeUs: baseUs, paths: [] };
+    const bound = change({ ...pod, kind: 'Pod', resourceVersion: '11', paths: ['/spec/nodeName'] });
+    const started = change({
+      ...pod,
+      kind: 'Pod',
+      resourceVersion: '12',
+      paths: ['/status/phase'],
+      managers: [kubelet],
+    });
+    const binding = audit({ ...pod, verb: 'create', subresource: 'binding', uid: 'u1', code: 201 });
+    for (const order of [
+      [bound, started],
+      [started, bound],
+    ]) {
+      const changes = order.map((each) => ({ change: each }));
+      for (const links of [run(...changes, { audit: binding }), run({ audit: binding }, ...changes)])
+        assert.deepEqual(
+          links.map((link) => link.changeSequence),
+          [bound.sequence],
+        );
+    }
+  });
   bothOrders('object, verb and time', () => ({
     pair: [{ audit: audit() }, { change: change() }],
     expected: ['web: alice probable'],
