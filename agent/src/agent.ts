@@ -174,7 +174,7 @@ class Lines {
 
   async #renew(recordedSequence: number): Promise<void> {
     if (this.#isClosing) return;
-    const reason = `the collector has recorded up to ${recordedSequence}, more than the spool ever held`;
+    const reason = `the collector has recorded up to ${recordedSequence}, more than this spool can have sent`;
     const position = this.current?.spool.position();
     await this.current?.close();
     this.current = undefined;

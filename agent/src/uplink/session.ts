@@ -20,7 +20,7 @@ export type SessionEnd =
   /** Nothing was heard for three heartbeat intervals. */
   | { readonly type: 'silent' }
   | { readonly type: 'hole' }
-  /** The collector has recorded more of this epoch than the spool ever held: the spool was lost or set back. */
+  /** The collector has recorded what this spool never held or sent: the spool was lost or set back. */
   | { readonly type: 'epoch-lost'; readonly recordedSequence: number }
   | { readonly type: 'stopped' };
 
@@ -29,6 +29,11 @@ export type SessionOptions = {
   readonly hello: Omit<Hello, 'type' | 'epoch' | 'firstSequence' | 'lastSequence'>;
   readonly welcomeTimeoutMs: number;
   readonly nowUs: () => number;
+  /**
+   * The last sequence that the collector can have: sent by this process, or in the spool when it began. What came later
+   * and was not sent has the number of something else when the collector knows that number.
+   */
+  readonly knowableSequence: () => number;
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onSent: (batch: Batch) => void;
   readonly onResend: (fromSequence: number) => void;
@@ -129,8 +134,8 @@ class Session {
 
   #welcome(welcome: Welcome): void {
     if (this.#credit !== undefined) return;
-    const { spool } = this.#options;
-    if (welcome.recordedSequence > spool.position().lastSequence) {
+    const { spool, knowableSequence } = this.#options;
+    if (welcome.recordedSequence > Math.min(knowableSequence(), spool.position().lastSequence)) {
       return this.#end({ type: 'epoch-lost', recordedSequence: welcome.recordedSequence });
     }
     this.#credit = new Credit(welcome.creditBytes);

@@ -243,6 +243,23 @@ describe('uplink', () => {
     });
   });
 
+  it('a state folder set back to an older copy ends the epoch, also when it has grown past what is recorded', async () => {
+    let recorded = 0;
+    const script: Script = {
+      onHello: (stream) => (recorded === 0 ? stream.end() : stream.welcome(recorded)),
+      onBatch: (stream, batch) => stream.ack(batch.lastSequence),
+    };
+    await withUplink(script, { messages: 3 }, async ({ lostEpochs, spool, collector }) => {
+      // The collector was away: what is new here has numbers that it knows for something else.
+      for (let i = 4; i <= 9; i++) await spool.append([numberedBody(i)]);
+      recorded = 6;
+      await until(() => lostEpochs.length === 1, 'the end of the epoch');
+      assert.deepEqual(lostEpochs, [6]);
+      assert.ok(collector.streams.every(({ batches }) => batches.length === 0));
+      assert.equal(spool.position().recordedSequence, 0, 'nothing was forgotten that is recorded nowhere');
+    });
+  });
+
   it('lost sequences are announced by a new hello once what lies before them is recorded', async () => {
     const script: Script = {
       onHello: (stream) => stream.welcome(stream.number === 0 ? 0 : 2, { creditBytes: stream.number === 0 ? 10 : 1e6 }),

@@ -74,11 +74,13 @@ class UplinkLine {
   readonly #options: UplinkOptions;
   readonly #signal: AbortSignal;
   readonly #setState: (state: UplinkState) => void;
+  #knowableSequence: number;
 
   constructor(options: UplinkOptions, signal: AbortSignal, setState: (state: UplinkState) => void) {
     this.#options = options;
     this.#signal = signal;
     this.#setState = setState;
+    this.#knowableSequence = options.spool.position().lastSequence;
   }
 
   async run(): Promise<void> {
@@ -113,7 +115,11 @@ class UplinkLine {
           this.#setState({ type: 'connected' });
           logger.info({ event: logEvents.uplinkConnected, epoch: spool.epoch, recordedSequence, creditBytes });
         },
-        onSent: (batch) => metrics.sent(batch.payload.byteLength, batch.lastSequence - batch.firstSequence + 1),
+        knowableSequence: () => this.#knowableSequence,
+        onSent: ({ payload, firstSequence, lastSequence }) => {
+          this.#knowableSequence = Math.max(this.#knowableSequence, lastSequence);
+          metrics.sent(payload.byteLength, lastSequence - firstSequence + 1);
+        },
         onResend: (fromSequence) => {
           metrics.resendAsked();
           logger.warn({ event: logEvents.uplinkResend, fromSequence });
