@@ -18,7 +18,7 @@ WHERE tenant = {tenant:String} AND cluster = {cluster:String}
         argMaxIf(at_us, (epoch_ordinal, sequence, `index`), finding_transitions.epoch != 'collector') AS seen_at_us,
         maxIf((epoch_ordinal, sequence, `index`), finding_transitions.epoch = 'collector') AS own,
         argMaxIf(at_us, (epoch_ordinal, sequence, `index`), finding_transitions.epoch = 'collector') AS own_at_us,
-        if(own_at_us > seen_at_us, own, seen) AS last
+        if(own.2 > 0 AND (seen.2 = 0 OR own_at_us > seen_at_us), own, seen) AS last
       FROM finding_transitions
       INNER JOIN recorded ON finding_transitions.epoch = recorded.epoch
       WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND sequence <= recorded_sequence

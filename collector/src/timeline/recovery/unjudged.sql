@@ -17,7 +17,7 @@ WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND state != 'clea
         argMaxIf(at_us, (epoch_ordinal, sequence, `index`), unjudged.epoch != 'collector') AS seen_at_us,
         maxIf((epoch_ordinal, sequence, `index`), unjudged.epoch = 'collector') AS own,
         argMaxIf(at_us, (epoch_ordinal, sequence, `index`), unjudged.epoch = 'collector') AS own_at_us,
-        if(own_at_us > seen_at_us, own, seen) AS last
+        if(own.2 > 0 AND (seen.2 = 0 OR own_at_us > seen_at_us), own, seen) AS last
       FROM unjudged
       INNER JOIN recorded ON unjudged.epoch = recorded.epoch
       WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND sequence <= recorded_sequence
