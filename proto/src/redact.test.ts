@@ -201,6 +201,17 @@ test('in a longer text only the secret is replaced', () => {
   });
 });
 
+test('an applied configuration that does not say its kind is taken for a Secret', () => {
+  for (const member of ['data', 'stringData']) {
+    const applied = JSON.stringify({ [member]: { plain: 'Zm9vYmFyMTIz' } });
+    const object = {
+      kind: 'Secret',
+      metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': applied } },
+    };
+    assert.ok(!JSON.stringify(redact(object, hmac)).includes('Zm9vYmFyMTIz'), member);
+  }
+});
+
 test('last-applied-configuration becomes the canonical text of the redacted object', () => {
   const annotations = (text: string): JsonObject => ({
     metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': text } },

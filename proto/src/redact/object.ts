@@ -174,16 +174,19 @@ function redactEncoded(value: string, place: Place): string {
 /** The applied object as kubectl saw it, in canonical form. What is no JSON object is not trusted at all. */
 function redactLastApplied(value: string, place: Place): string {
   const inside = parseContainer(value);
-  const redacted = inside === undefined ? undefined : walkInside(inside, place);
+  const redacted = inside === undefined ? undefined : walkInside(inside, place, true);
   if (redacted !== undefined) return canonicalJson(redacted);
   return value === '' || isRedacted(value) ? value : redactWhole(value, 'unreadable', place.context);
 }
 
 /** Undefined: nested too deep to be looked through. */
-function walkInside(inside: Json, place: Place): Json | undefined {
+function walkInside(inside: Json, place: Place, isApplied = false): Json | undefined {
   const { context, depth, nesting } = place;
   try {
-    return walk(inside, { context, depth: depth + 1, nesting: nesting + 1, name: '', nameClass: undefined });
+    const within: Place = { context, depth: depth + 1, nesting: nesting + 1, name: '', nameClass: undefined };
+    // An applied configuration that does not say its kind may be a Secret's: it is taken for one.
+    const isUnnamed = isApplied && isJsonObject(inside) && typeof inside['kind'] !== 'string';
+    return isUnnamed ? walkObject(inside, within, true) : walk(inside, within);
   } catch (error) {
     if (error instanceof ProtocolError && error.code === 'too-deep') return undefined;
     throw error;
