@@ -153,7 +153,8 @@ const stream = (response: ServerResponse, reply: Extract<Reply, { type: 'watch' 
   response.writeHead(200, { 'content-type': reply.contentType, 'transfer-encoding': 'chunked' });
   response.flushHeaders();
   const output: WatchOutput = {
-    write: (text) => response.write(text),
+    // Between the end of a watch and the close of its connection changes still come: nobody reads them here any more.
+    write: (text) => response.writableEnded || response.destroyed || response.write(text),
     onDrain: (callback) => response.once('drain', callback),
     onClose: (callback) => response.once('close', callback),
     end: () => response.end(),
