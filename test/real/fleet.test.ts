@@ -55,6 +55,7 @@ before(async () => {
   rig = await openRig({ users, clusters: [cluster] });
   kafka = await startKafka(1);
   server = await openEmbeddedClickHouse({ dataDir: join(rig.folder, 'server'), logger: pino({ level: 'silent' }) });
+  rig.closers.push(() => server.stop());
   const shared = { ...storeVariables(), KAFKA_BROKERS: kafka.bootstrap, KAFKA_PARTITIONS: '4' };
   gateway = await rig.collector('gateway', { ...shared, DRIFTLINE_ROLE: 'gateway' });
   worker = await rig.collector('worker', { ...shared, DRIFTLINE_ROLE: 'worker' });
@@ -80,7 +81,6 @@ before(async () => {
 });
 after(async () => {
   await rig.close();
-  await server.stop();
   await kafka.destroy();
 });
 

@@ -52,6 +52,7 @@ const openEmbeddedCollector = async (): Promise<void> => {
   );
   const extensions = [apiExtension((url) => (api = new Api(url)))];
   collector = await openCollector({ config, logger, extensions });
+  rig.closers.push(() => collector.close());
 };
 
 /** Until both agents say in the timeline that they watch a kind. */
@@ -86,7 +87,6 @@ before(async () => {
 });
 after(async () => {
   await rig.close();
-  await collector.close();
 });
 
 const isOf =

@@ -27,6 +27,8 @@ export type Rig = {
   agent(cluster: string, options: AgentOptions): Promise<Process>;
   /** In embedded mode unless the environment says otherwise. */
   collector(name: string, environment: Readonly<Record<string, string>>): Promise<CollectorProcess>;
+  /** What else keeps something in the folder: closed after the programs and before the folder is removed. */
+  readonly closers: (() => Promise<void>)[];
   close(): Promise<void>;
 };
 
@@ -66,6 +68,7 @@ export async function openRig(options: { readonly users: string; readonly cluste
   writeAgentKubeconfig(folder, control);
   const witness = new Witness(as('admin'), hmacOf(key));
   const processes: Process[] = [];
+  const closers: (() => Promise<void>)[] = [];
   const own = (process: Process): Process => {
     processes.push(process);
     process.start();
@@ -75,6 +78,7 @@ export async function openRig(options: { readonly users: string; readonly cluste
     control,
     folder,
     witness,
+    closers,
     as,
     async agent(cluster, { gatewayPort, audit }) {
       const environment = await agentEnvironment(folder, { cluster, gatewayPort });
@@ -95,6 +99,7 @@ export async function openRig(options: { readonly users: string; readonly cluste
     async close() {
       witness.close();
       for (const process of processes.toReversed()) await process.stop();
+      for (const close of closers.toReversed()) await close();
       control.stop();
       rmSync(folder, { recursive: true, force: true });
     },
