@@ -12,8 +12,8 @@ import {
 } from '@driftline/proto';
 import { extractApproval } from '../approval.ts';
 import { classifyOrigin } from '../origin.ts';
-import type { Origin } from '../../timeline/rows.ts';
-import type { ObjectColumns, VersionColumns } from './object-key.ts';
+import type { LinkRow, Origin, TransitionRow } from '../../timeline/rows.ts';
+import { apiObject, type ObjectColumns, type VersionColumns } from './object-key.ts';
 import { toRfc3339 } from './timeline-query.ts';
 
 export type ChangeRow = VersionColumns & {
@@ -29,44 +29,9 @@ export type ChangeRow = VersionColumns & {
   readonly synthesised: boolean;
 };
 
-export type LinkColumns = ObjectColumns & {
-  readonly changeEpoch: string;
-  readonly changeSequence: number;
-  readonly auditDigest: string;
-  readonly confidence: 'exact' | 'probable';
-  readonly evidence: string;
-  readonly origin: Origin;
-  readonly user: string;
-  readonly groups: readonly string[];
-  readonly impersonatedUser: string;
-  readonly sourceIps: readonly string[];
-  readonly userAgent: string;
-  readonly verb: string;
-  readonly happenedAtUs: number;
-};
+export type LinkColumns = ObjectColumns & Omit<LinkRow, 'sequence' | 'uid'>;
 
-export type TransitionColumns = {
-  readonly cluster: string;
-  readonly epoch: string;
-  readonly sequence: number;
-  readonly index: number;
-  readonly findingId: string;
-  readonly state: ApiTransition['state'];
-  readonly control: string;
-  readonly severity: ApiTransition['severity'];
-  readonly title: string;
-  readonly group: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly path: string;
-  readonly value: string;
-  readonly reason: string;
-  readonly bundle: string;
-  readonly cause: string;
-  readonly atUs: number;
-};
+export type TransitionColumns = TransitionRow & { readonly cluster: string; readonly epoch: string };
 
 export type ChangeFacts = {
   readonly row: ChangeRow;
@@ -86,15 +51,7 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
   const origin = originOf(row, link, object);
   return {
     id: changeId(row),
-    object: {
-      cluster: row.cluster,
-      group: row.group,
-      kind: row.kind,
-      resource: row.resource,
-      namespace: row.namespace,
-      name: row.name,
-      uid: row.uid,
-    },
+    object: apiObject(row),
     apiVersion: row.apiVersion,
     resourceVersion: row.resourceVersion,
     op: row.op === 'snapshot' && before !== undefined ? 'modified' : row.op,
@@ -230,15 +187,7 @@ function transition(row: TransitionColumns): ApiTransition {
     control: row.control,
     title: row.title,
     severity: row.severity,
-    object: {
-      cluster: row.cluster,
-      group: row.group,
-      kind: row.kind,
-      resource: '',
-      namespace: row.namespace,
-      name: row.name,
-      uid: row.uid,
-    },
+    object: apiObject(row),
     path: row.path,
     value: row.value,
     reason: row.reason,

@@ -1,6 +1,7 @@
 /** Findings as they stand: the last transition of each. */
 import type { ApiFinding } from '@driftline/proto';
 import type { ControlMeta } from '@driftline/policy';
+import { apiObject } from './object-key.ts';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryLabels } from './label-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
@@ -132,15 +133,7 @@ function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFi
     control: row.control,
     title: row.title,
     severity: row.severity,
-    object: {
-      cluster: row.cluster,
-      group: row.group,
-      kind: row.kind,
-      resource: '',
-      namespace: row.namespace,
-      name: row.name,
-      uid: row.uid,
-    },
+    object: apiObject(row),
     path: row.path,
     value: row.value,
     reason: row.reason,

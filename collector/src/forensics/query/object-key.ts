@@ -1,5 +1,6 @@
-/** Objects and their versions as query parameters and map keys. */
+/** Objects and their versions as query parameters, map keys and in their public form. */
 import { TupleParam } from '@clickhouse/client';
+import type { ApiObject } from '@driftline/proto';
 
 export type ObjectColumns = {
   readonly cluster: string;
@@ -14,6 +15,12 @@ export type VersionColumns = ObjectColumns & {
   readonly sequence: number;
   readonly index: number;
 };
+
+/** The public form of the object a row is about; `resource` is '' where the row's table does not keep it. */
+export function apiObject(row: Omit<ApiObject, 'resource'> & { readonly resource?: string }): ApiObject {
+  const { cluster, group, kind, resource = '', namespace, name, uid } = row;
+  return { cluster, group, kind, resource, namespace, name, uid };
+}
 
 export function objectKey(row: ObjectColumns): string {
   return JSON.stringify([row.cluster, row.group, row.resource, row.namespace, row.name]);

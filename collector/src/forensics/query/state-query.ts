@@ -3,7 +3,7 @@ import { type ApiGap, type ApiObjectState, isJsonObject } from '@driftline/proto
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { changeId } from './assemble-change.ts';
 import { queryGaps, toGap } from './gap-query.ts';
-import type { ObjectColumns } from './object-key.ts';
+import { apiObject, type ObjectColumns } from './object-key.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 import { type TenantTimeline, toRfc3339 } from './timeline-query.ts';
 import { labelsOf, parseBody } from './version-bodies.ts';
@@ -91,15 +91,7 @@ function seenUntilUs(timeline: TenantTimeline, cluster: string): number {
 
 function toState(row: StateColumns, isUnsure: boolean): ApiObjectState {
   return {
-    object: {
-      cluster: row.cluster,
-      group: row.group,
-      kind: row.kind,
-      resource: row.resource,
-      namespace: row.namespace,
-      name: row.name,
-      uid: row.uid,
-    },
+    object: apiObject(row),
     apiVersion: row.apiVersion,
     resourceVersion: row.resourceVersion,
     observedAt: toRfc3339(row.observedAtUs),
