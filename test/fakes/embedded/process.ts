@@ -66,12 +66,18 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 
-/** A free loopback port below the ephemeral range, where no outgoing connection takes it before its owner does. */
-export async function freePort(): Promise<number> {
-  for (;;) {
+/** Distinct free loopback ports below the ephemeral range, where no outgoing connection takes one before its owner does. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
     const port = randomInt(15_000, 32_000);
-    if (await isFree(port)) return port;
+    if (await isFree(port)) ports.add(port);
   }
+  return [...ports];
+}
+
+export async function freePort(): Promise<number> {
+  return (await freePorts(1))[0]!;
 }
 
 export async function until(isTrue: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {

@@ -3,12 +3,12 @@
  * Brokers die with the process that started them.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '../../fakes/embedded/process.ts';
 import { cached, digestOf } from '../cache.ts';
 
 const host = '127.0.0.1';
@@ -189,24 +189,6 @@ function jvmArgs(node: { dir: string; lib: string }): readonly string[] {
     '-cp',
     join(node.lib, '*'),
   ];
-}
-
-/** Below the kernel's ephemeral range: a client's own connection could take a broker's port while it is down. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(15_000, 32_000);
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-      .once('error', () => resolve(false))
-      .listen(port, host, () => server.close(() => resolve(true)));
-  });
 }
 
 async function until(condition: () => boolean, timeoutMs: number, what: string): Promise<void> {
