@@ -1,11 +1,12 @@
 /**
- * Where the collector's API is and how to speak to it: flags, then DRIFTLINE_URL and DRIFTLINE_TOKEN, then the file
- * `.driftline/connection.json` that a running `npm start` leaves in its checkout (looked for upwards from here), then
- * the same in the home directory.
+ * Where the collector's API is and how to speak to it: flags, then DRIFTLINE_URL, DRIFTLINE_TOKEN (or
+ * DRIFTLINE_TOKEN_FILE) and DRIFTLINE_CA_FILE, then the file `.driftline/connection.json` that a running `npm start`
+ * leaves in its checkout (looked for upwards from here), then the same in the home directory.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { CliError, exitCode } from './exit-code.ts';
 
 export type Connection = { readonly url: string; readonly token: string };
@@ -13,6 +14,8 @@ export type Connection = { readonly url: string; readonly token: string };
 export type ConnectionSources = {
   readonly server: string | undefined;
   readonly tokenFile: string | undefined;
+  /** PEM with the authority of the API's certificate, beside those that Node trusts. */
+  readonly caFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
 };
@@ -29,9 +32,27 @@ export function findConnection(sources: ConnectionSources): Connection {
   }
   if (!URL.canParse(url))
     throw new CliError(exitCode.usage, `'${url}' is not a URL: expected something like https://driftline.example.com`);
-  const token =
-    sources.tokenFile === undefined ? (sources.env.DRIFTLINE_TOKEN ?? file?.token ?? '') : readToken(sources.tokenFile);
-  return { url: url.replace(/\/+$/, ''), token };
+  trust(sources.caFile ?? sources.env.DRIFTLINE_CA_FILE);
+  return { url: url.replace(/\/+$/, ''), token: findToken(sources) ?? file?.token ?? '' };
+}
+
+function findToken({ tokenFile, env }: ConnectionSources): string | undefined {
+  if (tokenFile !== undefined) return readToken(tokenFile);
+  if (env.DRIFTLINE_TOKEN !== undefined) return env.DRIFTLINE_TOKEN;
+  return env.DRIFTLINE_TOKEN_FILE === undefined ? undefined : readToken(env.DRIFTLINE_TOKEN_FILE);
+}
+
+/** For every request of this process: `fetch` takes no authority of its own. */
+function trust(caFile: string | undefined): void {
+  if (caFile === undefined || caFile === '') return;
+  try {
+    const pem = readFileSync(caFile, 'utf8');
+    if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no certificate');
+    setDefaultCACertificates([...getCACertificates('default'), pem]);
+  } catch (cause) {
+    const message = `cannot use the CA file ${caFile}: it must be a readable file of PEM certificates`;
+    throw new CliError(exitCode.usage, message, { cause });
+  }
 }
 
 function readToken(path: string): string {

@@ -28,6 +28,7 @@ const commonOptions = {
   help: { type: 'boolean', short: 'h' },
   server: { type: 'string' },
   'token-file': { type: 'string' },
+  ca: { type: 'string' },
 } as const satisfies OptionConfig;
 
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -71,6 +72,7 @@ async function dispatch(args: readonly string[]): Promise<ExitCode> {
         findConnection({
           server: text(values, 'server'),
           tokenFile: text(values, 'token-file'),
+          caFile: text(values, 'ca'),
           env: process.env,
           cwd: process.cwd(),
         }),
@@ -104,13 +106,17 @@ function overview(): string {
     '',
     "  driftline help COMMAND                      a command's options",
     '',
-    'Connection: --server URL and --token-file FILE, or DRIFTLINE_URL and DRIFTLINE_TOKEN, or a checkout where npm start runs.',
+    'Connection: --server URL, --token-file FILE and --ca FILE, or DRIFTLINE_URL, DRIFTLINE_TOKEN (or _TOKEN_FILE) and',
+    'DRIFTLINE_CA_FILE, or a checkout where npm start runs.',
     'Exit codes: 0 fine, 1 the answer is what a gate should stop at, 2 wrong usage, 3 collector not reachable, 4 not found.',
   ].join('\n');
 }
 
 function usage(command: Command): string {
-  const flags = [...command.help, ['--server URL, --token-file FILE', 'the collector to ask'] as const];
+  const flags = [
+    ...command.help,
+    ['--server URL, --token-file FILE', 'the collector to ask; --ca FILE: its authority'] as const,
+  ];
   return [
     `usage: driftline ${command.usage}`,
     '',
