@@ -56,8 +56,8 @@ async function testPolicies(context: CommandContext, bundle: Bundle): Promise<Ex
   } else {
     for (const { control, file, name, difference } of failed)
       context.print(`${context.paint.red('FAIL')} ${control} ${name}\n     ${difference}  (${file})`);
-    for (const { control, file } of untested)
-      context.print(`${context.paint.red('FAIL')} ${control.meta.id} has no passing or no failing case  (${file})`);
+    for (const { control, at } of untested)
+      context.print(`${context.paint.red('FAIL')} ${control.meta.id} has no passing or no failing case  (${at.file})`);
     context.print(
       `${bundle.controls.length} controls, ${results.length - failed.length} cases passed, ${failed.length} failed (bundle ${bundle.version})`,
     );

@@ -33,7 +33,12 @@ const control: LoadedControl['control'] = {
 };
 
 function run(one: Omit<ControlCase, 'name'>): string {
-  const loaded: LoadedControl = { control, file: 'a.yaml', cases: [{ name: 'it', ...one }], withParams: () => control };
+  const loaded: LoadedControl = {
+    control,
+    at: { file: 'a.yaml', line: 1, column: 1 },
+    cases: [{ name: 'it', ...one }],
+    withParams: () => control,
+  };
   const bundle: Bundle = { version: '', controls: [loaded], frameworks: [] };
   const [result] = runCases(bundle, Date.parse);
   assert.equal(result?.ok, result?.difference === '');

@@ -32,7 +32,7 @@ function runCase(loaded: LoadedControl, one: ControlCase, parseTime: (iso: strin
   const ok = actual === expected || (one.expect === 'not-assessable' && answer.startsWith(`${one.expect}: `));
   return {
     control: control.meta.id,
-    file: loaded.file,
+    file: loaded.at.file,
     name: one.name,
     ok,
     difference: ok ? '' : `expected ${expected}, got ${answer}`,

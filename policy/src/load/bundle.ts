@@ -4,11 +4,13 @@ import type { CompiledControl } from '../contract.ts';
 import type { RelationControl } from '../language/relation-control.ts';
 import type { ControlCase } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
-import type { PolicyFile } from './yaml-file.ts';
+import type { PolicyFile, Position } from './yaml-file.ts';
 
 export type LoadedControl = {
   readonly control: CompiledControl;
-  readonly file: string;
+  /** Where it is defined. */
+  readonly at: { readonly file: string } & Position;
+  /** What its file says it must answer; none in languages whose files hold no cases. */
   readonly cases: readonly ControlCase[];
   /** The same control with other parameters, as cases have them. */
   withParams(params: JsonObject): CompiledControl;
@@ -29,4 +31,12 @@ export type BundleSource = {
   readonly sha256: Sha256;
   /** Parameters of this installation by control id: single keys replace the defaults of the file. */
   readonly params?: Readonly<Record<string, JsonObject>>;
+};
+
+/** What every language loads with. */
+export type LoadContext = {
+  readonly source: BundleSource;
+  readonly frameworks: ReadonlyMap<string, FrameworkFile>;
+  /** Hash of the files that are no YAML: the sources of relation controls. */
+  readonly sources: string;
 };

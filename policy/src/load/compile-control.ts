@@ -4,19 +4,12 @@ import type { CompiledControl, ControlMeta } from '../contract.ts';
 import { compileCelControl } from '../language/compile-cel-control.ts';
 import { compileRelation, type ControlParts } from '../language/compile-relation.ts';
 import { createMatch } from '../language/match.ts';
-import type { BundleSource, LoadedControl } from './bundle.ts';
+import type { LoadContext, LoadedControl } from './bundle.ts';
 import { type ControlFile, controlFileSchema } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
 import type { PolicyProblem } from './problem.ts';
 import { readShape } from './read-shape.ts';
 import { problemAt, type YamlFile } from './yaml-file.ts';
-
-export type LoadContext = {
-  readonly source: BundleSource;
-  readonly frameworks: ReadonlyMap<string, FrameworkFile>;
-  /** Hash of the sources of relation controls. */
-  readonly sources: string;
-};
 
 export function compileControl(
   file: YamlFile,
@@ -32,7 +25,7 @@ export function compileControl(
   if (problems.length > 0) return { problems };
   return {
     control: compiled.control,
-    file: file.path,
+    at: { file: file.path, ...file.at(['id']) },
     cases: data.cases,
     withParams(others) {
       const again = compile(file, data, { params: { ...params, ...others }, context });

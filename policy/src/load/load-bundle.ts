@@ -4,11 +4,13 @@
  */
 import { canonicalJson } from '@driftline/proto';
 import type { Bundle, BundleSource, LoadedControl } from './bundle.ts';
-import { compileControl } from './compile-control.ts';
+import { oneDocumentAFile } from './control-language.ts';
 import { type FrameworkFile, frameworkFileSchema } from './framework-file.ts';
 import { readShape } from './read-shape.ts';
 import type { PolicyProblem } from './problem.ts';
-import { parseYamlFile, problemAt, type YamlFile } from './yaml-file.ts';
+import { languages } from './languages.ts';
+import { documentTypeOf, type PolicyLanguage } from './policy-language.ts';
+import { parseYamlFile, type PolicyFile, problemAt, type YamlFile } from './yaml-file.ts';
 
 export type BundleResult =
   | { readonly ok: true; readonly bundle: Bundle }
@@ -16,39 +18,69 @@ export type BundleResult =
 
 export function loadBundle(source: BundleSource): BundleResult {
   const files = [...source.files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const problems: PolicyProblem[] = [];
-  const controlFiles: YamlFile[] = [];
+  const { documents, problems } = sortDocuments(files);
   const frameworks = new Map<string, FrameworkFile>();
-  for (const file of files.filter(({ path }) => /\.ya?ml$/.test(path))) {
-    const parsed = parseYamlFile(file);
-    if ('problems' in parsed) problems.push(...parsed.problems);
-    else if (kindOf(parsed.file) === 'Framework') problems.push(...addFramework(frameworks, parsed.file));
-    else if (kindOf(parsed.file) === 'Control') controlFiles.push(parsed.file);
-    else problems.push(problemAt(parsed.file, ['kind'], 'not-supported', 'kind must be Control or Framework'));
-  }
+  problems.push(...oneDocumentAFile(documents.frameworks));
+  for (const file of documents.frameworks) problems.push(...addFramework(frameworks, file));
   const hashes = files.map(({ path, text }) => ({ path, hash: source.sha256(text) }));
   const sources = source.sha256(canonicalJson(hashes.filter(({ path }) => !/\.ya?ml$/.test(path))));
   const controls = new Map<string, LoadedControl>();
-  for (const file of controlFiles) {
-    const compiled = compileControl(file, { source, frameworks, sources });
-    if ('problems' in compiled) problems.push(...compiled.problems);
-    else {
-      const { id } = compiled.control.meta;
+  for (const [language, own] of documents.ofLanguage) {
+    const loaded = language.load(own, { source, frameworks, sources });
+    problems.push(...loaded.problems);
+    for (const control of loaded.controls) {
+      const { id } = control.control.meta;
       const other = controls.get(id);
-      if (other === undefined) controls.set(id, compiled);
-      else problems.push(problemAt(file, ['id'], 'duplicate', `${id} is the id of ${other.file} already`));
+      if (other === undefined) controls.set(id, control);
+      else problems.push({ ...control.at, code: 'duplicate', reason: `${id} is the id of ${other.at.file} already` });
     }
   }
-  problems.push(...unknownParams(source, controlFiles));
+  problems.sort(byPlace);
+  problems.push(...unknownParams(source, [...documents.ofLanguage.values()].flat()));
   if (problems.length > 0) return { ok: false, problems };
   const version = source.sha256(canonicalJson([hashes, source.params ?? {}])).slice(0, 16);
   const ordered = [...controls.values()].sort((a, b) => (a.control.meta.id < b.control.meta.id ? -1 : 1));
   return { ok: true, bundle: Object.freeze({ version, controls: ordered, frameworks: [...frameworks.values()] }) };
 }
 
-function kindOf(file: YamlFile): unknown {
-  return typeof file.value === 'object' && file.value !== null && 'kind' in file.value ? file.value.kind : undefined;
+function byPlace(a: PolicyProblem, b: PolicyProblem): number {
+  return compare(a.file, b.file) || a.line - b.line || a.column - b.column;
 }
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+type Documents = {
+  readonly frameworks: YamlFile[];
+  readonly ofLanguage: Map<PolicyLanguage, YamlFile[]>;
+};
+
+/** Every document to the language that takes it; one that nothing takes is a problem, never left out. */
+function sortDocuments(files: readonly PolicyFile[]): {
+  readonly documents: Documents;
+  readonly problems: PolicyProblem[];
+} {
+  const problems: PolicyProblem[] = [];
+  const documents: Documents = { frameworks: [], ofLanguage: new Map(languages.map((language) => [language, []])) };
+  for (const file of files.filter(({ path }) => /\.ya?ml$/.test(path))) {
+    const parsed = parseYamlFile(file);
+    if ('problems' in parsed) problems.push(...parsed.problems);
+    else {
+      for (const document of parsed.documents) {
+        const type = documentTypeOf(document);
+        const language = type === undefined ? undefined : languages.find((one) => one.takes(type));
+        if (language !== undefined) documents.ofLanguage.get(language)?.push(document);
+        else if (type?.kind === 'Framework') documents.frameworks.push(document);
+        else problems.push(problemAt(document, ['kind'], 'not-supported', `kind must be one of ${kindsText}`));
+      }
+    }
+  }
+  return { documents, problems };
+}
+
+const kindsText = ['Framework', ...languages.flatMap(({ kinds }) => kinds)].join(', ');
 
 function addFramework(frameworks: Map<string, FrameworkFile>, file: YamlFile): readonly PolicyProblem[] {
   const shape = readShape(frameworkFileSchema, file);

@@ -1,5 +1,5 @@
-/** One YAML document with positions: what a path inside it, or a place inside one of its expressions, is in the file. */
-import { isScalar, LineCounter, type Node, parseAllDocuments, type Scalar } from 'yaml';
+/** YAML documents with positions: what a path inside one, or a place inside one of its expressions, is in the file. */
+import { type Document, isScalar, LineCounter, type Node, parseAllDocuments, type Scalar } from 'yaml';
 import type { PolicyProblem } from './problem.ts';
 
 export type Position = { readonly line: number; readonly column: number };
@@ -18,26 +18,28 @@ export type PolicyFile = { readonly path: string; readonly text: string };
 /** Limits on what a file may be, before anything in it is looked at. */
 export const policyFileLimits = { maxFileBytes: 1_048_576, maxAliases: 1_000 } as const;
 
+/** Every document of the file, or everything that is wrong with it. Documents without content are left out. */
 export function parseYamlFile({
   path,
   text,
-}: PolicyFile): { readonly file: YamlFile } | { readonly problems: readonly PolicyProblem[] } {
-  const refuse = (code: PolicyProblem['code'], position: Position, reason: string) => ({
-    problems: [{ code, file: path, ...position, reason }],
+}: PolicyFile): { readonly documents: readonly YamlFile[] } | { readonly problems: readonly PolicyProblem[] } {
+  const refuse = (code: PolicyProblem['code'], reason: string) => ({
+    problems: [{ code, file: path, ...start, reason }],
   });
   if (text.length > policyFileLimits.maxFileBytes)
-    return refuse('limit', start, `longer than ${policyFileLimits.maxFileBytes} characters`);
+    return refuse('limit', `longer than ${policyFileLimits.maxFileBytes} characters`);
   const lines = new LineCounter();
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true });
-  const [document, second] = [...documents];
-  if (document === undefined) return refuse('bad-yaml', start, 'the file is empty');
-  if (document.errors.length > 0) {
+  const documents = [
+    ...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true }),
+  ];
+  const errors = documents.flatMap(({ errors }) => errors);
+  if (errors.length > 0) {
     return {
-      problems: document.errors.map((error) => ({
+      problems: errors.map((error) => ({
         code: 'bad-yaml',
         file: path,
         ...position(error.pos[0]),
@@ -45,7 +47,19 @@ export function parseYamlFile({
       })),
     };
   }
-  if (second !== undefined) return refuse('bad-yaml', position(second.range[0]), 'one document a file');
+  const read: YamlFile[] = [];
+  try {
+    for (const document of documents) {
+      const file = readDocument(document, path, { text, position });
+      if (file.value !== null) read.push(file);
+    }
+  } catch (cause) {
+    return refuse('bad-yaml', cause instanceof Error ? cause.message : String(cause));
+  }
+  return read.length === 0 ? refuse('bad-yaml', 'the file is empty') : { documents: read };
+}
+
+function readDocument(document: Document, path: string, source: Source): YamlFile {
   const nodeAt = (keys: readonly PropertyKey[]): Node | undefined => {
     for (let length = keys.length; length >= 0; length--) {
       const node = length === 0 ? document.contents : document.getIn(keys.slice(0, length), true);
@@ -53,17 +67,13 @@ export function parseYamlFile({
     }
     return undefined;
   };
-  const at = (keys: readonly PropertyKey[]) => position(nodeAt(keys)?.range?.[0] ?? 0);
-  try {
-    const value: unknown = document.toJS({ maxAliasCount: policyFileLimits.maxAliases });
-    const within = (keys: readonly PropertyKey[], place: Position): Position => {
-      const node = nodeAt(keys);
-      return isScalar(node) ? placeInScalar(node, { text, position }, place) : at(keys);
-    };
-    return { file: { path, value, at, within } };
-  } catch (cause) {
-    return refuse('bad-yaml', start, cause instanceof Error ? cause.message : String(cause));
-  }
+  const at = (keys: readonly PropertyKey[]) => source.position(nodeAt(keys)?.range?.[0] ?? document.range?.[0] ?? 0);
+  const value: unknown = document.toJS({ maxAliasCount: policyFileLimits.maxAliases });
+  const within = (keys: readonly PropertyKey[], place: Position): Position => {
+    const node = nodeAt(keys);
+    return isScalar(node) ? placeInScalar(node, source, place) : at(keys);
+  };
+  return { path, value, at, within };
 }
 
 export function problemAt(
