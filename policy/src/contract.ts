@@ -112,12 +112,16 @@ export type Fact<T> = {
 
 export type FactOf<T> = { readonly key: ObjectKey; readonly value: T };
 
+export type PolicyLanguageName = 'cel' | 'relation' | 'validating-admission-policy' | 'kyverno' | 'gatekeeper' | 'rego';
+
 /** A control ready to run, whatever language it was written in. */
 export type CompiledControl = {
   readonly meta: ControlMeta;
-  readonly language: 'cel' | 'relation';
-  /** Kinds it judges. */
+  readonly language: PolicyLanguageName;
+  /** Kinds it judges, by name. */
   readonly kinds: readonly GroupKind[];
+  /** Whether it judges a kind that `kinds` does not name: for rules by resource or with wildcards. Pure. */
+  judgesKind?(kind: GroupKind): boolean;
   /** True when evaluate reads nothing but its own object (the engine then needs no tracking). */
   readonly selfContained: boolean;
   /** Digest of everything its answers depend on: with an equal one, a reloaded control judges nothing again. */

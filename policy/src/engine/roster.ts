@@ -10,38 +10,53 @@ export type RosterChange = {
 
 export type Roster = {
   slots(kind: GroupKind): readonly Slot[];
-  /** Kinds any control judges, in order. */
+  /** Kinds any control judges, in order: those that controls name, and those seen that a control takes by rule. */
   kinds(): readonly GroupKind[];
   control(id: string): CompiledControl | undefined;
   /** Controls with a digest equal to the present one keep their place and their verdicts. Answers with the kinds concerned. */
   replace(controls: readonly CompiledControl[]): readonly RosterChange[];
 };
 
+type Entry = { readonly kind: GroupKind; readonly slots: readonly Slot[] };
+
 const none: readonly Slot[] = [];
 
 export function createRoster(initial: readonly CompiledControl[]): Roster {
   let byId = new Map<string, CompiledControl>();
-  let byKind = new Map<string, { readonly kind: GroupKind; readonly slots: readonly Slot[] }>();
+  /** An entry without slots is a kind that was asked for and that nothing judges. */
+  let byKind = new Map<string, Entry>();
+  let takers: readonly CompiledControl[] = [];
 
   function replace(controls: readonly CompiledControl[]): readonly RosterChange[] {
     const before = byKind;
     byId = new Map(controls.map((control) => [control.meta.id, kept(byId.get(control.meta.id), control)]));
     if (byId.size !== controls.length) throw new Error('two controls have one id');
-    byKind = slotsByKind([...byId.values()]);
-    const ids = new Set([...before.keys(), ...byKind.keys()]);
-    return [...ids].flatMap((id): readonly RosterChange[] => {
-      const old = before.get(id);
-      const next = byKind.get(id);
-      const kind = next?.kind ?? old?.kind;
-      if (kind === undefined || sameSlots(old?.slots ?? none, next?.slots ?? none)) return [];
-      return [{ kind, before: old?.slots ?? none, after: next?.slots ?? none }];
+    takers = [...byId.values()].filter((control) => control.judgesKind !== undefined);
+    byKind = entriesOf([...byId.values()], [...before.values()]);
+    return [...byKind].flatMap(([id, { kind, slots }]): readonly RosterChange[] => {
+      const old = before.get(id)?.slots ?? none;
+      return sameSlots(old, slots) ? [] : [{ kind, before: old, after: slots }];
     });
+  }
+
+  /** Kinds that no control names come up as they are seen. */
+  function slots(kind: GroupKind): readonly Slot[] {
+    const known = byKind.get(`${kind.group}/${kind.kind}`);
+    if (known !== undefined || takers.length === 0) return known?.slots ?? none;
+    const { group, kind: name } = kind;
+    const entry = entryOf({ group, kind: name }, takers);
+    byKind.set(`${group}/${name}`, entry);
+    return entry.slots;
   }
 
   replace(initial);
   return {
-    slots: ({ group, kind }) => byKind.get(`${group}/${kind}`)?.slots ?? none,
-    kinds: () => [...byKind.values()].map(({ kind }) => kind),
+    slots,
+    kinds: () =>
+      [...byKind.values()]
+        .filter((entry) => entry.slots.length > 0)
+        .map(({ kind }) => kind)
+        .sort(compareKinds),
     control: (id) => byId.get(id),
     replace,
   };
@@ -51,25 +66,26 @@ function kept(known: CompiledControl | undefined, control: CompiledControl): Com
   return known?.digest !== undefined && known.digest === control.digest ? known : control;
 }
 
-function slotsByKind(
-  controls: readonly CompiledControl[],
-): Map<string, { readonly kind: GroupKind; readonly slots: readonly Slot[] }> {
-  const kinds = new Map<string, { kind: GroupKind; controls: Set<CompiledControl> }>();
-  for (const control of controls) {
-    for (const { group, kind } of control.kinds) {
-      const entry = kinds.get(`${group}/${kind}`) ?? { kind: { group, kind }, controls: new Set() };
-      entry.controls.add(control);
-      kinds.set(`${group}/${kind}`, entry);
-    }
-  }
-  return new Map(
-    [...kinds]
-      .sort(([, a], [, b]) => compareText(a.kind.group, b.kind.group) || compareText(a.kind.kind, b.kind.kind))
-      .map(([id, { kind, controls }]) => {
-        const ordered = [...controls].sort((a, b) => compareText(a.meta.id, b.meta.id));
-        return [id, { kind, slots: ordered.map((control, position) => ({ control, position })) }];
-      }),
-  );
+/** The kinds that controls name and the `seen` ones, each with what judges it. */
+function entriesOf(controls: readonly CompiledControl[], seen: readonly Entry[]): Map<string, Entry> {
+  const kinds = [...seen.map(({ kind }) => kind), ...controls.flatMap((control) => control.kinds)];
+  const byKind = new Map(kinds.map(({ group, kind }) => [`${group}/${kind}`, { group, kind }]));
+  return new Map([...byKind].map(([id, kind]) => [id, entryOf(kind, controls)]));
+}
+
+function entryOf(kind: GroupKind, controls: readonly CompiledControl[]): Entry {
+  const judging = controls.filter((control) => judges(control, kind));
+  const ordered = judging.sort((a, b) => compareText(a.meta.id, b.meta.id));
+  return { kind, slots: ordered.map((control, position) => ({ control, position })) };
+}
+
+function judges(control: CompiledControl, { group, kind }: GroupKind): boolean {
+  if (control.kinds.some((one) => one.group === group && one.kind === kind)) return true;
+  return control.judgesKind?.({ group, kind }) === true;
+}
+
+function compareKinds(a: GroupKind, b: GroupKind): number {
+  return compareText(a.group, b.group) || compareText(a.kind, b.kind);
 }
 
 function sameSlots(a: readonly Slot[], b: readonly Slot[]): boolean {
