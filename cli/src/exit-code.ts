@@ -9,6 +9,10 @@ export const exitCode = {
   unavailable: 3,
   /** What was asked for is not in the timeline. */
   notFound: 4,
+  /** Some input could not be read or judged, so that the answer is not complete. It stands above `failed`. */
+  badInput: 5,
+  /** A fault of this program, or of the disk it writes to. */
+  internal: 70,
 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];

@@ -13,6 +13,7 @@ import { statusCommand } from './command/status.ts';
 import { findConnection } from './connection.ts';
 import { CliError, type ExitCode, exitCode } from './exit-code.ts';
 import { createPaint, printable } from './output/text.ts';
+import { cliVersion } from './version.ts';
 
 const commands: readonly Command[] = [
   logCommand,
@@ -32,38 +33,46 @@ const commonOptions = {
 } as const satisfies OptionConfig;
 
 export async function main(args: readonly string[]): Promise<ExitCode> {
-  // A reader that went away (`| head`) is not an error of ours.
-  process.stdout.on('error', () => process.exit(exitCode.ok));
+  let settled: ExitCode = exitCode.ok;
+  // A reader that went away (`| head`) is not an error of ours; a full disk is.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(settled);
+    complain(`cannot write the answer: ${error.message}`);
+    process.exit(exitCode.internal);
+  });
+  process.stderr.on('error', () => {});
   try {
-    return await dispatch(args);
+    return await dispatch(args, (code) => {
+      settled = code;
+    });
   } catch (error) {
     if (error instanceof CliError) {
-      console.error(`driftline: ${error.message.split('\n').map(printable).join('\n')}`);
+      complain(error.message);
       return error.exitCode;
     }
-    throw error;
+    complain(`this is a fault of driftline ${cliVersion}: ${error instanceof Error ? error.stack : String(error)}`);
+    return exitCode.internal;
   }
 }
 
-async function dispatch(args: readonly string[]): Promise<ExitCode> {
-  const [name = 'help', ...rest] = args;
-  if (['help', '--help', '-h'].includes(name)) {
-    const topic = commands.find((command) => command.name === rest[0]);
-    console.log(topic === undefined ? overview() : usage(topic));
+function complain(message: string): void {
+  console.error(`driftline: ${message.split('\n').map(printable).join('\n')}`);
+}
+
+async function dispatch(args: readonly string[], settle: (code: ExitCode) => void): Promise<ExitCode> {
+  const [name = 'help', ...rest] = commandFirst(args);
+  if (['help', '--help', '-h'].includes(name)) return help(rest);
+  if (['version', '--version', '-V'].includes(name)) {
+    console.log(`driftline ${cliVersion}`);
     return exitCode.ok;
   }
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command === undefined) {
-    throw new CliError(
-      exitCode.usage,
-      `no command '${name}'; there are: ${commands.map((known) => known.name).join(', ')}`,
-    );
-  }
+  const command = commandNamed(name);
   const { values, positionals } = parse(command, rest);
   if (values.help === true) {
     console.log(usage(command));
     return exitCode.ok;
   }
+  const { stdout } = process;
   return command.run({
     values,
     positionals,
@@ -78,9 +87,46 @@ async function dispatch(args: readonly string[]): Promise<ExitCode> {
         }),
       ),
     print: (line) => console.log(line),
-    paint: createPaint(process.stdout.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'),
+    warn: complain,
+    settle,
+    paint: createPaint(stdout.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'),
+    columns: stdout.isTTY && stdout.columns > 0 ? stdout.columns : undefined,
     now: () => new Date(),
   });
+}
+
+/** Options that may stand before the command, as with kubectl, and take a value. */
+const leadingOptions: readonly string[] = [
+  '--server',
+  '--token-file',
+  '--context',
+  '--namespace',
+  '-n',
+  '-o',
+  '--output',
+];
+
+/** The command and then everything else: `driftline -n shop log` is `driftline log -n shop`. */
+function commandFirst(args: readonly string[]): readonly string[] {
+  let at = 0;
+  while (leadingOptions.includes(args[at] ?? '') || /^(--[a-z-]+=|-n.|-o.|-A$|--all-namespaces$)/.test(args[at] ?? ''))
+    at += leadingOptions.includes(args[at] ?? '') ? 2 : 1;
+  const name = args[at];
+  return at === 0 || name === undefined ? args : [name, ...args.slice(0, at), ...args.slice(at + 1)];
+}
+
+function commandNamed(name: string): Command {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return command;
+  throw new CliError(
+    exitCode.usage,
+    `no command '${name}'; there are: ${commands.map((known) => known.name).join(', ')}`,
+  );
+}
+
+function help([topic]: readonly string[]): ExitCode {
+  console.log(topic === undefined || topic.startsWith('-') ? overview() : usage(commandNamed(topic)));
+  return exitCode.ok;
 }
 
 function parse(command: Command, args: readonly string[]): { values: OptionValues; positionals: readonly string[] } {
@@ -105,18 +151,18 @@ function overview(): string {
     ...rows,
     '',
     "  driftline help COMMAND                      a command's options",
+    '  driftline --version',
     '',
     'Connection: --server URL, --token-file FILE and --ca FILE, or DRIFTLINE_URL, DRIFTLINE_TOKEN (or _TOKEN_FILE) and',
     'DRIFTLINE_CA_FILE, or a checkout where npm start runs.',
-    'Exit codes: 0 fine, 1 the answer is what a gate should stop at, 2 wrong usage, 3 collector not reachable, 4 not found.',
+    'Exit codes: 0 fine, 1 the answer is what a gate should stop at, 2 wrong usage, 3 collector not reachable, 4 not found,',
+    '            5 input that cannot be read (scan), 70 a fault of driftline.',
   ].join('\n');
 }
 
 function usage(command: Command): string {
-  const flags = [
-    ...command.help,
-    ['--server URL, --token-file FILE', 'the collector to ask; --ca FILE: its authority'] as const,
-  ];
+  const connection = ['--server URL, --token-file FILE', 'the collector to ask; --ca FILE: its authority'] as const;
+  const flags = command.isOffline === true ? command.help : [...command.help, connection];
   return [
     `usage: driftline ${command.usage}`,
     '',

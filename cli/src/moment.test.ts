@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CliError, exitCode } from './exit-code.ts';
-import { parseMoment } from './moment.ts';
+import { parseMoment, parsePastMoment } from './moment.ts';
 
 const now = new Date('2026-11-21T12:00:00.000Z');
 
@@ -32,7 +32,7 @@ test('a time of day and a date are local', () => {
 });
 
 test('what is not a moment is refused with the accepted forms', () => {
-  for (const text of ['yesterday', '', '2026-13-45', '5 parsecs', '2h2m']) {
+  for (const text of ['yesterday', '', '2026-13-45', '5 parsecs', '2h2m', '2026-02-30', '25:00', '12:60', '999999w']) {
     assert.throws(
       () => parseMoment(text, now),
       (error) =>
@@ -40,4 +40,16 @@ test('what is not a moment is refused with the accepted forms', () => {
       text,
     );
   }
+});
+
+test('a time of day that is still to come was yesterday', () => {
+  const noon = new Date(2026, 10, 21, 12);
+  assert.equal(new Date(parseMoment('11:59', noon)).getDate(), 21);
+  const late = new Date(parseMoment('23:50', noon));
+  assert.deepEqual([late.getDate(), late.getHours(), late.getMinutes()], [20, 23, 50]);
+});
+
+test('the future is refused where the past is asked, but for what clocks differ', () => {
+  assert.equal(parsePastMoment('2026-11-21T12:04:00Z', now), '2026-11-21T12:04:00Z');
+  assert.throws(() => parsePastMoment('2026-11-21T12:06:00Z', now), /is in the future/);
 });

@@ -51,9 +51,10 @@ export type ApiApproval = {
   readonly value: string;
   /**
    * claimed: this change brought it, or its author keeps it; not checked against its source. earlier: it was on the
-   * object before and speaks of an earlier change.
+   * object before and speaks of an earlier change. object: it came with this change, but speaks of the object only (who
+   * manages it, or what was copied from its owner). Only `claimed` is about the change.
    */
-  readonly state: 'claimed' | 'earlier';
+  readonly state: 'claimed' | 'earlier' | 'object';
   /** Where it was read. */
   readonly path: string;
 };

@@ -1,72 +1,68 @@
 /** `driftline at MOMENT get KIND [NAME]`: the state in the past. */
 import type { ApiObjects, ApiObjectState, Json, JsonObject } from '@driftline/proto';
+import type { Query } from '../api-client.ts';
 import { CliError, exitCode } from '../exit-code.ts';
-import { parseMoment } from '../moment.ts';
+import { parsePastMoment } from '../moment.ts';
 import { localTime, table } from '../output/text.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandContext } from './command.ts';
+import { limitHelp, limitOption, printListing } from './listing.ts';
 import {
   kindAndName,
-  outputFormat,
   outputHelp,
   outputOptions,
-  printData,
-  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
   selectorHelp,
   selectorOptions,
-  wholeNumber,
 } from './scope.ts';
 
-const defaultLimit = 1_000;
+const peopleLimit = 1_000;
 
 export const atCommand: Command = {
   name: 'at',
   usage: 'at MOMENT get KIND[/NAME] [options]',
   summary: 'the objects as they were at a moment, and how sure that is',
-  options: { ...scopeOptions, ...selectorOptions, ...outputOptions, limit: { type: 'string' } },
-  help: [...scopeHelp, ...selectorHelp, ['--limit N', `at most N objects (default ${defaultLimit})`], ...outputHelp],
+  options: { ...scopeOptions, ...selectorOptions, ...outputOptions, ...limitOption },
+  help: [...scopeHelp, ...selectorHelp, limitHelp('objects', peopleLimit), ...outputHelp],
   async run(context) {
     const { positionals, values } = context;
     const verb = positionals.indexOf('get');
     if (verb < 1) throw new CliError(exitCode.usage, 'say when and what: driftline at 2h get deploy -n shop');
-    const moment = parseMoment(positionals.slice(0, verb).join(' '), context.now());
+    const moment = parsePastMoment(positionals.slice(0, verb).join(' '), context.now());
     const { kind, name } = kindAndName(positionals.slice(verb + 1));
     if (kind === undefined)
       throw new CliError(exitCode.usage, "name a kind after 'get', such as deploy, rolebindings or ingress");
     const query = { ...scopeQuery(values), at: moment, kind, name };
-    const limit = wholeNumber(values, 'limit', defaultLimit);
-    const states = await Array.fromAsync(context.api().items<ApiObjectState>('objects', query, limit));
-    if (states.length === 0) await requireKnownCluster(context);
-    const format = outputFormat(values);
-    if (format === 'json' || format === 'yaml') {
-      await printData(context, { apiVersion: 'v1', kind: 'List', items: states.map(manifest) });
-    } else if (states.length > 0) {
-      context.print(renderTable(states, format === 'wide'));
-      if (states.length === limit) context.print(context.paint.dim(`The first ${limit}; --limit N shows more.`));
-      const unsure = states.filter((state) => state.certainty === 'gap').length;
-      if (unsure > 0)
-        context.print(
-          `\n${unsure} of ${states.length} not certain: something could not be seen then ('driftline status' says what).`,
-        );
-    }
-    if (states.length === 0) {
-      const { gaps } = await context.api().get<ApiObjects>('objects', { ...query, limit: 1 });
-      const doubt =
-        gaps.length === 0
-          ? ''
-          : ` Not certain: ${gaps.length} gap${gaps.length === 1 ? '' : 's'} at that moment (${gapText(gaps)}).`;
-      if (name !== undefined)
-        throw new CliError(exitCode.notFound, `there was no ${kind} '${name}' at ${localTime(moment)}.${doubt}`);
-      if (format === 'people' || format === 'wide') context.print(`No ${kind} at ${localTime(moment)}.${doubt}`);
-    }
+    const { count } = await printListing<ApiObjectState>(context, {
+      path: 'objects',
+      query,
+      peopleLimit,
+      head: { apiVersion: 'v1', kind: 'List' },
+      toData: manifest,
+      cutNote: (limit) => `The first ${limit}; --limit N shows more.`,
+      async people(items, isWide) {
+        const states = await Array.fromAsync(items);
+        if (states.length > 0) printStates(context, states, isWide);
+        else if (name === undefined)
+          context.print(`No ${kind} at ${localTime(moment)}.${await doubtAt(context, query)}`);
+      },
+    });
+    if (count === 0 && name !== undefined)
+      throw new CliError(
+        exitCode.notFound,
+        `there was no ${kind} '${name}' at ${localTime(moment)}.${await doubtAt(context, query)}`,
+      );
     return exitCode.ok;
   },
 };
 
-function gapText(gaps: ApiObjects['gaps']): string {
-  return [...new Set(gaps.map((gap) => `${gap.cluster}: ${gap.cause}`))].slice(0, 3).join(', ');
+/** What gaps at the moment an empty answer may be due to. */
+async function doubtAt(context: CommandContext, query: Query): Promise<string> {
+  const { gaps } = await context.api().get<ApiObjects>('objects', { ...query, limit: 1 });
+  if (gaps.length === 0) return '';
+  const causes = [...new Set(gaps.map((gap) => `${gap.cluster}: ${gap.cause}`))].slice(0, 3).join(', ');
+  return ` Not certain: ${gaps.length} gap${gaps.length === 1 ? '' : 's'} at that moment (${causes}).`;
 }
 
 /** The object with the facts that made it this answer, as annotations would carry them. */
@@ -83,7 +79,7 @@ function manifest(state: ApiObjectState): Json {
   };
 }
 
-function renderTable(states: readonly ApiObjectState[], isWide: boolean): string {
+function printStates({ print, columns }: CommandContext, states: readonly ApiObjectState[], isWide: boolean): void {
   const rows = states.map((state) => [
     state.object.cluster,
     state.object.namespace,
@@ -92,8 +88,16 @@ function renderTable(states: readonly ApiObjectState[], isWide: boolean): string
     state.certainty,
     ...(isWide ? [state.resourceVersion, state.object.uid, state.changeId] : []),
   ]);
-  return table(
-    ['CLUSTER', 'NAMESPACE', 'OBJECT', 'UNCHANGED SINCE', 'CERTAINTY', ...(isWide ? ['VERSION', 'UID', 'CHANGE'] : [])],
-    rows,
+  const wide = isWide ? ['VERSION', 'UID', 'CHANGE'] : [];
+  print(
+    table(['CLUSTER', 'NAMESPACE', 'OBJECT', 'UNCHANGED SINCE', 'CERTAINTY', ...wide], rows, {
+      columns: isWide ? undefined : columns,
+      flexible: [2],
+    }),
   );
+  const unsure = states.filter((state) => state.certainty === 'gap').length;
+  if (unsure > 0)
+    print(
+      `\n${unsure} of ${states.length} not certain: something could not be seen then ('driftline status' says what).`,
+    );
 }

@@ -13,7 +13,13 @@ export type CommandContext = {
   /** Connects on first use, so that offline commands need no collector. */
   readonly api: () => ApiClient;
   readonly print: (text: string) => void;
+  /** A line on standard error; the answer stays what it is. */
+  readonly warn: (text: string) => void;
+  /** The exit code that stands even when the reader of the output goes away (`| head`). */
+  readonly settle: (code: ExitCode) => void;
   readonly paint: Paint;
+  /** Columns of the terminal; undefined when it is none. */
+  readonly columns: number | undefined;
   readonly now: () => Date;
 };
 
@@ -22,6 +28,8 @@ export type Command = {
   /** What follows `driftline` in the usage line. */
   readonly usage: string;
   readonly summary: string;
+  /** It asks no collector. */
+  readonly isOffline?: boolean;
   readonly options: OptionConfig;
   /** One line for each option, for `help`. */
   readonly help: readonly (readonly [flag: string, text: string])[];

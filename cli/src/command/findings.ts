@@ -1,27 +1,26 @@
 /** `driftline findings`: what breaks policy, now or ever. */
-import type { ApiFinding } from '@driftline/proto';
-import { CliError, exitCode } from '../exit-code.ts';
+import type { ApiFinding, ApiPage } from '@driftline/proto';
+import type { Query } from '../api-client.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { severities } from '../severity.ts';
 import { localTime, type Paint, printable, shorten, shortenStart, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
+import { limitHelp, limitOption, printListing } from './listing.ts';
 import {
   kindAndName,
-  outputFormat,
   outputHelp,
   outputOptions,
-  printItems,
-  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
   selectorHelp,
   selectorOptions,
-  wholeNumber,
+  severityOption,
 } from './scope.ts';
 
-const defaultLimit = 1_000;
+const peopleLimit = 1_000;
 const titleWidth = 48;
 const pathWidth = 48;
-const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
 export const findingsCommand: Command = {
   name: 'findings',
@@ -31,10 +30,10 @@ export const findingsCommand: Command = {
     ...scopeOptions,
     ...selectorOptions,
     ...outputOptions,
+    ...limitOption,
     state: { type: 'string' },
     severity: { type: 'string' },
     control: { type: 'string' },
-    limit: { type: 'string' },
     'fail-on': { type: 'string' },
   },
   help: [
@@ -43,54 +42,37 @@ export const findingsCommand: Command = {
     ['--state STATE', 'open (default), resolved, excepted or all'],
     ['--severity LEVEL', 'at least this severity: info, low, medium, high, critical'],
     ['--control ID', 'only this control'],
-    ['--limit N', `at most N findings (default ${defaultLimit})`],
-    ['--fail-on LEVEL', 'exit 1 when an open finding has at least this severity'],
+    limitHelp('findings', peopleLimit),
+    ['--fail-on LEVEL', 'exit 1 when the scope has an open finding of at least this severity,'],
+    ['', 'whatever --state, --severity and --limit show'],
     ...outputHelp,
   ],
   async run(context) {
     const { values } = context;
     const { kind, name } = kindAndName(context.positionals);
-    const failOn = severityOption(context, 'fail-on');
-    const query = {
-      ...scopeQuery(values),
-      kind,
-      name,
-      state: text(values, 'state') ?? 'open',
-      severity: severityOption(context, 'severity'),
-      control: text(values, 'control'),
-    };
-    const found: ApiFinding[] = [];
-    const limit = wholeNumber(values, 'limit', defaultLimit);
-    const items = context.api().items<ApiFinding>('findings', query, limit);
-    await printItems(context, keeping(items, found), () => {});
-    if (found.length === 0) await requireKnownCluster(context);
-    const format = outputFormat(values);
-    if (format === 'people' || format === 'wide') {
-      printFindings(context, found, format === 'wide');
-      if (found.length === limit) context.print(context.paint.dim(`The ${limit} most severe; --limit N shows more.`));
-    }
-    const isGated =
-      failOn !== undefined &&
-      found.some((finding) => finding.state === 'open' && rank(finding.severity) >= rank(failOn));
-    return isGated ? exitCode.failed : exitCode.ok;
+    const failOn = severityOption(values, 'fail-on');
+    const scope = { ...scopeQuery(values), kind, name, control: text(values, 'control') };
+    const severity = severityOption(values, 'severity');
+    // Before anything is printed: a gate holds even when the reader goes away.
+    const gate = failOn === undefined ? exitCode.ok : await gateOf(context, { ...scope, severity: failOn });
+    context.settle(gate);
+    await printListing<ApiFinding>(context, {
+      path: 'findings',
+      query: { ...scope, state: text(values, 'state') ?? 'open', severity },
+      peopleLimit,
+      cutNote: (limit) => `The ${limit} most severe; --limit N shows more.`,
+      async people(items, isWide) {
+        printFindings(context, await Array.fromAsync(items), isWide);
+      },
+    });
+    if (gate === exitCode.failed) context.warn(`there are open findings of severity ${failOn ?? ''} or more: exit 1`);
+    return gate;
   },
 };
 
-async function* keeping<T>(items: AsyncIterable<T>, kept: T[]): AsyncIterable<T> {
-  for await (const item of items) {
-    kept.push(item);
-    yield item;
-  }
-}
-
-function severityOption(context: CommandContext, name: string): string | undefined {
-  const value = text(context.values, name);
-  if (value === undefined || severities.some((severity) => severity === value)) return value;
-  throw new CliError(exitCode.usage, `--${name} takes ${severities.join(', ')}, not '${value}'`);
-}
-
-function rank(severity: string): number {
-  return severities.findIndex((known) => known === severity);
+async function gateOf({ api }: CommandContext, query: Query): Promise<ExitCode> {
+  const { items } = await api().get<ApiPage<ApiFinding>>('findings', { ...query, state: 'open', limit: 1 });
+  return items.length > 0 ? exitCode.failed : exitCode.ok;
 }
 
 function printFindings(context: CommandContext, findings: readonly ApiFinding[], isWide: boolean): void {
@@ -115,7 +97,10 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
     ]);
     const state = isAllOpen ? [] : ['STATE'];
     context.print(
-      table(['SEVERITY', 'CONTROL', 'CLUSTER', 'NAMESPACE', 'OBJECT', 'WHAT', 'WHERE', ...state, 'SINCE'], rows),
+      table(['SEVERITY', 'CONTROL', 'CLUSTER', 'NAMESPACE', 'OBJECT', 'WHAT', 'WHERE', ...state, 'SINCE'], rows, {
+        columns: context.columns,
+        flexible: [5, 6, 4],
+      }),
     );
   }
   const counts = severities.toReversed().flatMap((severity) => {

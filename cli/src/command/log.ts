@@ -1,26 +1,23 @@
 /** `driftline log`: the changes, newest first. */
 import type { ApiChange } from '@driftline/proto';
-import { exitCode } from '../exit-code.ts';
-import { parseMoment } from '../moment.ts';
+import { CliError, exitCode } from '../exit-code.ts';
+import { parseMoment, parsePastMoment } from '../moment.ts';
 import { changeBlock, changeLine } from '../output/change.ts';
 import { table } from '../output/text.ts';
-import { type Command, text } from './command.ts';
+import { type Command, type CommandContext, text } from './command.ts';
+import { limitHelp, limitOption, printListing } from './listing.ts';
 import {
   kindAndName,
-  outputFormat,
   outputHelp,
   outputOptions,
-  printItems,
-  requireKnownCluster,
   scopeHelp,
   scopeOptions,
   scopeQuery,
   selectorHelp,
   selectorOptions,
-  wholeNumber,
 } from './scope.ts';
 
-const defaultLimit = 20;
+const peopleLimit = 20;
 
 export const logCommand: Command = {
   name: 'log',
@@ -30,11 +27,11 @@ export const logCommand: Command = {
     ...scopeOptions,
     ...selectorOptions,
     ...outputOptions,
+    ...limitOption,
     since: { type: 'string' },
     until: { type: 'string' },
     user: { type: 'string' },
     origin: { type: 'string' },
-    limit: { type: 'string' },
     oneline: { type: 'boolean' },
     snapshots: { type: 'boolean' },
   },
@@ -44,42 +41,54 @@ export const logCommand: Command = {
     ['--since, --until MOMENT', '2h, 3d, 02:13, 2026-11-21, 2026-11-21T02:13:00Z'],
     ['--user NAME', 'only changes linked to this audit user'],
     ['--origin KIND', 'gitops, pipeline, controller, human or unknown'],
-    ['--limit N', `at most N changes (default ${defaultLimit})`],
+    limitHelp('changes', peopleLimit),
     ['--oneline', 'a table with one line for each change'],
     ['--snapshots', 'also first sights of objects that were there before'],
     ...outputHelp,
   ],
   async run(context) {
-    const { values, print, paint } = context;
+    const { values, print, paint, columns } = context;
     const { kind, name } = kindAndName(context.positionals);
-    const moment = (option: string) => {
-      const value = text(values, option);
-      return value === undefined ? undefined : parseMoment(value, context.now());
-    };
     const query = {
       ...scopeQuery(values),
       kind,
       name,
-      since: moment('since'),
-      until: moment('until'),
+      ...range(context),
       user: text(values, 'user'),
       origin: text(values, 'origin'),
       snapshots: values.snapshots === true ? true : undefined,
     };
-    const limit = wholeNumber(values, 'limit', defaultLimit);
-    const items = context.api().items<ApiChange>('log', query, limit);
-    const isWide = outputFormat(values) === 'wide';
-    const lines: (readonly string[])[] = [];
-    const count = await printItems(context, items, (change) => {
-      if (values.oneline === true) lines.push(changeLine(change));
-      else print(`${changeBlock(change, { paint, isWide })}\n`);
+    await printListing<ApiChange>(context, {
+      path: 'log',
+      query,
+      peopleLimit,
+      cutNote: (limit) => `The newest ${limit}; --limit N shows more.`,
+      async people(items, isWide) {
+        if (values.oneline === true) {
+          const rows = await Array.fromAsync(items, (change) => changeLine(change));
+          print(rows.length === 0 ? 'No changes.' : table(onelineHeader, rows, { columns, flexible: [4, 5] }));
+          return;
+        }
+        let count = 0;
+        for await (const change of items) {
+          print(`${changeBlock(change, { paint, isWide })}\n`);
+          count += 1;
+        }
+        if (count === 0) print('No changes.');
+      },
     });
-    if (lines.length > 0)
-      print(table(['TIME', 'CLUSTER', 'OBJECT', 'OP', 'FIELDS', 'WHO', 'ORIGIN', 'APPROVAL', 'FINDINGS'], lines));
-    if (count === 0) await requireKnownCluster(context);
-    const isForPeople = outputFormat(values) === 'people' || isWide;
-    if (isForPeople && count === 0) print('No changes.');
-    if (isForPeople && count === limit) print(paint.dim(`The newest ${limit}; --limit N shows more.`));
     return exitCode.ok;
   },
 };
+
+const onelineHeader = ['TIME', 'CLUSTER', 'OBJECT', 'OP', 'FIELDS', 'WHO', 'ORIGIN', 'APPROVAL', 'FINDINGS'];
+
+function range({ values, now }: CommandContext): { readonly since?: string; readonly until?: string } {
+  const since = text(values, 'since');
+  const until = text(values, 'until');
+  const from = since === undefined ? undefined : parsePastMoment(since, now());
+  const to = until === undefined ? undefined : parseMoment(until, now());
+  if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to))
+    throw new CliError(exitCode.usage, `--since ${since ?? ''} is after --until ${until ?? ''}: nothing lies between`);
+  return { ...(from === undefined ? {} : { since: from }), ...(to === undefined ? {} : { until: to }) };
+}

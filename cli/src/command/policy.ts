@@ -9,6 +9,7 @@ export const policyCommand: Command = {
   name: 'policy',
   usage: 'policy test|list [FOLDER…] [options]',
   summary: 'run the passing and failing cases of every control, or list the controls; offline',
+  isOffline: true,
   options: { ...outputOptions },
   help: [['FOLDER…', "folders with control files (default: Driftline's own library)"], ...outputHelp],
   async run(context) {

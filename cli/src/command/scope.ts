@@ -1,20 +1,24 @@
 /** The options that say where: kubectl's habits, with clusters as contexts. */
-import type { ApiStatus } from '@driftline/proto';
+import type { ApiPage, ApiStatus } from '@driftline/proto';
 import type { Query } from '../api-client.ts';
+import { isSeverity, severities, type Severity } from '../severity.ts';
 import { CliError, exitCode } from '../exit-code.ts';
-import { escapeQuoted, hasUnprintable } from '../output/text.ts';
+import { dataText } from '../output/data.ts';
 import { type CommandContext, type OptionConfig, type OptionValues, text } from './command.ts';
+
+export const clusterOptions = { context: { type: 'string' } } as const satisfies OptionConfig;
+export const clusterHelp = [['--context NAME', 'only this cluster (default: all)']] as const;
 
 export const scopeOptions = {
   namespace: { type: 'string', short: 'n' },
   'all-namespaces': { type: 'boolean', short: 'A' },
-  context: { type: 'string' },
+  ...clusterOptions,
 } as const satisfies OptionConfig;
 
 export const scopeHelp = [
   ['-n, --namespace NAME', 'only this namespace (default: all)'],
   ['-A, --all-namespaces', 'all namespaces'],
-  ['--context NAME', 'only this cluster (default: all)'],
+  ...clusterHelp,
 ] as const;
 
 export const selectorOptions = { selector: { type: 'string', short: 'l' } } as const satisfies OptionConfig;
@@ -40,12 +44,24 @@ export function scopeQuery(values: OptionValues): Query {
 }
 
 /**
- * For an empty answer: a cluster that nobody knows must not pass for one where nothing changed and nothing is wrong.
- * Exit 4 when `--context` names none.
+ * For an empty answer: a cluster or a namespace that nobody knows must not pass for one where nothing changed and
+ * nothing is wrong. Exit 4 when `--context` or `--namespace` names none.
  */
-export async function requireKnownCluster(context: CommandContext): Promise<void> {
-  const wanted = text(context.values, 'context');
-  if (wanted === undefined || wanted === '') return;
+export async function requireKnownScope(context: CommandContext): Promise<void> {
+  const cluster = text(context.values, 'context');
+  if (cluster !== undefined && cluster !== '') await requireKnownCluster(context, cluster);
+  const namespace = text(context.values, 'namespace');
+  if (namespace === undefined || namespace === '') return;
+  const query = { cluster, namespace, snapshots: true, limit: 1 };
+  const inside = await context.api().get<ApiPage<unknown>>('log', query);
+  if (inside.items.length > 0 || (await isNamespace(context, cluster, namespace))) return;
+  throw new CliError(
+    exitCode.notFound,
+    `no namespace '${namespace}' in the timeline${cluster === undefined ? '' : ` of ${cluster}`}`,
+  );
+}
+
+async function requireKnownCluster(context: CommandContext, wanted: string): Promise<void> {
   const { agents } = await context.api().get<ApiStatus>('status');
   const known = agents.map(({ cluster }) => cluster);
   if (known.includes(wanted)) return;
@@ -55,9 +71,26 @@ export async function requireKnownCluster(context: CommandContext): Promise<void
   );
 }
 
+/** Namespaces without anything in them count, where the agent may see namespaces. */
+async function isNamespace(context: CommandContext, cluster: string | undefined, name: string): Promise<boolean> {
+  try {
+    const query = { cluster, kind: 'namespaces', name, snapshots: true, limit: 1 };
+    return (await context.api().get<ApiPage<unknown>>('log', query)).items.length > 0;
+  } catch (error) {
+    if (error instanceof CliError && error.exitCode === exitCode.notFound) return false;
+    throw error;
+  }
+}
+
 /** For commands that take options only. */
 export function refuseArguments({ positionals }: CommandContext): void {
   if (positionals.length > 0) throw new CliError(exitCode.usage, `too many arguments: ${positionals.join(' ')}`);
+}
+
+export function severityOption(values: OptionValues, name: string): Severity | undefined {
+  const value = text(values, name);
+  if (value === undefined || isSeverity(value)) return value;
+  throw new CliError(exitCode.usage, `--${name} takes ${severities.join(', ')}, not '${value}'`);
 }
 
 export function wholeNumber(values: OptionValues, name: string, fallback: number): number {
@@ -85,34 +118,7 @@ export function kindAndName(positionals: readonly string[]): {
   return { kind: first.slice(0, slash), name: first.slice(slash + 1) };
 }
 
-/** Prints items one by one for people, or all together as JSON or YAML `{items: […]}`. */
-export async function printItems<T>(
-  context: CommandContext,
-  items: AsyncIterable<T>,
-  people: (item: T) => void,
-): Promise<number> {
-  const format = outputFormat(context.values);
-  if (format === 'people' || format === 'wide') {
-    let count = 0;
-    for await (const item of items) {
-      people(item);
-      count += 1;
-    }
-    return count;
-  }
-  const all = await Array.fromAsync(items);
-  await printData(context, { items: all });
-  return all.length;
-}
-
-/** What a terminal would obey is escaped in both formats; a parser reads the same values. */
+/** One document of a command that does not list, in the machine format asked for. */
 export async function printData(context: CommandContext, data: unknown): Promise<void> {
-  if (outputFormat(context.values) === 'yaml') {
-    const { stringify } = await import('yaml');
-    const text = stringify(data);
-    const quoted = { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'QUOTE_DOUBLE', lineWidth: 0 } as const;
-    context.print((hasUnprintable(text) ? escapeQuoted(stringify(data, quoted)) : text).trimEnd());
-    return;
-  }
-  context.print(escapeQuoted(JSON.stringify(data, null, 2)));
+  context.print(await dataText(outputFormat(context.values) === 'yaml' ? 'yaml' : 'json', data));
 }

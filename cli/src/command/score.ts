@@ -1,16 +1,16 @@
 /** `driftline score`: the posture, for clusters, categories and namespaces. */
 import type { ApiScore } from '@driftline/proto';
-import { CliError, exitCode } from '../exit-code.ts';
-import { parseMoment } from '../moment.ts';
+import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
+import { parsePastMoment } from '../moment.ts';
 import { table } from '../output/text.ts';
-import { type Command, text } from './command.ts';
+import { type Command, type CommandContext, text } from './command.ts';
 import {
   outputFormat,
   outputHelp,
   outputOptions,
   printData,
   refuseArguments,
-  requireKnownCluster,
+  requireKnownScope,
   scopeHelp,
   scopeOptions,
   scopeQuery,
@@ -32,18 +32,24 @@ export const scoreCommand: Command = {
     const { values } = context;
     const minimum = minimumScore(text(values, 'min-score'));
     const at = text(values, 'at');
-    const query = { ...scopeQuery(values), at: at === undefined ? undefined : parseMoment(at, context.now()) };
+    const query = { ...scopeQuery(values), at: at === undefined ? undefined : parsePastMoment(at, context.now()) };
     const { items } = await context.api().get<{ readonly items: readonly ApiScore[] }>('score', query);
-    if (items.length === 0) await requireKnownCluster(context);
+    if (items.length === 0) await requireKnownScope(context);
+    const gate = minimum === undefined ? exitCode.ok : gateOf(context, items, minimum);
+    context.settle(gate);
     const format = outputFormat(values);
     if (format === 'json' || format === 'yaml') await printData(context, { items });
     else context.print(items.length === 0 ? 'Nothing has been judged yet.' : renderScores(items));
-    if (minimum === undefined) return exitCode.ok;
-    // A gate on nothing must not pass; with a namespace, the answer has that namespace's scores only.
-    const compared = items.filter((item) => values.namespace !== undefined || item.scope === 'cluster');
-    return compared.length > 0 && compared.every((item) => item.score >= minimum) ? exitCode.ok : exitCode.failed;
+    if (gate === exitCode.failed) context.warn(`below --min-score ${minimum ?? ''}, or nothing has a score: exit 1`);
+    return gate;
   },
 };
+
+/** A gate on nothing must not pass; with a namespace, the answer has that namespace's scores only. */
+function gateOf({ values }: CommandContext, items: readonly ApiScore[], minimum: number): ExitCode {
+  const compared = items.filter((item) => values.namespace !== undefined || item.scope === 'cluster');
+  return compared.length > 0 && compared.every((item) => item.score >= minimum) ? exitCode.ok : exitCode.failed;
+}
 
 function minimumScore(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;

@@ -3,44 +3,38 @@ import type { ApiChange } from '@driftline/proto';
 import { CliError, exitCode } from '../exit-code.ts';
 import { changeBlock } from '../output/change.ts';
 import type { Command } from './command.ts';
-import {
-  kindAndName,
-  outputFormat,
-  outputHelp,
-  outputOptions,
-  printItems,
-  requireKnownCluster,
-  scopeHelp,
-  scopeOptions,
-  scopeQuery,
-  wholeNumber,
-} from './scope.ts';
+import { limitHelp, limitOption, printListing } from './listing.ts';
+import { kindAndName, outputHelp, outputOptions, scopeHelp, scopeOptions, scopeQuery } from './scope.ts';
 
-const defaultLimit = 50;
+const peopleLimit = 50;
 
 export const showCommand: Command = {
   name: 'show',
   usage: 'show KIND/NAME [options]',
   summary: 'the history of one object, with field diffs',
-  options: { ...scopeOptions, ...outputOptions, limit: { type: 'string' } },
-  help: [...scopeHelp, ['--limit N', `at most N changes, newest first (default ${defaultLimit})`], ...outputHelp],
+  options: { ...scopeOptions, ...outputOptions, ...limitOption },
+  help: [...scopeHelp, limitHelp('changes, newest first', peopleLimit), ...outputHelp],
   async run(context) {
+    const { paint, print, values } = context;
     const { kind, name } = kindAndName(context.positionals);
     if (kind === undefined || name === undefined || name === '') {
       throw new CliError(exitCode.usage, 'name the object: driftline show deploy/web -n shop');
     }
-    const query = { ...scopeQuery(context.values), kind, name, snapshots: true };
-    const items = context.api().items<ApiChange>('log', query, wholeNumber(context.values, 'limit', defaultLimit));
-    const isWide = outputFormat(context.values) === 'wide';
-    const count = await printItems(context, items, (change) => {
-      context.print(`${changeBlock(change, { paint: context.paint, isWide })}\n`);
-    });
-    if (count === 0) await requireKnownCluster(context);
-    if (count === 0)
-      throw new CliError(
+    const missing = () =>
+      new CliError(
         exitCode.notFound,
-        `no ${kind} named '${name}' in the timeline${context.values.namespace === undefined ? '' : ` of namespace ${String(context.values.namespace)}`}`,
+        `no ${kind} named '${name}' in the timeline${values.namespace === undefined ? '' : ` of namespace ${String(values.namespace)}`}`,
       );
+    const { count } = await printListing<ApiChange>(context, {
+      path: 'log',
+      query: { ...scopeQuery(values), kind, name, snapshots: true },
+      peopleLimit,
+      cutNote: (limit) => `The newest ${limit}; --limit N shows more.`,
+      async people(items, isWide) {
+        for await (const change of items) print(`${changeBlock(change, { paint, isWide })}\n`);
+      },
+    });
+    if (count === 0) throw missing();
     return exitCode.ok;
   },
 };

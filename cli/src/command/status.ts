@@ -2,29 +2,28 @@
 import type { ApiCoverage, ApiStatus } from '@driftline/proto';
 import { exitCode } from '../exit-code.ts';
 import { duration, localTime, table } from '../output/text.ts';
-import type { Command, CommandContext } from './command.ts';
+import { type Command, type CommandContext, text } from './command.ts';
 import {
+  clusterHelp,
+  clusterOptions,
   outputFormat,
   outputHelp,
   outputOptions,
   printData,
   refuseArguments,
-  requireKnownCluster,
-  scopeHelp,
-  scopeOptions,
-  scopeQuery,
+  requireKnownScope,
 } from './scope.ts';
 
 export const statusCommand: Command = {
   name: 'status',
   usage: 'status [options]',
   summary: 'agents, lag, gaps and coverage; exit 1 when an agent is not connected',
-  options: { ...scopeOptions, ...outputOptions },
-  help: [...scopeHelp, ...outputHelp],
+  options: { ...clusterOptions, ...outputOptions },
+  help: [...clusterHelp, ...outputHelp],
   async run(context) {
     refuseArguments(context);
-    const status = await context.api().get<ApiStatus>('status', scopeQuery(context.values));
-    if (status.agents.length === 0) await requireKnownCluster(context);
+    const status = await context.api().get<ApiStatus>('status', { cluster: text(context.values, 'context') });
+    if (status.agents.length === 0) await requireKnownScope(context);
     const format = outputFormat(context.values);
     if (format === 'json' || format === 'yaml') await printData(context, status);
     else printStatus(context, status, format === 'wide');

@@ -18,7 +18,7 @@ export function changeBlock(change: ApiChange, options: { readonly paint: Paint;
     ...(change.op === 'snapshot'
       ? what
       : [['who', whoLine(change.who, isWide)], ['origin', originLine(change, paint)], ...what]),
-    ...(change.op === 'snapshot' ? [] : [['approval', approvalLine(change.approval)]]),
+    ...(change.op === 'snapshot' ? [] : [['approval', approvalLine(change.approval, isWide)]]),
     ...findings,
     ...(isWide ? wideLines(change) : []),
   ];
@@ -94,16 +94,22 @@ function valueText(value: Json): string {
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-function approvalLine(approval: readonly ApiApproval[]): string {
+/** Only evidence about this change counts; what else the object carries is told in wide. */
+function approvalLine(approval: readonly ApiApproval[], isWide: boolean): string {
   const list = (state: ApiApproval['state']) =>
     approval
       .filter((evidence) => evidence.state === state)
       .map((evidence) => printable(`${evidence.type} ${evidence.value}`))
       .join('; ');
   const claimed = list('claimed');
-  const earlier = list('earlier');
-  if (claimed !== '') return `${claimed} (claimed)`;
-  return earlier === '' ? 'none found' : `none found; from before: ${earlier}`;
+  const others = [
+    ['on the object from before', list('earlier')],
+    ['about the object only', list('object')],
+  ].filter(([, text]) => isWide && text !== '');
+  return [
+    claimed === '' ? 'none found' : `${claimed} (claimed)`,
+    ...others.map(([label = '', text = '']) => `${label}: ${text}`),
+  ].join('; ');
 }
 
 /** Most severe first. */

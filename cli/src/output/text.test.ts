@@ -43,3 +43,32 @@ test('durations have two units at most', () => {
   ]);
   assert.equal(shortenStart('spec.template.name', 6), '….name');
 });
+
+test('columns line up with wide and combining characters, and cuts never split one', () => {
+  const lines = table(
+    ['NAME', 'X'],
+    [
+      ['日本', 'a'],
+      ['e\u0301', 'b'],
+      ['🚀', 'c'],
+    ],
+  ).split('\n');
+  assert.deepEqual(lines, ['NAME   X', '日本   a', 'e\u0301      b', '🚀     c']);
+  assert.equal(shorten('🚀🚀🚀', 5), '🚀🚀…');
+  assert.equal(shorten('🚀🚀🚀', 4), '🚀…');
+  assert.equal(shortenStart('🚀🚀🚀', 3), '…🚀');
+});
+
+test('a narrow terminal shortens the columns that may be, in their order, and nothing else', () => {
+  const row = ['critical', 'x'.repeat(40), 'y'.repeat(40)];
+  const widths = (columns: number | undefined) =>
+    table(['A', 'B', 'C'], [row], { columns, flexible: [2, 1] })
+      .split('\n')[1]
+      ?.split(/ {3,}/)
+      .map((cell) => cell.length);
+  assert.deepEqual(widths(undefined), [8, 40, 40]);
+  assert.deepEqual(widths(200), [8, 40, 40]);
+  assert.deepEqual(widths(80), [8, 40, 26]);
+  assert.deepEqual(widths(50), [8, 24, 12]);
+  assert.deepEqual(widths(10), [8, 12, 12]);
+});

@@ -21,14 +21,44 @@ export function hasUnprintable(text: string): boolean {
   return text.search(unprintable) >= 0;
 }
 
-/** At most `width` characters, the cut marked. */
+/** At most `width` columns, the cut marked. */
 export function shorten(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+  if (displayWidth(text) <= width) return text;
+  let kept = '';
+  let left = width - 1;
+  for (const character of text) {
+    left -= displayWidth(character);
+    if (left < 0) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }
 
-/** The last `width` characters, the cut marked: the end of a field path says most. */
+/** The last `width` columns, the cut marked: the end of a field path says most. */
 export function shortenStart(text: string, width: number): string {
-  return text.length <= width ? text : `…${text.slice(text.length - width + 1)}`;
+  if (displayWidth(text) <= width) return text;
+  let kept = '';
+  let left = width - 1;
+  for (const character of Array.from(text).toReversed()) {
+    left -= displayWidth(character);
+    if (left < 0) break;
+    kept = character + kept;
+  }
+  return `…${kept}`;
+}
+
+const wideCharacter =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\uff01-\uff60\u3000-\u303f]/u;
+const noWidth = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u;
+// oxlint-disable-next-line no-control-regex -- the printable ASCII and the control characters, which are escaped before
+const narrowText = /^[\u0000-\u02ff…]*$/;
+
+/** Columns that a terminal gives to the text: two for East Asian characters and emoji, none for combining marks. */
+export function displayWidth(text: string): number {
+  if (narrowText.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) width += noWidth.test(character) ? 0 : wideCharacter.test(character) ? 2 : 1;
+  return width;
 }
 
 const durations = [
@@ -71,18 +101,45 @@ export function createPaint(isColoured: boolean): Paint {
   };
 }
 
+export type TableFit = {
+  /** Width to keep to, where that can be done; undefined: as wide as the cells are. */
+  readonly columns: number | undefined;
+  /** Columns that may be shortened, by index, the first one first. */
+  readonly flexible: readonly number[];
+};
+
+const columnGap = 3;
+const narrowestCell = 12;
+
 /** Columns padded to their widest cell, header in capitals, as kubectl prints. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(header: readonly string[], rows: readonly (readonly string[])[], fit?: TableFit): string {
   const all = [header, ...rows.map((row) => row.map(printable))];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const widest = header.map((_, column) => all.reduce((max, row) => Math.max(max, displayWidth(row[column] ?? '')), 0));
+  const widths = fitted(widest, fit);
   return all
     .map((row) =>
       row
-        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-        .join('   ')
+        .map((cell, column) => {
+          const shown = shorten(cell, widths[column] ?? 0);
+          return column === row.length - 1 ? shown : shown + ' '.repeat((widths[column] ?? 0) - displayWidth(shown));
+        })
+        .join(' '.repeat(columnGap))
         .trimEnd(),
     )
     .join('\n');
+}
+
+function fitted(widest: readonly number[], fit: TableFit | undefined): readonly number[] {
+  if (fit?.columns === undefined) return widest;
+  const widths = [...widest];
+  let tooMuch = widths.reduce((sum, width) => sum + width + columnGap, -columnGap) - fit.columns;
+  for (const column of fit.flexible) {
+    const width = widths[column] ?? 0;
+    const less = Math.max(0, Math.min(tooMuch, width - narrowestCell));
+    widths[column] = width - less;
+    tooMuch -= less;
+  }
+  return widths;
 }
 
 /** Local time to the second for people; the exact moment is in -o wide, json and yaml. */

@@ -2,7 +2,7 @@
 import type { ApiStatus, KindName } from '@driftline/proto';
 import type { ControlMeta } from '@driftline/policy';
 import { type ChangePosition, queryChanges } from '../forensics/query/change-query.ts';
-import { type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
+import { type FindingFilter, type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
 import { queryScores } from '../forensics/query/score-query.ts';
 import { queryStates, type StatePosition } from '../forensics/query/state-query.ts';
 import { type ConnectedAgent, queryKinds, queryStatus } from '../forensics/query/status-query.ts';
@@ -105,7 +105,9 @@ export const operations: readonly Operation[] = [
       };
       const [t, n] = ['string', 'number'] as const;
       const after = decodeCursor<FindingPosition>(query.cursor, [n, t, t, t, t, t, t, t]);
-      const { items, next } = await queryFindings(timeline, ports.control, filter, { limit: limitOf(query), after });
+      const page = { limit: limitOf(query), after };
+      const { items, next } = await queryFindings(timeline, ports.control, filter, page);
+      if (items.length === 0) await requireControl(ports, timeline, filter);
       return { items, next: encodeCursor(next) };
     },
   },
@@ -160,6 +162,24 @@ export const operations: readonly Operation[] = [
     },
   },
 ];
+
+/** A control that nobody knows must not pass for one that nothing breaks. Findings of removed controls stay readable. */
+async function requireControl(ports: ApiPorts, timeline: TenantTimeline, filter: FindingFilter): Promise<void> {
+  const { control, cluster } = filter;
+  if (control === '' || ports.control(control) !== undefined) return;
+  const any: FindingFilter = { ...anyFinding, control, cluster };
+  const { items } = await queryFindings(timeline, ports.control, any, { limit: 1, after: undefined });
+  if (items.length === 0) throw new Problem('not-found', `control: the bundle has no '${control}'`);
+}
+
+const anyFinding = {
+  kind: undefined,
+  namespace: '',
+  name: '',
+  state: 'all',
+  minSeverity: 'info',
+  selector: undefined,
+} as const;
 
 function agentsOf(ports: ApiPorts, { tenant }: Reader): readonly ConnectedAgent[] {
   return ports.connectedAgents().filter((agent) => agent.tenant === tenant);

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { extractApproval } from './approval.ts';
+import { approvalOfChange, type ChangeAuthor, extractApproval } from './approval.ts';
 
 const read = (object: JsonObject): string[] =>
   extractApproval(object).map(({ type, value, path, state }) => `${type} ${value} ${path} ${state}`);
@@ -66,4 +66,38 @@ test('hostile values are bounded or ignored', () => {
   assert.equal(extractApproval(marked({}, long))[0]?.value.length, 512);
   assert.deepEqual(read(marked({}, { 'driftline.io/change-reference': { toString: 'x' } })), []);
   assert.deepEqual(read(JSON.parse('{"metadata":{"annotations":[],"labels":"x","__proto__":{"labels":{}}}}')), []);
+});
+
+const id = { 'argocd.argoproj.io/tracking-id': 'shop:apps/Deployment:shop/web' };
+const release = { 'meta.helm.sh/release-name': 'web', 'meta.helm.sh/release-namespace': 'shop' };
+const ticket = { 'driftline.io/change-reference': 'CHG-42' };
+const author = (origin: ChangeAuthor['origin'], isHelm = false): ChangeAuthor => ({ origin, isHelm });
+const states = (before: JsonObject | undefined, after: JsonObject | undefined, by: ChangeAuthor): string[] =>
+  approvalOfChange(before, after, by).map(({ type, state }) => `${type} ${state}`);
+
+test('a manual change of a GitOps-managed object is not approved by the application it belongs to', () => {
+  const managed = marked({}, id);
+  assert.deepEqual(states(managed, managed, author('human')), ['gitops-application earlier']);
+  assert.deepEqual(states(undefined, managed, author('human')), ['gitops-application object']);
+  assert.deepEqual(states(managed, undefined, author('human')), ['gitops-application earlier']);
+  assert.deepEqual(states(managed, managed, author('pipeline')), ['gitops-application earlier']);
+  assert.deepEqual(states(managed, managed, author('gitops')), ['gitops-application claimed']);
+  assert.deepEqual(states(undefined, managed, author('gitops')), ['gitops-application claimed']);
+});
+
+test('a release speaks for what Helm brings, and for nobody else', () => {
+  const released = marked({ 'helm.sh/chart': 'web-1.2.3' }, release);
+  const next = marked({ 'helm.sh/chart': 'web-1.2.4' }, release);
+  assert.deepEqual(states(released, next, author('human', true)), ['helm-release claimed']);
+  assert.deepEqual(states(released, released, author('human')), ['helm-release earlier']);
+  assert.deepEqual(states(released, next, author('human')), ['helm-release object']);
+  assert.deepEqual(states(released, released, author('pipeline', true)), ['helm-release claimed']);
+});
+
+test('a reference speaks for the change that brings it; what a controller sets was copied from the owner', () => {
+  const referred = marked({}, ticket);
+  assert.deepEqual(states(marked({}, {}), referred, author('human')), ['change-reference claimed']);
+  assert.deepEqual(states(referred, referred, author('human')), ['change-reference earlier']);
+  assert.deepEqual(states(referred, referred, author('pipeline')), ['change-reference claimed']);
+  assert.deepEqual(states(undefined, referred, author('controller')), ['change-reference object']);
 });

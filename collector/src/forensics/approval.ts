@@ -2,7 +2,7 @@
  * What an object says about who approved it. All of it is claimed by the object itself: checking a claim against its
  * source is another step. Reads only; an object without evidence gives an empty list.
  */
-import type { ApiApproval, JsonObject } from '@driftline/proto';
+import type { ApiApproval, ApiOrigin, JsonObject } from '@driftline/proto';
 
 type Approval = ApiApproval;
 
@@ -83,6 +83,49 @@ const plain = ({ annotations }: Metadata): Approval[] =>
   plainAnnotations.flatMap(([type, name]) =>
     claimed(type, text(annotations, name), pointer('metadata', 'annotations', name)),
   );
+
+export type ChangeAuthor = {
+  readonly origin: ApiOrigin;
+  /** Helm made the change, whoever ran it. */
+  readonly isHelm: boolean;
+};
+
+/**
+ * The evidence that the object carries, each piece with whether it speaks for this change. A GitOps controller keeps its
+ * own evidence, a pipeline its references. Belonging to an application or a release says who manages an object: it
+ * approves nothing that somebody else does to it. What a controller sets on an object was copied from its owner.
+ * `before` undefined: the object is new; `after` undefined: it was deleted.
+ */
+export const approvalOfChange = (
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+  author: ChangeAuthor,
+): readonly ApiApproval[] => {
+  const earlier = before === undefined ? [] : extractApproval(before);
+  const current = after === undefined ? earlier : extractApproval(after);
+  return current.map((evidence) => {
+    const isEarlier = earlier.some((old) => isSameEvidence(old, evidence));
+    if (speaksFor(evidence, isEarlier, author)) return evidence;
+    return { ...evidence, state: isEarlier ? 'earlier' : 'object' };
+  });
+};
+
+const speaksFor = ({ type }: ApiApproval, isEarlier: boolean, { origin, isHelm }: ChangeAuthor): boolean => {
+  switch (type) {
+    case 'gitops-application':
+      return origin === 'gitops';
+    case 'helm-release':
+      return origin === 'gitops' || (isHelm && (!isEarlier || origin === 'pipeline'));
+    case 'gitops-revision':
+    case 'change-cause':
+    case 'change-reference':
+      if (origin === 'gitops' || origin === 'pipeline') return true;
+      return origin !== 'controller' && !isEarlier;
+  }
+};
+
+const isSameEvidence = (a: ApiApproval, b: ApiApproval): boolean =>
+  a.type === b.type && a.value === b.value && a.path === b.path;
 
 /** Approval evidence of a (redacted, canonical) object body. */
 export const extractApproval = (object: JsonObject): readonly ApiApproval[] => {

@@ -2,7 +2,7 @@
 import type { ApiChange, ApiFinding, ApiPage, ApiScore, ApiStatus } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -71,7 +71,6 @@ describe('log', () => {
 
   test('filters: cluster, namespace, kind, name, origin, user, time, labels, first sights', async () => {
     assert.deepEqual(await names('--context', 'staging'), ['web']);
-    assert.deepEqual(await names('-n', 'nowhere'), []);
     assert.deepEqual(await names('-A', 'deploy'), ['web', 'web']);
     assert.deepEqual(await names('deploy/web', '--context=prod'), ['web']);
     assert.deepEqual(await names('deploy', 'web', '--context=prod', '--snapshots'), ['web', 'web']);
@@ -83,7 +82,8 @@ describe('log', () => {
     const { beforeHotfix, afterHotfix } = world.moments;
     assert.deepEqual(await names('--since', beforeHotfix, '--until', afterHotfix), ['oncall']);
     assert.equal((await names('--limit', '2')).length, 2);
-    assert.equal(await driftline(0, 'log', '-n', 'nowhere'), 'No changes.\n');
+    assert.equal(await driftline(0, 'log', '-n', 'shop', '--origin', 'pipeline'), 'No changes.\n');
+    assert.deepEqual(await names('-n', 'shop', '--origin', 'pipeline'), []);
     assert.match(await driftline(0, 'log', '--limit', '2'), /The newest 2; --limit N shows more\.\n$/);
   });
 
@@ -133,7 +133,7 @@ describe('show, at, findings, score, status', () => {
     assert.match(now, /2 of 2 not certain/);
     assert.match(await driftline(0, 'at', '1w', 'get', 'deploy'), /^No deploy at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\n$/);
     assert.match(
-      await driftline(0, 'at', '80m', 'get', 'deploy', '-n', 'nowhere'),
+      await driftline(0, 'at', '80m', 'get', 'deploy', '-n', 'shop', '-l', 'app=nothing'),
       /Not certain: 1 gap at that moment \(prod: relist\)/,
     );
     assert.match(await driftline(4, 'at', '1w', 'get', 'deploy/web'), /there was no deploy 'web' at/);
@@ -158,7 +158,16 @@ describe('show, at, findings, score, status', () => {
     const resolved = (await json<ApiPage<ApiFinding>>('findings', '--state', 'resolved')).items;
     assert.ok(resolved.length > 0 && resolved.every(({ state }) => state === 'resolved'));
     assert.match(await driftline(0, 'findings', '--state', 'all'), /STATE/);
-    assert.equal(await driftline(0, 'findings', '-n', 'nowhere'), 'No findings.\n');
+    assert.equal(await driftline(0, 'findings', 'deploy', '--severity', 'critical'), 'No findings.\n');
+  });
+
+  test('the gate of findings is about open ones in the scope, whatever is shown', async () => {
+    await driftline(1, 'findings', '--fail-on', 'low', '--state', 'resolved');
+    await driftline(1, 'findings', '--fail-on', 'low', '--severity', 'critical', '--limit', '1');
+    await driftline(0, 'findings', 'rolebindings', '--control', 'DL-POD-001', '--fail-on', 'info');
+    const run = await world.run(['findings', 'deploy', '--severity', 'critical', '--fail-on', 'low']);
+    assert.deepEqual([run.status, run.out], [1, 'No findings.\n']);
+    assert.match(run.err, /there are open findings of severity low or more: exit 1/);
   });
 
   test('score has a gate too, and a past', async () => {
@@ -190,7 +199,17 @@ describe('show, at, findings, score, status', () => {
         await driftline(4, ...command, '--context', 'prdo'),
         /no cluster 'prdo' in the timeline; there are: prod, staging\n$/,
       );
-    await driftline(1, 'score', '-n', 'nowhere', '--min-score', '0');
+    for (const command of [
+      ['findings', '--fail-on', 'info'],
+      ['score', '--min-score', '0'],
+      ['log'],
+      ['at', '80m', 'get', 'deploy'],
+    ])
+      assert.match(await driftline(4, ...command, '-n', 'nowhere'), /no namespace 'nowhere' in the timeline\n$/);
+    assert.match(
+      await driftline(4, 'findings', '--control', 'DL-XYZ-999', '--fail-on', 'info'),
+      /control: the bundle has no 'DL-XYZ-999'/,
+    );
     await driftline(1, 'score', '--at', '1w', '--min-score', '0');
   });
 
@@ -200,6 +219,20 @@ describe('show, at, findings, score, status', () => {
       await driftline(0, 'at', 'now', 'get', 'deploy', '--limit', '1'),
       /The first 1; --limit N shows more\./,
     );
+  });
+
+  test('machines get everything unless they set a limit, and then a sign', async () => {
+    const all = await world.run(['log', '--snapshots', '-o', 'json']);
+    const whole = JSON.parse(all.out) as ApiPage<ApiChange> & { truncated: boolean };
+    assert.deepEqual([whole.truncated, all.err], [false, '']);
+    for (const format of ['json', 'yaml']) {
+      const run = await world.run(['log', '--snapshots', '--limit', '1', '-o', format]);
+      const cut = parse(run.out) as { items: ApiChange[]; truncated: boolean };
+      assert.deepEqual([run.status, cut.items, cut.truncated], [0, whole.items.slice(0, 1), true]);
+      assert.match(run.err, /cut at --limit 1; there are more/);
+      const exact = await world.run(['log', '--snapshots', '--limit', String(whole.items.length), '-o', format]);
+      assert.deepEqual([(parse(exact.out) as { truncated: boolean }).truncated, exact.err], [false, '']);
+    }
   });
 
   test('status says what is not seen; exit 1 while an agent is away', async () => {
@@ -269,8 +302,30 @@ describe('connection and usage', () => {
     assert.match(await driftline(2, 'log', 'deploy/'), /names no object/);
     assert.match(await driftline(2, 'log', 'a', 'b', 'c'), /too many arguments: c/);
     assert.match(await driftline(2, 'log', '--origin', 'aliens'), /origin: one of gitops, pipeline/);
+    assert.match(await driftline(2, 'log', '--since', '1h', '--until', '2h'), /--since 1h is after --until 2h/);
+    for (const command of [
+      ['log', '--since', '2199-01-01'],
+      ['at', '2199-01-01', 'get', 'deploy'],
+      ['score', '--at', '2199-01-01'],
+    ])
+      assert.match(await driftline(2, ...command), /'2199-01-01' is in the future/);
+    assert.match(await driftline(2, 'status', '-A'), /Unknown option '-A'/);
+    assert.match(await driftline(2, 'help', 'bogus'), /no command 'bogus'/);
     for (const command of ['status', 'score'])
       assert.match(await driftline(2, command, 'prod'), /too many arguments: prod/);
+  });
+
+  test('options may stand before the command, and the version can be asked', async () => {
+    assert.equal(
+      await driftline(0, '-n', 'shop', '-ojson', 'log'),
+      await driftline(0, 'log', '-n', 'shop', '-o', 'json'),
+    );
+    assert.equal(
+      await driftline(0, '--context=staging', '-A', 'log'),
+      await driftline(0, 'log', '--context', 'staging'),
+    );
+    for (const how of ['--version', 'version', '-V'])
+      assert.match(await driftline(0, how), /^driftline \d+\.\d+\.\d+\n$/);
   });
 
   test('help is exit 0, for every command', async () => {
@@ -321,35 +376,5 @@ describe('connection and usage', () => {
     });
     assert.equal(run.status, 0, run.err);
     assert.equal((await runCli(['score', '--server', world.url, '--token-file', join(folder, 'none')])).status, 2);
-  });
-});
-
-describe('policy, offline', () => {
-  test('the library passes its own cases', async () => {
-    const run = await runCli(['policy', 'test']);
-    assert.equal(run.status, 0, run.out + run.err);
-    assert.match(run.out, /^\d+ controls, \d+ cases passed, 0 failed \(bundle [0-9a-f]+\)\n$/);
-    const list = JSON.parse((await runCli(['policy', 'list', '-o', 'json'])).out) as { items: { id: string }[] };
-    assert.ok(list.items.length >= 30);
-  });
-
-  test('a file that is wrong is refused with file, line, column and reason', async () => {
-    const controls = join(folder, 'bad', 'controls');
-    mkdirSync(controls, { recursive: true });
-    writeFileSync(join(controls, 'broken.yaml'), 'id: X-1\ntitle: [unclosed\n');
-    writeFileSync(join(controls, 'typo.yaml'), 'id: X-2\ntitel: x\n');
-    const run = await runCli(['policy', 'test', join(folder, 'bad')]);
-    assert.deepEqual([run.status, run.out], [1, '']);
-    assert.match(run.err, /broken\.yaml:\d+:\d+: \S/);
-    assert.match(run.err, /typo\.yaml:\d+:\d+: \S/);
-  });
-
-  test('no folder, an empty folder and no action are wrong usage', async () => {
-    mkdirSync(join(folder, 'empty'), { recursive: true });
-    for (const args of [['test', join(folder, 'nowhere')], ['test', join(folder, 'empty')], [], ['destroy']]) {
-      const run = await runCli(['policy', ...args]);
-      assert.equal(run.status, 2, `${args.join(' ')}: ${run.out}${run.err}`);
-      assert.ok(!/\n {4}at /.test(run.err), run.err);
-    }
   });
 });

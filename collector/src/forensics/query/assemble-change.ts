@@ -1,6 +1,5 @@
 /** One change in its public form, from the rows that speak of it. Pure. */
 import {
-  type ApiApproval,
   type ApiChange,
   type ApiOrigin,
   type ApiTransition,
@@ -10,9 +9,9 @@ import {
   type ManagerEvidence,
   type Op,
 } from '@driftline/proto';
-import { extractApproval } from '../approval.ts';
+import { approvalOfChange, extractApproval } from '../approval.ts';
 import { classifyOrigin } from '../origin.ts';
-import type { LinkRow, Origin, TransitionRow } from '../../timeline/rows.ts';
+import type { LinkRow, TransitionRow } from '../../timeline/rows.ts';
 import { apiObject, type ObjectColumns, type VersionColumns } from './object-key.ts';
 import { toRfc3339 } from './timeline-query.ts';
 
@@ -60,37 +59,19 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
     fields: before === undefined || after === undefined ? [] : fieldChanges(before, after),
     who: whoOf(row, link),
     origin,
-    approval: approvalOf(before, after, origin.kind),
+    approval: approvalOfChange(before, after, { origin: origin.kind, isHelm: isHelm(row, link) }),
     findings: facts.transitions.map(transition),
     synthesised: row.synthesised,
   };
 }
 
-/**
- * Evidence that was on the object before does not speak for what somebody else does to it now; a GitOps controller or a
- * pipeline keeps its own.
- */
-function approvalOf(
-  before: JsonObject | undefined,
-  after: JsonObject | undefined,
-  origin: Origin,
-): readonly ApiApproval[] {
-  const earlier = before === undefined ? [] : extractApproval(before);
-  const current = after === undefined ? earlier : extractApproval(after);
-  const isKept = origin === 'gitops' || origin === 'pipeline';
-  return current.map((evidence) => ({
-    ...evidence,
-    state: !isKept && earlier.some((old) => isSameEvidence(old, evidence)) ? 'earlier' : 'claimed',
-  }));
-}
-
-function isSameEvidence(a: ApiApproval, b: ApiApproval): boolean {
-  return a.type === b.type && a.value === b.value && a.path === b.path;
-}
-
 /** `<epoch>:<sequence>`; objects that one list showed to be gone share a sequence and are told apart by `.index`. */
 export function changeId(row: { readonly epoch: string; readonly sequence: number; readonly index: number }): string {
   return `${row.epoch}:${row.sequence}${row.index === 0 ? '' : `.${row.index}`}`;
+}
+
+function isHelm(row: ChangeRow, link: LinkColumns | undefined): boolean {
+  return /^helm\b/i.test(link?.userAgent ?? '') || row.managers.some(({ manager }) => /^helm$/i.test(manager));
 }
 
 function whoOf(row: ChangeRow, link: LinkColumns | undefined): ApiWho {

@@ -1,0 +1,40 @@
+/** `driftline policy` without a collector. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { runCli } from './open-cli-world.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'driftline-cli-policy-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('policy, offline', () => {
+  test('the library passes its own cases', async () => {
+    const run = await runCli(['policy', 'test']);
+    assert.equal(run.status, 0, run.out + run.err);
+    assert.match(run.out, /^\d+ controls, \d+ cases passed, 0 failed \(bundle [0-9a-f]+\)\n$/);
+    const list = JSON.parse((await runCli(['policy', 'list', '-o', 'json'])).out) as { items: { id: string }[] };
+    assert.ok(list.items.length >= 30);
+  });
+
+  test('a file that is wrong is refused with file, line, column and reason', async () => {
+    const controls = join(folder, 'bad', 'controls');
+    mkdirSync(controls, { recursive: true });
+    writeFileSync(join(controls, 'broken.yaml'), 'id: X-1\ntitle: [unclosed\n');
+    writeFileSync(join(controls, 'typo.yaml'), 'id: X-2\ntitel: x\n');
+    const run = await runCli(['policy', 'test', join(folder, 'bad')]);
+    assert.deepEqual([run.status, run.out], [1, '']);
+    assert.match(run.err, /broken\.yaml:\d+:\d+: \S/);
+    assert.match(run.err, /typo\.yaml:\d+:\d+: \S/);
+  });
+
+  test('no folder, an empty folder and no action are wrong usage', async () => {
+    mkdirSync(join(folder, 'empty'), { recursive: true });
+    for (const args of [['test', join(folder, 'nowhere')], ['test', join(folder, 'empty')], [], ['destroy']]) {
+      const run = await runCli(['policy', ...args]);
+      assert.equal(run.status, 2, `${args.join(' ')}: ${run.out}${run.err}`);
+      assert.ok(!/\n {4}at /.test(run.err), run.err);
+    }
+  });
+});
