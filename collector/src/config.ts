@@ -107,6 +107,18 @@ const flagOf = (variable: string): string =>
 
 const storeVariables = ['CLICKHOUSE_URL', 'CLICKHOUSE_DATABASE', 'CLICKHOUSE_USER'];
 
+/** Every flag with its variable. */
+export const usage = (): string =>
+  [
+    'usage: collector [--FLAG VALUE …]',
+    '',
+    'Each flag is a variable of the environment, too; collector/README.md says what they mean.',
+    '',
+    ...[...Object.keys(schema.shape), ...storeVariables].map(
+      (name) => `  --${flagOf(name)} VALUE`.padEnd(38) + `  ${name}`,
+    ),
+  ].join('\n');
+
 /** Flags as variables. Passwords have no flag: a command line is public. */
 const readFlags = (args: readonly string[]): Variables => {
   const variables = [...Object.keys(schema.shape), ...storeVariables];

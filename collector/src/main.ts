@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { apiExtension } from './api/api-extension.ts';
 import { openCollector } from './collector.ts';
 import type { Collector } from './collector.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, usage } from './config.ts';
 import type { CollectorConfig } from './config.ts';
 import { logEvents } from './log-events.ts';
 import { forwardersExtension } from './notify/forwarders-extension.ts';
@@ -18,6 +18,10 @@ const readConfigOrExit = (): CollectorConfig => {
   }
 };
 
+if (process.argv.slice(2).some((flag) => flag === '--help' || flag === '-h')) {
+  process.stdout.write(`${usage()}\n`);
+  process.exit(0);
+}
 const config = readConfigOrExit();
 const logger = pino({ level: config.logLevel, base: null });
 

@@ -158,7 +158,8 @@ export type ApiGap = {
 
 export type ApiAgentStatus = {
   readonly cluster: string;
-  readonly connected: boolean;
+  /** null: not to this collector, which in a fleet does not see the connections to the others. */
+  readonly connected: boolean | null;
   readonly epoch: string;
   readonly agentVersion: string;
   readonly kubernetesVersion: string;

@@ -1,5 +1,5 @@
 /** `driftline status`: who watches what, how far behind, and what could not be seen. */
-import type { ApiCoverage, ApiStatus } from '@driftline/proto';
+import type { ApiAgentStatus, ApiCoverage, ApiStatus } from '@driftline/proto';
 import { exitCode } from '../exit-code.ts';
 import { duration, localTime, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
@@ -17,7 +17,7 @@ import {
 export const statusCommand: Command = {
   name: 'status',
   usage: 'status [options]',
-  summary: 'agents, lag, gaps and coverage; exit 1 when an agent is not connected',
+  summary: 'agents, lag, gaps and coverage; exit 1 when an agent is away',
   options: { ...clusterOptions, ...outputOptions },
   help: [...clusterHelp, ...outputHelp],
   async run(context) {
@@ -27,7 +27,9 @@ export const statusCommand: Command = {
     const format = outputFormat(context.values);
     if (format === 'json' || format === 'yaml') await printData(context, status);
     else printStatus(context, status, format === 'wide');
-    return status.agents.length > 0 && status.agents.every((agent) => agent.connected) ? exitCode.ok : exitCode.failed;
+    return status.agents.length > 0 && status.agents.every((agent) => agent.connected !== false)
+      ? exitCode.ok
+      : exitCode.failed;
   },
 };
 
@@ -38,27 +40,37 @@ function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean
   else {
     const rows = status.agents.map((agent) => [
       agent.cluster,
-      agent.connected ? 'connected' : 'AWAY',
+      connectionText(agent),
       agent.kubernetesVersion === '' ? '-' : agent.kubernetesVersion,
       String(agent.objects),
       `${agent.recordedSequence}/${agent.lastSequence}`,
       agent.lagMs === null ? '-' : duration(agent.lagMs),
       agent.lastRecordedAt === null ? '-' : localTime(agent.lastRecordedAt),
       String(agent.gaps),
-      agent.connected ? `${Math.ceil(agent.spoolBytes / 1024)} KiB` : '-',
+      agent.connected === true ? `${Math.ceil(agent.spoolBytes / 1024)} KiB` : '-',
     ]);
     print(
       `\n${table(['CLUSTER', 'AGENT', 'KUBERNETES', 'OBJECTS', 'RECORDED', 'LAG', 'LAST RECORD', 'GAPS', 'SPOOL'], rows)}`,
     );
   }
-  const away = status.agents.filter((agent) => !agent.connected).length;
+  const away = status.agents.filter((agent) => agent.connected === false).length;
   if (away > 0)
     print(`\n${away} of ${status.agents.length} agents away: what happens there now is not seen until they are back.`);
+  const unknown = status.agents.filter((agent) => agent.connected === null).length;
+  if (unknown > 0)
+    print(
+      `\n${unknown} of ${status.agents.length} agents not connected here: in a fleet, only their gateway knows whether they are there.`,
+    );
   printGaps(context, status, isWide);
   printCoverage(context, status.coverage, isWide);
   print(
     `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}.`,
   );
+}
+
+function connectionText({ connected }: ApiAgentStatus): string {
+  if (connected === null) return 'not here';
+  return connected ? 'connected' : 'AWAY';
 }
 
 const gapsShown = 10;

@@ -198,6 +198,14 @@ test('status tells of every agent, connected or away, and of what is not seen', 
     [second?.connected, second?.agentVersion, second?.kubernetesVersion, second?.objects],
     [false, '0.0.9', 'v1.35.0', 1],
   );
+  api.mode.current = 'fleet';
+  const fleet = (await api.get('status')).body as ApiStatus;
+  api.mode.current = 'embedded';
+  assert.deepEqual(
+    fleet.agents.map(({ connected }) => connected),
+    [true, null],
+    'in a fleet, an agent may be connected to another gateway',
+  );
   assert.deepEqual(
     status.gaps.map(({ cluster, cause }) => [cluster, cause]),
     [

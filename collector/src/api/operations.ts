@@ -157,8 +157,10 @@ export const operations: readonly Operation[] = [
     parameters: { cluster: scope.cluster },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);
-      const status = await queryStatus(timeline, clusterOf(reader, query), agentsOf(ports, reader));
-      return { ...ports.about(), ...status };
+      const about = ports.about();
+      // In a fleet, each gateway knows the agents that are connected to it, and a worker knows none.
+      const sight = { connected: agentsOf(ports, reader), isComplete: about.mode === 'embedded' };
+      return { ...about, ...(await queryStatus(timeline, clusterOf(reader, query), sight)) };
     },
   },
 ];

@@ -17,6 +17,8 @@ export type TestApi = {
   readonly timeline: Timeline;
   /** What the API believes of connected agents; to be changed by tests. */
   readonly connected: ConnectedAgent[];
+  /** What the collector says it is; tests may change it. */
+  readonly mode: { current: 'embedded' | 'fleet' };
   record(...batches: readonly RecordedBatch[]): Promise<void>;
   /** Status and JSON of GET /api/v1/<path>. */
   get(path: string, token?: string): Promise<{ readonly status: number; readonly body: unknown }>;
@@ -52,6 +54,7 @@ export async function openTestApi(
   const timeline = await openTimeline({ settings: { mode: 'embedded' }, dataDir, logger, nowUs });
   const tokens = createTokenBook(options.tokens ?? [{ token: readerToken, role: 'reader' }]);
   const connected: ConnectedAgent[] = [];
+  const mode: TestApi['mode'] = { current: 'embedded' };
   const server = await openApi({
     host: '127.0.0.1',
     port: 0,
@@ -59,7 +62,7 @@ export async function openTestApi(
     timelines: createTenantTimelines(options.reader ?? timeline.reader),
     connectedAgents: () => connected,
     control: (id) => (id === control.id ? control : undefined),
-    about: () => ({ version: '0.1.0', bundle: 'b1', controls: 1, mode: 'embedded' }),
+    about: () => ({ version: '0.1.0', bundle: 'b1', controls: 1, mode: mode.current }),
     authenticate: (token) => {
       const credential = tokens.find(token);
       return credential === undefined || credential.role === 'agent' ? undefined : credential;
@@ -75,6 +78,7 @@ export async function openTestApi(
     url: server.url,
     timeline,
     connected,
+    mode,
     record: (...batches) => timeline.writer.record(batches),
     get,
     async all<T>(path: string, token = readerToken) {

@@ -34,11 +34,18 @@ type AgentColumns = {
 type CoverageColumns = Omit<ApiCoverage, 'since'> & { readonly observedAtUs: number };
 type JudgingColumns = { readonly unjudged: number; readonly notAssessable: number; readonly rejected: number };
 
-/** `cluster`: '' means any. `connected`: the agents of this tenant. */
+export type AgentSight = {
+  /** The agents of this tenant that are connected to this collector. */
+  readonly connected: readonly ConnectedAgent[];
+  /** Agents connect nowhere else: one that is not connected here is away. */
+  readonly isComplete: boolean;
+};
+
+/** `cluster`: '' means any. */
 export async function queryStatus(
   timeline: TenantTimeline,
   cluster: string,
-  connected: readonly ConnectedAgent[],
+  sight: AgentSight,
 ): Promise<Omit<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode'>> {
   const { query, streams } = timeline;
   const [agents, coverage, judging, gaps] = await Promise.all([
@@ -50,7 +57,10 @@ export async function queryStatus(
   const [verdicts] = judging;
   const inScope = (one: { readonly cluster: string }): boolean => cluster === '' || one.cluster === cluster;
   return {
-    agents: agentStatus(agents, newestStreams(streams.filter(inScope)), connected.filter(inScope)),
+    agents: agentStatus(agents, newestStreams(streams.filter(inScope)), {
+      ...sight,
+      connected: sight.connected.filter(inScope),
+    }),
     gaps: gaps.map(toGap),
     coverage: coverage.map(({ observedAtUs, ...row }) => ({ ...row, since: toRfc3339(observedAtUs) })),
     unjudged: verdicts?.unjudged ?? 0,
@@ -78,7 +88,7 @@ function newestStreams(streams: readonly RecordedStream[]): ReadonlyMap<string, 
 function agentStatus(
   rows: readonly AgentColumns[],
   recorded: ReadonlyMap<string, RecordedStream>,
-  connected: readonly ConnectedAgent[],
+  { connected, isComplete }: AgentSight,
 ): readonly ApiAgentStatus[] {
   const stored = new Map(rows.map((row) => [row.cluster, row]));
   const live = new Map(connected.map((agent) => [agent.cluster, agent]));
@@ -91,7 +101,7 @@ function agentStatus(
     const recordedSequence = isSameEpoch ? stream.through : 0;
     return {
       cluster,
-      connected: agent !== undefined,
+      connected: agent === undefined && !isComplete ? null : agent !== undefined,
       epoch: agent?.epoch ?? stream?.epoch ?? '',
       agentVersion: agent?.agentVersion ?? row?.agentVersion ?? '',
       kubernetesVersion: agent?.kubernetesVersion ?? row?.kubernetesVersion ?? '',
