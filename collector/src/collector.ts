@@ -7,6 +7,7 @@ import { problemText } from '@driftline/policy';
 import type { Bundle } from '@driftline/policy';
 import { libraryFolder, readLibrary } from '@driftline/policy/library';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter } from './bus/bus.ts';
 import { openKafkaBus } from './bus/kafka-bus.ts';
@@ -23,9 +24,12 @@ import { openClusterJudge } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import { createMetrics } from './metrics.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import { defaultPipelineLimits, openPipeline } from './pipeline.ts';
+import { openPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
+import { defaultPipelineLimits } from './pipeline-limits.ts';
 import { Scope } from './scope.ts';
+import { openClusterBindings } from './timeline/bindings/cluster-bindings.ts';
+import { openClusterClaims } from './timeline/bindings/cluster-claims.ts';
 import { openAgentSessions } from './timeline/sessions/agent-sessions.ts';
 import { openTimeline } from './timeline/open-timeline.ts';
 import type { Timeline } from './timeline/open-timeline.ts';
@@ -52,6 +56,9 @@ export type CollectorExtension = {
   readonly name: string;
   open(parts: CollectorParts): Promise<{ close(): Promise<void> }>;
 };
+
+/** How long a stop waits for the store to take what was handed over. */
+const stopGraceMs = 10_000;
 
 export type CollectorOptions = {
   readonly config: CollectorConfig;
@@ -130,6 +137,7 @@ class Composition {
   readonly #scope: Scope;
   readonly #failed = Promise.withResolvers<never>();
   #isRunning = true;
+  #isClosing = false;
 
   constructor(options: CollectorOptions, scope: Scope) {
     this.#options = options;
@@ -145,7 +153,9 @@ class Composition {
     const metrics = createMetrics();
     const { store: settings, dataDir } = config;
     const nowUs = (): number => now() * 1000;
-    const timeline = await scope.open('timeline', () => openTimeline({ settings, dataDir, logger, nowUs }), close);
+    const onWriteFailure = (outcome: 'retryable' | 'refused'): void => metrics.storeFailures.inc({ outcome });
+    const openStore = (): Promise<Timeline> => openTimeline({ settings, dataDir, logger, nowUs, onWriteFailure });
+    const timeline = await scope.open('timeline', openStore, close);
     const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
     const line = { timeline, metrics, now };
     const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, bundle, line);
@@ -192,8 +202,14 @@ class Composition {
       running: reader.run(pipeline).catch((error: unknown) => this.#fail(error)),
     });
     await this.#scope.open('line', run, async ({ running }) => {
-      await reader.close();
-      await running;
+      this.#isClosing = true;
+      const stopped = Promise.all([reader.close(), running]).then(() => true);
+      const isStopped = await Promise.race([stopped, sleep(stopGraceMs, false, { ref: false })]);
+      if (isStopped) return;
+      // The store is away: nothing of this was acknowledged, the agents send it again.
+      logger.warn({ event: logEvents.stoppedWaiting });
+      await pipeline.abandon();
+      await stopped;
     });
     return pipeline;
   }
@@ -206,13 +222,20 @@ class Composition {
     const { config, logger } = this.#options;
     const limits = defaultIngestLimits;
     const watermark = watermarkOf(timeline);
-    const sessions = openAgentSessions(timeline.connection);
+    const { connection } = timeline;
+    const sessions = openAgentSessions(connection);
+    const bindings = openClusterBindings(connection);
     const open = async (): Promise<Gateway> =>
       openGateway({
         listen: await listenOf(config),
         tokens,
         bus,
         watermark,
+        bindings,
+        openClaims:
+          config.kafka === undefined
+            ? undefined
+            : (onLost) => openClusterClaims({ connection, limits, logger, onLost }),
         limits,
         metrics,
         logger,
@@ -227,10 +250,12 @@ class Composition {
     return this.#scope.open('gateway', open, async (gateway) => {
       await gateway.close();
       await sessions.close();
+      await bindings.close();
     });
   }
 
   #fail(error: unknown): void {
+    if (this.#isClosing) return;
     this.#isRunning = false;
     this.#options.logger.fatal({ event: logEvents.collectorFailed, err: error });
     this.#failed.reject(error);

@@ -9,6 +9,7 @@ export const logEvents = {
   sessionRefused: 'session-refused',
   sessionUnsaved: 'session-unsaved',
   sessionSuperseded: 'session-superseded',
+  clusterBound: 'cluster-bound',
   resendAsked: 'resend-asked',
   sequencesMissing: 'sequences-missing',
   fullAsked: 'full-asked',

@@ -40,6 +40,10 @@ test('a batch reaches the bus under the identity of the credential, and is forgo
     tokens: createTokenBook([{ token: 'the-token-of-the-east', cluster: 'east', role: 'agent' }]),
     bus: bus.writer,
     watermark: async () => 0,
+    bindings: {
+      find: async () => undefined,
+      bind: async (_cluster, _before, made) => ({ bindingOrdinal: 1, ...made }),
+    },
     limits: defaultIngestLimits,
     metrics: createMetrics(),
     logger,

@@ -1,7 +1,6 @@
 /** The gateway against a real gRPC client: who gets in, what is taken, what comes back. */
 import * as grpc from '@grpc/grpc-js';
-import { agentFrame, collectorFrame, maxFrameBytes, protocolVersion, uplinkServicePath } from '@driftline/proto';
-import type { AgentFrame, Batch, CollectorFrame, Hello } from '@driftline/proto';
+import { agentFrame, maxFrameBytes } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { pino } from 'pino';
@@ -11,6 +10,8 @@ import { createMetrics } from '../metrics.ts';
 import { openGateway } from './gateway.ts';
 import { defaultIngestLimits } from './limits.ts';
 import type { IngestLimits } from './limits.ts';
+import { memoryBindings } from './testing/memory-bindings.ts';
+import { TestAgent, batch, hello, until } from './testing/test-agent.ts';
 import { createTokenBook } from './tokens.ts';
 
 const eastToken = 'east-token-of-the-test';
@@ -19,8 +20,6 @@ const tokens = createTokenBook([
   { token: 'west-token-of-the-test', tenant: 'other', cluster: 'west', role: 'agent' },
   { token: 'reader-token-of-the-test', role: 'reader' },
 ]);
-const raw = (bytes: Buffer): Buffer => bytes;
-
 const cleanups: (() => Promise<void>)[] = [];
 after(async () => {
   for (const cleanup of cleanups.toReversed()) await cleanup();
@@ -43,6 +42,7 @@ const setUp = async (limits: Partial<IngestLimits> = {}, watermark = 0, busLimit
     tokens,
     bus: bus.writer,
     watermark: async () => watermark,
+    bindings: memoryBindings(),
     limits: { ...defaultIngestLimits, ...limits },
     metrics,
     logger: pino({ level: 'silent' }),
@@ -55,82 +55,10 @@ const setUp = async (limits: Partial<IngestLimits> = {}, watermark = 0, busLimit
   return { gateway, bus, taken, metrics, hold: (until: Promise<void>) => (gate = until) };
 };
 
-class Agent {
-  readonly frames: CollectorFrame[] = [];
-  readonly ended = Promise.withResolvers<grpc.StatusObject>();
-  readonly #call: grpc.ClientDuplexStream<Buffer, Buffer>;
-  readonly #client: grpc.Client;
-  #seen = 0;
-
-  constructor(port: number, token: string | undefined) {
-    const credentials = grpc.credentials.createInsecure();
-    this.#client = new grpc.Client(`127.0.0.1:${port}`, credentials, { 'grpc.max_send_message_length': -1 });
-    const metadata = new grpc.Metadata();
-    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
-    this.#call = this.#client.makeBidiStreamRequest(uplinkServicePath, raw, raw, metadata);
-    this.#call.on('data', (bytes: Buffer) => this.frames.push(collectorFrame.decode(bytes)));
-    this.#call.on('status', (status: grpc.StatusObject) => this.ended.resolve(status));
-    this.#call.on('error', () => {});
-    cleanups.push(async () => this.close());
-  }
-
-  send(frame: AgentFrame): this {
-    this.#call.write(Buffer.from(agentFrame.encode(frame)));
-    return this;
-  }
-
-  sendBytes(bytes: Uint8Array): this {
-    this.#call.write(Buffer.from(bytes));
-    return this;
-  }
-
-  /** The next frame of that type that was not looked at yet. */
-  async next<T extends CollectorFrame['type']>(type: T): Promise<Extract<CollectorFrame, { type: T }>> {
-    for (let waited = 0; waited < 400; waited++) {
-      for (let at = this.#seen; at < this.frames.length; at++) {
-        const frame = this.frames[at];
-        if (frame?.type !== type) continue;
-        this.#seen = at + 1;
-        return frame as Extract<CollectorFrame, { type: T }>;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`no ${type} came; came: ${this.frames.map((frame) => frame.type).join(', ')}`);
-  }
-
-  close(): void {
-    this.#call.cancel();
-    this.#client.close();
-  }
-}
-
-const hello = (change: Partial<Hello> = {}): Hello => ({
-  type: 'hello',
-  protocol: protocolVersion,
-  cluster: 'East',
-  clusterUid: 'uid-1',
-  epoch: 'e1',
-  instance: 'i1',
-  firstSequence: 0,
-  lastSequence: 0,
-  agentVersion: '0',
-  kubernetesVersion: 'v1.34',
-  redactionKeyId: 'k',
-  ...change,
-});
-
-const batch = (firstSequence: number, lastSequence = firstSequence, bytes = 8): AgentFrame => {
-  const payload = new Uint8Array(bytes).fill(1);
-  const made: Batch = { firstSequence, lastSequence, compression: 'none', uncompressedBytes: bytes, payload };
-  return { type: 'batch', batch: made };
-};
-
-const until = async (condition: () => boolean, what: string): Promise<void> => {
-  for (let waited = 0; waited < 400; waited++) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`never: ${what}`);
+const agentOf = (port: number, token: string | undefined): TestAgent => {
+  const agent = new TestAgent(port, token);
+  cleanups.push(async () => agent.close());
+  return agent;
 };
 
 const refusedTotal = async (metrics: ReturnType<typeof createMetrics>, code: string): Promise<number> =>
@@ -143,7 +71,7 @@ for (const [name, token, code] of [
 ] as const) {
   test(`${name} is refused, counted, and nothing is taken`, async () => {
     const { gateway, taken, metrics } = await setUp();
-    const agent = new Agent(gateway.port, token).send(hello()).send(batch(1));
+    const agent = agentOf(gateway.port, token).send(hello()).send(batch(1));
     const refused = await agent.next('refused');
     assert.equal(refused.code, code);
     await agent.ended.promise;
@@ -155,7 +83,7 @@ for (const [name, token, code] of [
 
 test('the credential decides tenant and cluster, whatever the agent says', async () => {
   const { gateway, taken } = await setUp();
-  const agent = new Agent(gateway.port, 'west-token-of-the-test').send(hello({ firstSequence: 1, lastSequence: 1 }));
+  const agent = agentOf(gateway.port, 'west-token-of-the-test').send(hello({ firstSequence: 1, lastSequence: 1 }));
   assert.equal((await agent.next('welcome')).recordedSequence, 0);
   agent.send(batch(1));
   await until(() => taken.length === 1, 'the batch to arrive');
@@ -164,7 +92,7 @@ test('the credential decides tenant and cluster, whatever the agent says', async
 
 test('batches reach the bus in order and recorded feedback becomes an ack', async () => {
   const { gateway, bus, taken } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 3 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 3 }));
   await agent.next('welcome');
   agent.send(batch(1)).send(batch(2, 3)).send(batch(1));
   await until(() => taken.length === 2, 'two batches to arrive');
@@ -184,7 +112,7 @@ test('batches reach the bus in order and recorded feedback becomes an ack', asyn
 
 test('all credit comes back once the bus has taken the batches', async () => {
   const { gateway, taken } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
   await agent.next('welcome');
   for (let sequence = 1; sequence <= 9; sequence++) agent.send(batch(sequence, sequence, 100));
   agent.send(batch(3, 3, 50)); // a duplicate costs nothing either
@@ -195,7 +123,7 @@ test('all credit comes back once the bus has taken the batches', async () => {
 
 test('a hole is asked for once, what follows waits, and the stream goes on when it comes', async () => {
   const { gateway, taken } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 4 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 4 }));
   await agent.next('welcome');
   agent.send(batch(1)).send(batch(3)).send(batch(4));
   assert.equal((await agent.next('resend')).fromSequence, 2);
@@ -210,18 +138,18 @@ test('a hole is asked for once, what follows waits, and the stream goes on when 
 
 test('a hole that stays ends the stream, so that the next Hello says what is left', async () => {
   const { gateway } = await setUp({ resendTimeoutMs: 50, heartbeatIntervalMs: 1_000 });
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 4 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 4 }));
   await agent.next('welcome');
   agent.send(batch(1)).send(batch(3));
   const refused = await agent.next('refused');
   assert.deepEqual([refused.code, refused.retryable], ['protocol-violation', true]);
-  const again = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 3, lastSequence: 4 }));
+  const again = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 3, lastSequence: 4 }));
   await again.next('welcome');
 });
 
 test('what the spool no longer holds is passed on, not waited for', async () => {
   const { gateway, taken } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 5, lastSequence: 5 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 5, lastSequence: 5 }));
   await agent.next('welcome');
   agent.send(batch(5));
   await until(() => taken.length === 1, 'the batch');
@@ -230,23 +158,23 @@ test('what the spool no longer holds is passed on, not waited for', async () => 
 
 test('a second agent of another epoch is refused while the first is alive, and welcome once it has gone', async () => {
   const { gateway } = await setUp();
-  const first = new Agent(gateway.port, eastToken).send(hello());
+  const first = agentOf(gateway.port, eastToken).send(hello());
   await first.next('welcome');
-  const second = new Agent(gateway.port, eastToken).send(hello({ epoch: 'e2', instance: 'i2' }));
+  const second = agentOf(gateway.port, eastToken).send(hello({ epoch: 'e2', instance: 'i2' }));
   const refused = await second.next('refused');
   assert.deepEqual([refused.code, refused.retryable], ['already-claimed', true]);
   assert.equal(gateway.liveSessions()[0]?.hello.epoch, 'e1');
   first.close();
   await until(() => gateway.liveSessions().length === 0, 'the first to go');
-  const third = new Agent(gateway.port, eastToken).send(hello({ epoch: 'e2', instance: 'i2' }));
+  const third = agentOf(gateway.port, eastToken).send(hello({ epoch: 'e2', instance: 'i2' }));
   await third.next('welcome');
 });
 
 test('a reconnect of the same epoch takes over from the half-open stream', async () => {
   const { gateway, taken } = await setUp();
-  const first = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 2 }));
+  const first = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 2 }));
   await first.next('welcome');
-  const second = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 2, instance: 'i2' }));
+  const second = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 2, instance: 'i2' }));
   await second.next('welcome');
   await first.ended.promise;
   second.send(batch(1));
@@ -257,7 +185,7 @@ test('a reconnect of the same epoch takes over from the half-open stream', async
 
 test('an agent that falls silent is dropped', async () => {
   const { gateway } = await setUp({ heartbeatIntervalMs: 100, sessionTimeoutMs: 300 });
-  const agent = new Agent(gateway.port, eastToken).send(hello());
+  const agent = agentOf(gateway.port, eastToken).send(hello());
   await agent.next('welcome');
   for (let beat = 0; beat < 5; beat++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -270,7 +198,7 @@ test('an agent that falls silent is dropped', async () => {
 
 test('an agent whose disk is older than its record learns so, and what it repeats is not taken', async () => {
   const { gateway, taken } = await setUp({}, 10);
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 3, lastSequence: 4 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 3, lastSequence: 4 }));
   assert.equal((await agent.next('welcome')).recordedSequence, 10);
   agent.send(batch(3)).send(batch(4));
   await agent.next('ack');
@@ -279,7 +207,7 @@ test('an agent whose disk is older than its record learns so, and what it repeat
 
 test('every heartbeat is answered, so that silence means a dead connection', async () => {
   const { gateway } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello());
+  const agent = agentOf(gateway.port, eastToken).send(hello());
   await agent.next('welcome');
   for (let beat = 0; beat < 2; beat++) {
     agent.send({ type: 'heartbeat', sentAtUs: 1, lastSequence: 0, spoolBytes: 0, spoolLimitBytes: 1 });
@@ -289,11 +217,11 @@ test('every heartbeat is answered, so that silence means a dead connection', asy
 
 test('a credential that another cluster starts to use is refused for good', async () => {
   const { gateway } = await setUp();
-  const first = new Agent(gateway.port, eastToken).send(hello());
+  const first = agentOf(gateway.port, eastToken).send(hello());
   await first.next('welcome');
   first.close();
   await until(() => gateway.liveSessions().length === 0, 'the first to go');
-  const second = new Agent(gateway.port, eastToken).send(hello({ epoch: 'e2', clusterUid: 'uid-2' }));
+  const second = agentOf(gateway.port, eastToken).send(hello({ epoch: 'e2', clusterUid: 'uid-2' }));
   const refused = await second.next('refused');
   assert.deepEqual([refused.code, refused.retryable], ['cluster-mismatch', false]);
 });
@@ -307,7 +235,7 @@ for (const [name, bytes, code] of [
 ] as const) {
   test(`${name} is refused as ${code}`, async () => {
     const { gateway, taken } = await setUp();
-    const agent = new Agent(gateway.port, eastToken).sendBytes(bytes);
+    const agent = agentOf(gateway.port, eastToken).sendBytes(bytes);
     assert.equal((await agent.next('refused')).code, code);
     assert.deepEqual(taken, []);
   });
@@ -315,7 +243,7 @@ for (const [name, bytes, code] of [
 
 test('a frame above the limit ends the stream with a clear status', async () => {
   const { gateway } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello());
+  const agent = agentOf(gateway.port, eastToken).send(hello());
   await agent.next('welcome');
   agent.sendBytes(new Uint8Array(maxFrameBytes + 1));
   const status = await agent.ended.promise;
@@ -326,7 +254,7 @@ test('a frame above the limit ends the stream with a clear status', async () => 
 
 test('a batch above its limit is refused before it is read', async () => {
   const { gateway, taken } = await setUp({ batchBytes: 1_000 });
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
   await agent.next('welcome');
   agent.send(batch(1, 1, 1_001));
   assert.equal((await agent.next('refused')).code, 'too-large');
@@ -338,7 +266,7 @@ test('an agent that ignores its credit is cut off', async () => {
   const { gateway, hold } = await setUp(limits, 0, { queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 });
   const gate = Promise.withResolvers<void>();
   void hold(gate.promise);
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
   await agent.next('welcome');
   for (let sequence = 1; sequence <= 9; sequence++) agent.send(batch(sequence, sequence, 900));
   const refused = await agent.next('refused');
@@ -351,7 +279,7 @@ test('while the bus is full, no socket is read beyond the bound, and all arrives
   const { gateway, hold, taken } = await setUp(limits, 0, { queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 });
   const gate = Promise.withResolvers<void>();
   void hold(gate.promise);
-  const agent = new Agent(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 30 }));
+  const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 30 }));
   await agent.next('welcome');
   for (let sequence = 1; sequence <= 30; sequence++) agent.send(batch(sequence, sequence, 1_000));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -366,6 +294,7 @@ test('plain text beyond loopback is refused unless it is allowed', async () => {
     tokens,
     bus: openMemoryBus().writer,
     watermark: async () => 0,
+    bindings: memoryBindings(),
     limits: defaultIngestLimits,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
@@ -381,7 +310,7 @@ test('plain text beyond loopback is refused unless it is allowed', async () => {
 
 test('a gateway that stops tells its agents to come back', async () => {
   const { gateway } = await setUp();
-  const agent = new Agent(gateway.port, eastToken).send(hello());
+  const agent = agentOf(gateway.port, eastToken).send(hello());
   await agent.next('welcome');
   await gateway.close();
   assert.equal((await agent.next('refused')).code, 'shutting-down');

@@ -1,40 +1,43 @@
 /**
- * The gRPC end of the uplink. A stream's life: credential → Hello → claim of the cluster → Welcome → batches and
- * heartbeats (session.ts) → end. Refusals are frames with a code and a sentence; nothing of a refused stream is
- * published.
+ * The gRPC end of the uplink. A stream's life: credential → Hello → binding and claim of the cluster → Welcome → batches
+ * and heartbeats (session.ts) → end. Refusals are frames with a code and a sentence; of a refused stream nothing is
+ * published or recorded, it leaves a count and a log line.
  *
- * One agent per cluster: a stream of the same epoch takes over from the one before it (a reconnect: the old one may be
- * half open), one of another epoch is refused while the first is alive.
+ * One Kubernetes cluster per name: cluster-binding.ts. One agent per cluster: a stream of the same epoch takes over from
+ * the one before it (a reconnect: the old one may be half open), one of another epoch is refused while the first is
+ * alive, here or, in a fleet, at another gateway.
  */
-import * as grpc from '@grpc/grpc-js';
-import {
-  agentFrame,
-  collectorFrame,
-  maxFrameBytes,
-  protocolVersion,
-  refused,
-  uplinkServicePath,
-} from '@driftline/proto';
-import type { AgentFrame, CollectorFrame, Hello, RefusalCode } from '@driftline/proto';
+import { agentFrame, collectorFrame, refused } from '@driftline/proto';
+import type { AgentFrame, CollectorFrame, Hello } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { BusWriter, Feedback } from '../bus/bus.ts';
-import { collectorEpoch } from '../cluster-memory.ts';
 import { logEvents } from '../log-events.ts';
 import type { CollectorMetrics } from '../metrics.ts';
+import type { ClusterBinding, ClusterBindings, NewBinding } from '../timeline/bindings/cluster-bindings.ts';
+import type { ClusterClaims } from '../timeline/bindings/cluster-claims.ts';
 import type { StreamId } from '../timeline/rows.ts';
+import { judgeBinding } from './cluster-binding.ts';
+import type { BindingVerdict, KnownBinding } from './cluster-binding.ts';
+import { helloFault } from './hello-fault.ts';
 import type { IngestLimits } from './limits.ts';
 import { identify } from './peer-identity.ts';
-import { serverCredentials } from './server-credentials.ts';
+import { adviceOn } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 import type { GatewayListen } from './server-credentials.ts';
 import { Session } from './session.ts';
 import type { LiveSession, SessionDeps } from './session.ts';
 import type { Credential, TokenBook } from './tokens.ts';
+import { openUplinkServer } from './uplink-server.ts';
+import type { Call } from './uplink-server.ts';
 
 export type GatewayDeps = {
   readonly listen: GatewayListen;
   readonly tokens: TokenBook;
   readonly bus: BusWriter;
   readonly watermark: (stream: StreamId) => Promise<number>;
+  readonly bindings: Pick<ClusterBindings, 'find' | 'bind'>;
+  /** Of all gateways of a fleet; undefined when this is the only one. */
+  readonly openClaims?: ((onLost: (stream: StreamId) => void) => ClusterClaims) | undefined;
   readonly limits: IngestLimits;
   readonly metrics: CollectorMetrics;
   readonly logger: Logger;
@@ -53,57 +56,21 @@ export type Gateway = {
   close(): Promise<void>;
 };
 
-type Call = grpc.ServerDuplexStream<Buffer, Buffer>;
-
-/** What a gateway waits for open streams when it closes. */
-const closeGraceMs = 2_000;
-
-const epochPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-
-const passThrough = (bytes: Buffer): Buffer => bytes;
-
-const service: grpc.ServiceDefinition = {
-  Stream: {
-    path: uplinkServicePath,
-    requestStream: true,
-    responseStream: true,
-    // Frames are decoded by hand, so that a bad one is a refusal and not a dead call.
-    requestSerialize: passThrough,
-    requestDeserialize: passThrough,
-    responseSerialize: passThrough,
-    responseDeserialize: passThrough,
-  },
-};
-
 const keyOf = ({ tenant, cluster }: { readonly tenant: string; readonly cluster: string }): string =>
   `${tenant}\n${cluster}`;
-
-type Fault = { readonly code: RefusalCode; readonly message: string };
 
 /** Towards one peer before it has a session. */
 type Out = {
   readonly write: (frame: CollectorFrame) => boolean;
-  readonly refuse: (code: RefusalCode, message: string) => void;
+  readonly refuse: (refusal: Refusal, about?: object) => void;
 };
 
-/** What is wrong with a Hello, before anything is looked up. */
-const helloFault = (hello: Hello): Fault | undefined => {
-  if (hello.protocol !== protocolVersion)
-    return {
-      code: 'protocol-version',
-      message: `the agent speaks protocol ${hello.protocol}, this collector ${protocolVersion}`,
-    };
-  if (!epochPattern.test(hello.epoch) || hello.epoch === collectorEpoch)
-    return { code: 'protocol-violation', message: 'the epoch is not a usable name' };
-  if (hello.firstSequence > hello.lastSequence)
-    return { code: 'protocol-violation', message: 'the first sequence lies behind the last' };
-  return undefined;
-};
+type Binding = { readonly verdict: BindingVerdict; readonly recorded: ClusterBinding | undefined };
 
 class GrpcGateway {
   readonly #deps: GatewayDeps;
   readonly #sessions = new Map<string, Session>();
-  readonly #clusterUids = new Map<string, string>();
+  readonly #claims: ClusterClaims | undefined;
   readonly #calls = new Set<Call>();
   readonly #sweep: NodeJS.Timeout;
   readonly #sessionDeps: SessionDeps;
@@ -121,6 +88,7 @@ class GrpcGateway {
       onInFlight: (bytes) => this.#countInFlight(bytes),
       onResend: () => deps.metrics.resends.inc(),
     };
+    this.#claims = deps.openClaims?.((stream) => this.#claimLost(stream));
     this.#sweep = setInterval(() => this.#inspect(), Math.max(250, deps.limits.heartbeatIntervalMs / 4));
     this.#sweep.unref();
   }
@@ -142,46 +110,57 @@ class GrpcGateway {
       if (call.writableEnded || call.destroyed) return true;
       return call.write(Buffer.from(collectorFrame.encode(frame)));
     };
-    const refuse = (code: RefusalCode, message: string): void => {
-      this.#deps.metrics.refused.inc({ code });
-      this.#deps.logger.warn({ event: logEvents.sessionRefused, peer: call.getPeer(), code, message });
-      write(refused(code, message));
+    const refuse = (refusal: Refusal, about: object = {}): void => {
+      this.#sayRefused(refusal, { peer: call.getPeer(), ...about });
+      write(refused(refusal.code, refusal.message));
       call.end();
     };
-    if (this.#isClosing) return refuse('shutting-down', 'the collector is stopping');
+    if (this.#isClosing) return refuse(stopping);
     const identity = identify(call.metadata, subjectAltNameOf(call), this.#deps.tokens);
-    if (identity.type === 'unknown') return refuse(identity.code, identity.message);
+    if (identity.type === 'unknown') return refuse(identity);
     this.#follow(call, identity.credential, { write, refuse });
   }
 
   #follow(call: Call, credential: Credential, out: Out): void {
     let session: Session | undefined;
     let hasHello = false;
+    let isGone = false;
+    const violate = (message: string): void => {
+      if (session === undefined) out.refuse({ code: 'protocol-violation', message }, credential);
+      else session.refuse('protocol-violation', message);
+    };
     const helloTimer = setTimeout(() => {
-      if (!hasHello) out.refuse('protocol-violation', 'no Hello came');
+      if (!hasHello) violate('no Hello came');
     }, this.#deps.limits.helloTimeoutMs);
     helloTimer.unref();
     const gone = (): void => {
+      isGone = true;
       clearTimeout(helloTimer);
       this.#calls.delete(call);
       if (session !== undefined) this.#leave(session);
     };
     call.on('data', (bytes: Buffer) => {
       const frame = readFrame(bytes);
-      if (frame === undefined) return (session ?? out).refuse('undecodable', 'a frame is not valid');
+      if (frame === undefined) {
+        const message = 'a frame is not valid';
+        if (session === undefined) return out.refuse({ code: 'undecodable', message }, credential);
+        return session.refuse('undecodable', message);
+      }
       if (frame.type === 'hello') {
-        if (hasHello) return (session ?? out).refuse('protocol-violation', 'a second Hello');
+        if (hasHello) return violate('a second Hello');
         hasHello = true;
+        // Nothing more is read until it is decided whether there is a session.
+        call.pause();
         void this.#welcome(call, credential, frame, out).then((opened): void => {
           session = opened;
-          if (call.cancelled && opened !== undefined) this.#leave(opened);
+          if (isGone && opened !== undefined) this.#leave(opened);
           if (!this.#isPaused) call.resume();
           return undefined;
         });
         return;
       }
       if (call.writableEnded) return;
-      if (session === undefined) return out.refuse('protocol-violation', 'the first frame must be a Hello');
+      if (session === undefined) return violate('the first frame must be a Hello');
       this.#receive(session, frame);
     });
     call.on('drain', () => session?.drained());
@@ -201,74 +180,104 @@ class GrpcGateway {
     session.batch(frame.batch);
   }
 
-  /** A credential belongs to the first cluster that used it since this process began. */
-  #mismatch(stream: StreamId, { clusterUid }: Hello): Fault | undefined {
-    if (clusterUid === '') return undefined;
-    const bound = this.#clusterUids.get(keyOf(stream)) ?? clusterUid;
-    this.#clusterUids.set(keyOf(stream), bound);
-    if (bound === clusterUid) return undefined;
-    return { code: 'cluster-mismatch', message: `the credential of ${stream.cluster} is in use by another cluster` };
-  }
-
-  /** Claims the cluster, then looks up where the stream was left. The claim comes first: it is what two agents race for. */
+  /**
+   * Whether the agent's cluster is the one that the name stands for comes first, then the claim: it is what two agents
+   * race for. A name is bound last, when nothing else can refuse the stream any more.
+   */
   async #welcome(call: Call, credential: Credential, hello: Hello, out: Out): Promise<Session | undefined> {
     const { tenant, cluster } = credential;
-    const stream: StreamId = { tenant, cluster, epoch: hello.epoch };
-    const fault = helloFault(hello) ?? this.#mismatch(stream, hello);
-    if (fault !== undefined) {
-      out.refuse(fault.code, fault.message);
-      return undefined;
-    }
+    const { epoch, instance, clusterUid } = hello;
+    const stream: StreamId = { tenant, cluster, epoch };
+    const refuse = (refusal: Refusal): undefined => {
+      out.refuse(refusal, { ...stream, instance, clusterUid });
+    };
+    const fault = helloFault(hello);
+    if (fault !== undefined) return refuse(fault);
+    const binding = await this.#binding(stream, hello);
+    if (binding === undefined) return refuse(unreadable);
+    if (binding.verdict.type === 'refused') return refuse(binding.verdict.refusal);
+    if (this.#isClosing) return refuse(stopping);
     const before = this.#sessions.get(keyOf(stream));
-    if (before !== undefined && before.stream.epoch !== hello.epoch && before.isAlive(this.#deps.now())) {
-      out.refuse('already-claimed', `another agent sends the stream of cluster ${cluster}`);
-      return undefined;
-    }
+    if (before !== undefined && before.stream.epoch !== epoch && before.isAlive(this.#deps.now()))
+      return refuse(alreadyClaimed(stream, before.live().hello));
     const end = (): void => {
       call.end();
     };
     const session = new Session(this.#sessionDeps, { stream, hello, peer: call.getPeer(), write: out.write, end });
     this.#sessions.set(keyOf(stream), session);
-    call.pause();
-    if (before !== undefined) {
-      this.#deps.logger.info({ event: logEvents.sessionSuperseded, ...before.stream });
-      before.close();
-      await before.settled();
+    if (before !== undefined) await this.#supersede(before, stream);
+    return this.#admit(session, hello, binding);
+  }
+
+  /** Everything that is looked up or told to other gateways once the cluster is this session's here. */
+  async #admit(session: Session, hello: Hello, { verdict, recorded }: Binding): Promise<Session | undefined> {
+    const { stream } = session;
+    const { epoch, instance, clusterUid, agentVersion } = hello;
+    let recordedSequence: number;
+    try {
+      const claim = await this.#claims?.take(stream, instance);
+      if (claim?.type === 'held') return this.#giveUp(session, alreadyClaimed(stream, claim));
+      // An agent that learns that more is recorded than it ever had begins a new epoch: the Welcome tells it.
+      recordedSequence = await this.#deps.watermark(stream);
+      if (session.isClosed) return undefined;
+      if (verdict.type === 'bind') {
+        const made = { clusterUid, cause: verdict.cause, epoch, instance, boundAtUs: this.#deps.now() * 1000 };
+        const now = judgeBinding(stream, await this.#bind(stream, recorded, made), hello);
+        if (now.type === 'refused') return this.#giveUp(session, now.refusal);
+      }
+    } catch {
+      return this.#giveUp(session, unreadable);
     }
-    // An agent that learns that more is recorded than it ever had begins a new epoch: the Welcome tells it.
-    const recorded = await this.#watermark(stream);
-    if (recorded === undefined) return this.#giveUp(session, 'overloaded', 'the timeline cannot be read now');
     if (session.isClosed) return undefined;
-    session.welcome(recorded);
+    session.welcome(recordedSequence);
     this.#deps.metrics.sessions.set(this.#sessions.size);
     this.#deps.onSession?.(session.live());
-    const { epoch, instance, agentVersion } = hello;
-    this.#deps.logger.info({
-      event: logEvents.sessionOpened,
-      tenant,
-      cluster,
-      epoch,
-      instance,
-      agentVersion,
-      recorded,
-    });
+    const opened = { ...stream, instance, agentVersion, recorded: recordedSequence };
+    this.#deps.logger.info({ event: logEvents.sessionOpened, ...opened });
     return session;
   }
 
-  #giveUp(session: Session, code: RefusalCode, message: string): undefined {
-    this.#deps.metrics.refused.inc({ code });
-    this.#deps.logger.warn({ event: logEvents.sessionRefused, ...session.stream, code, message });
-    session.refuse(code, message);
+  /** undefined: the timeline cannot be read. */
+  async #binding(stream: StreamId, hello: Hello): Promise<Binding | undefined> {
+    const declaredUid = this.#deps.tokens.clusterUid(stream);
+    try {
+      const recorded = await this.#deps.bindings.find(stream);
+      return { recorded, verdict: judgeBinding(stream, { recorded, declaredUid }, hello) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #bind(stream: StreamId, before: ClusterBinding | undefined, binding: NewBinding): Promise<KnownBinding> {
+    const recorded = await this.#deps.bindings.bind(stream, before, binding);
+    if (recorded.clusterUid === binding.clusterUid)
+      this.#deps.logger.info({ event: logEvents.clusterBound, ...stream, clusterUid: recorded.clusterUid });
+    return { recorded, declaredUid: this.#deps.tokens.clusterUid(stream) };
+  }
+
+  async #supersede(before: Session, stream: StreamId): Promise<void> {
+    this.#deps.logger.info({ event: logEvents.sessionSuperseded, ...before.stream });
+    before.close();
+    await before.settled();
+    if (before.stream.epoch !== stream.epoch) await this.#claims?.release(before.stream);
+  }
+
+  #claimLost(stream: StreamId): void {
+    const session = this.#sessions.get(keyOf(stream));
+    if (session?.stream.epoch === stream.epoch)
+      this.#giveUp(session, { code: 'already-claimed', message: 'the agent streams to another gateway' });
+  }
+
+  #giveUp(session: Session, refusal: Refusal): undefined {
+    this.#sayRefused(refusal, session.stream);
+    session.refuse(refusal.code, refusal.message);
     this.#leave(session);
     return undefined;
   }
 
-  async #watermark(stream: StreamId): Promise<number | undefined> {
-    try {
-      return await this.#deps.watermark(stream);
-    } catch {
-      return undefined;
-    }
+  #sayRefused({ code, message, advice = adviceOn(code) }: Refusal, about: object): void {
+    this.#deps.metrics.refused.inc({ code });
+    this.#deps.logger.warn({ event: logEvents.sessionRefused, ...about, code, message, advice });
   }
 
   #leave(session: Session): void {
@@ -278,6 +287,7 @@ class GrpcGateway {
     this.#sessions.delete(key);
     this.#deps.metrics.sessions.set(this.#sessions.size);
     this.#deps.logger.info({ event: logEvents.sessionClosed, ...session.stream });
+    void this.#claims?.release(session.stream);
   }
 
   #inspect(): void {
@@ -305,10 +315,23 @@ class GrpcGateway {
     this.#isClosing = true;
     clearInterval(this.#sweep);
     const sessions = [...this.#sessions.values()];
-    for (const session of sessions) session.refuse('shutting-down', 'the collector is stopping');
+    for (const session of sessions) session.refuse(stopping.code, stopping.message);
     await Promise.all(sessions.map((session) => session.settled()));
+    await this.#claims?.close();
   }
 }
+
+const stopping: Refusal = { code: 'shutting-down', message: 'the collector is stopping' };
+const unreadable: Refusal = { code: 'overloaded', message: 'the timeline cannot be read now' };
+
+const alreadyClaimed = (
+  { cluster }: StreamId,
+  holder: { readonly epoch: string; readonly instance: string },
+): Refusal => ({
+  code: 'already-claimed',
+  message: `another agent sends the stream of cluster ${cluster}`,
+  advice: `instance ${holder.instance} with epoch ${holder.epoch} holds it: stop one of the two`,
+});
 
 const readFrame = (bytes: Buffer): AgentFrame | undefined => {
   try {
@@ -323,37 +346,17 @@ const subjectAltNameOf = (call: Call): string | undefined => {
   return sslPeerCertificate?.subjectaltname;
 };
 
-const bind = (server: grpc.Server, address: string, credentials: grpc.ServerCredentials): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
-  });
-
-const stop = async (server: grpc.Server): Promise<void> => {
-  const stopped = Promise.withResolvers<void>();
-  const timer = setTimeout(() => {
-    server.forceShutdown();
-    stopped.resolve();
-  }, closeGraceMs);
-  server.tryShutdown(() => stopped.resolve());
-  await stopped.promise;
-  clearTimeout(timer);
-};
-
 export const openGateway = async (deps: GatewayDeps): Promise<Gateway> => {
   const { listen, logger, limits } = deps;
-  const credentials = serverCredentials(listen);
   const gateway = new GrpcGateway(deps);
-  const server = new grpc.Server({
-    'grpc.max_receive_message_length': maxFrameBytes,
-    'grpc.max_send_message_length': maxFrameBytes,
-    'grpc.keepalive_time_ms': limits.heartbeatIntervalMs,
-    'grpc.keepalive_timeout_ms': limits.heartbeatIntervalMs,
-  });
-  server.addService(service, { Stream: (call: Call) => gateway.accept(call) });
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
-  const port = await bind(server, `${host}:${listen.port}`, credentials);
+  const server = await openUplinkServer(listen, limits, (call) => gateway.accept(call)).catch(
+    async (error: unknown) => {
+      await gateway.close();
+      throw error;
+    },
+  );
   const unsubscribe = deps.bus.onFeedback((feedback) => gateway.feedback(feedback));
-  const address = `${host}:${port}`;
+  const { address, port } = server;
   logger.info({ event: logEvents.gatewayListening, address, tls: listen.tls !== undefined });
   return {
     address,
@@ -362,7 +365,7 @@ export const openGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     async close() {
       await gateway.close();
       unsubscribe();
-      await stop(server);
+      await server.close();
     },
   };
 };

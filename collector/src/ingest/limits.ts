@@ -12,6 +12,9 @@ export type IngestLimits = {
   readonly heartbeatIntervalMs: number;
   /** A session is dead after this long without a frame. */
   readonly sessionTimeoutMs: number;
+  /** In a fleet: how long after the last renewal of its gateway an agent's claim of a cluster is void. */
+  readonly claimTimeoutMs: number;
+  readonly claimRenewalIntervalMs: number;
   /** From the start of a stream to its Hello. */
   readonly helloTimeoutMs: number;
   /** From asking for missing sequences to giving the stream up, so that a new Hello says what is left. */
@@ -26,6 +29,8 @@ export const defaultIngestLimits: IngestLimits = {
   ingestBytes: 128 * 1024 * 1024,
   heartbeatIntervalMs: 10_000,
   sessionTimeoutMs: 35_000,
+  claimTimeoutMs: 35_000,
+  claimRenewalIntervalMs: 10_000,
   helloTimeoutMs: 10_000,
   resendTimeoutMs: 10_000,
 };

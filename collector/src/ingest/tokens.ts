@@ -1,10 +1,13 @@
 /**
  * Who a token belongs to. The tokens file is JSON, read once at start:
  *
- *   { "tokens": [ { "token": "…", "tenant": "default", "cluster": "east", "role": "agent" } ] }
+ *   { "tokens": [ { "token": "…", "tenant": "default", "cluster": "east", "role": "agent" } ],
+ *     "clusters": [ { "tenant": "default", "cluster": "east", "uid": "…" } ] }
  *
  * `sha256` (lower-case hex of the token's SHA-256) may stand in for `token`, so that the file need hold no secret.
  * Roles: `agent` writes one cluster's stream; `reader`, `operator` and `admin` use the API (cluster '' or absent: all).
+ * `clusters`, which may be left out, says which Kubernetes cluster a name stands for (the uid of its kube-system
+ * namespace), whatever was first seen under it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -16,6 +19,8 @@ export type Credential = { readonly tenant: string; readonly cluster: string; re
 export type TokenBook = {
   /** Takes the same time for every token of a length, known or not. */
   find(token: string): Credential | undefined;
+  /** The uid that a cluster is declared to have; undefined when the first one seen counts. */
+  clusterUid(cluster: { readonly tenant: string; readonly cluster: string }): string | undefined;
 };
 
 /** Names that end up in keys and file names: no separators, nothing to escape. */
@@ -38,9 +43,28 @@ const entrySchema = z
   .refine((entry) => (entry.token === undefined) !== (entry.sha256 === undefined), 'give either token or sha256')
   .refine((entry) => entry.role !== 'agent' || entry.cluster !== '', 'an agent token needs a cluster');
 
-const fileSchema = z.strictObject({ tokens: z.array(entrySchema) });
+/** A uid as an API server makes it, and as it may stand in a log line. */
+export const safeUid = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+const clusterSchema = z.strictObject({
+  tenant: z.string().regex(safeName).default('default'),
+  cluster: z.string().regex(safeName),
+  uid: z.string().regex(safeUid),
+});
+
+const keyOf = ({ tenant, cluster }: { readonly tenant: string; readonly cluster: string }): string =>
+  `${tenant}\n${cluster}`;
+
+const fileSchema = z.strictObject({
+  tokens: z.array(entrySchema),
+  clusters: z
+    .array(clusterSchema)
+    .refine((all) => new Set(all.map(keyOf)).size === all.length, 'a cluster can have one uid only')
+    .default([]),
+});
 
 export type TokenEntry = z.input<typeof entrySchema>;
+export type ClusterEntry = z.input<typeof clusterSchema>;
 
 export class TokensError extends Error {
   readonly code = 'invalid-tokens';
@@ -54,8 +78,11 @@ export class TokensError extends Error {
 const digestOf = (token: string): Buffer => createHash('sha256').update(token, 'utf8').digest();
 
 /** Throws TokensError; its message names entries by position and never holds a token. */
-export const createTokenBook = (entries: readonly unknown[]): TokenBook => {
-  const parsed = fileSchema.safeParse({ tokens: entries });
+export const createTokenBook = (tokens: readonly unknown[], clusters: readonly unknown[] = []): TokenBook =>
+  bookOf({ tokens, clusters });
+
+const bookOf = (file: unknown): TokenBook => {
+  const parsed = fileSchema.safeParse(file);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw new TokensError(`tokens are not usable: ${issues.join('; ')}`);
@@ -64,7 +91,9 @@ export const createTokenBook = (entries: readonly unknown[]): TokenBook => {
     digest: token === undefined ? Buffer.from(sha256 ?? '', 'hex') : digestOf(token),
     credential: { tenant, cluster, role },
   }));
+  const uids = new Map(parsed.data.clusters.map((each) => [keyOf(each), each.uid]));
   return {
+    clusterUid: (cluster) => uids.get(keyOf(cluster)),
     find(token) {
       const digest = digestOf(token);
       let found: Credential | undefined;
@@ -85,7 +114,7 @@ export const readTokens = async (path: string): Promise<TokenBook> => {
     const reason = cause instanceof SyntaxError ? 'it is not JSON' : 'it cannot be read';
     throw new TokensError(`tokens file ${path}: ${reason}`);
   }
-  const tokens = typeof file === 'object' && file !== null && 'tokens' in file ? file.tokens : undefined;
-  if (!Array.isArray(tokens)) throw new TokensError(`tokens file ${path}: it needs a list "tokens"`);
-  return createTokenBook(tokens);
+  if (typeof file !== 'object' || file === null || !('tokens' in file))
+    throw new TokensError(`tokens file ${path}: it needs a list "tokens"`);
+  return bookOf(file);
 };

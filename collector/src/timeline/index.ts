@@ -1,4 +1,11 @@
 /** What other parts of the collector may use of the timeline. */
+export {
+  type ClusterBinding,
+  type ClusterBindings,
+  type NewBinding,
+  openClusterBindings,
+} from './bindings/cluster-bindings.ts';
+export { type ClaimOutcome, type ClusterClaims, openClusterClaims } from './bindings/cluster-claims.ts';
 export { type ChainVerdict, verifyChain } from './chain/verify-chain.ts';
 export type { StoreConnection, StoreUser } from './connection/store-connection.ts';
 export { parseStoreSettings, type StoreSettings } from './connection/store-settings.ts';
@@ -15,7 +22,7 @@ export {
   openEmbeddedClickHouse,
 } from './server/embedded-clickhouse.ts';
 export { type AgentSession, type AgentSessions, openAgentSessions } from './sessions/agent-sessions.ts';
-export type { ClusterId, RecentRows, TimelineRecovery, TimelineWriter } from './timeline.ts';
+export type { ClusterId, RecentRows, RefusedStream, TimelineRecovery, TimelineWriter } from './timeline.ts';
 export { TimelineError, type TimelineErrorCode } from './timeline-error.ts';
 export {
   type ClickHouseTimelineWriter,

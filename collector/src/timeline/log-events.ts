@@ -10,5 +10,6 @@ export const logEvents = {
   insertRecovered: 'timeline insert succeeded after retries',
   insertRefused: 'timeline insert refused by the store',
   runningInsertsUnseen: 'running inserts cannot be seen: grant the writer SELECT ON system.processes',
+  claimsUnrenewed: 'claims of clusters could not be renewed, trying on',
   unfinishedRowsFound: 'rows of an unfinished batch found, completing it',
 } as const;
