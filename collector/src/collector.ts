@@ -7,7 +7,6 @@ import { problemText } from '@driftline/policy';
 import type { Bundle } from '@driftline/policy';
 import { libraryFolder, readLibrary } from '@driftline/policy/library';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter } from './bus/bus.ts';
 import { openKafkaBus } from './bus/kafka-bus.ts';
@@ -24,9 +23,8 @@ import { openClusterJudge } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import { createMetrics } from './metrics.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import { openPipeline } from './pipeline.ts';
+import { defaultPipelineLimits, openPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
-import { defaultPipelineLimits } from './pipeline-limits.ts';
 import { Scope } from './scope.ts';
 import { openClusterBindings } from './timeline/bindings/cluster-bindings.ts';
 import { openClusterClaims } from './timeline/bindings/cluster-claims.ts';
@@ -56,9 +54,6 @@ export type CollectorExtension = {
   readonly name: string;
   open(parts: CollectorParts): Promise<{ close(): Promise<void> }>;
 };
-
-/** How long a stop waits for the store to take what was handed over. */
-const stopGraceMs = 10_000;
 
 export type CollectorOptions = {
   readonly config: CollectorConfig;
@@ -137,7 +132,6 @@ class Composition {
   readonly #scope: Scope;
   readonly #failed = Promise.withResolvers<never>();
   #isRunning = true;
-  #isClosing = false;
 
   constructor(options: CollectorOptions, scope: Scope) {
     this.#options = options;
@@ -153,9 +147,7 @@ class Composition {
     const metrics = createMetrics();
     const { store: settings, dataDir } = config;
     const nowUs = (): number => now() * 1000;
-    const onWriteFailure = (outcome: 'retryable' | 'refused'): void => metrics.storeFailures.inc({ outcome });
-    const openStore = (): Promise<Timeline> => openTimeline({ settings, dataDir, logger, nowUs, onWriteFailure });
-    const timeline = await scope.open('timeline', openStore, close);
+    const timeline = await scope.open('timeline', () => openTimeline({ settings, dataDir, logger, nowUs }), close);
     const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
     const line = { timeline, metrics, now };
     const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, bundle, line);
@@ -202,14 +194,8 @@ class Composition {
       running: reader.run(pipeline).catch((error: unknown) => this.#fail(error)),
     });
     await this.#scope.open('line', run, async ({ running }) => {
-      this.#isClosing = true;
-      const stopped = Promise.all([reader.close(), running]).then(() => true);
-      const isStopped = await Promise.race([stopped, sleep(stopGraceMs, false, { ref: false })]);
-      if (isStopped) return;
-      // The store is away: nothing of this was acknowledged, the agents send it again.
-      logger.warn({ event: logEvents.stoppedWaiting });
-      await pipeline.abandon();
-      await stopped;
+      await reader.close();
+      await running;
     });
     return pipeline;
   }
@@ -255,7 +241,6 @@ class Composition {
   }
 
   #fail(error: unknown): void {
-    if (this.#isClosing) return;
     this.#isRunning = false;
     this.#options.logger.fatal({ event: logEvents.collectorFailed, err: error });
     this.#failed.reject(error);
