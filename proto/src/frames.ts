@@ -62,6 +62,28 @@ export type Resend = { readonly type: 'resend'; readonly fromSequence: number };
 /** The collector could not apply a patch: it wants these objects whole. */
 export type NeedFull = { readonly type: 'need-full'; readonly objects: readonly ObjectRef[] };
 
+/** What the collector makes of one KindDigest or KindEntries. */
+export type KindVerdict = {
+  readonly type: 'kind-verdict';
+  readonly group: string;
+  readonly resource: string;
+  /** Of the message that it answers. */
+  readonly sequence: number;
+  readonly verdict:
+    | { readonly outcome: 'agreed' }
+    /** The buckets of this bitmap differ: send their entries. */
+    | { readonly outcome: 'buckets'; readonly bucketBits: number; readonly buckets: Uint8Array }
+    /** Send what these entries and objects are now; `hasMore`: another frame for the same message follows. */
+    | {
+        readonly outcome: 'wanted';
+        readonly entries: Uint8Array;
+        readonly objects: readonly ObjectRef[];
+        readonly hasMore: boolean;
+      }
+    /** Too much differs, or the rules are not known here: send every object. */
+    | { readonly outcome: 'all' };
+};
+
 export type Refused = {
   readonly type: 'refused';
   /** A RefusalCode of this version, or one that a newer collector knows: obey `retryable`. */
@@ -72,7 +94,7 @@ export type Refused = {
   readonly retryAfterMs: number;
 };
 
-export type CollectorFrame = Welcome | Ack | Credit | Resend | NeedFull | Refused;
+export type CollectorFrame = Welcome | Ack | Credit | Resend | NeedFull | KindVerdict | Refused;
 
 export type RefusalCode =
   | 'unauthenticated'

@@ -9,6 +9,7 @@ export * from './field-path.ts';
 export * from './frames.ts';
 export * from './identity.ts';
 export { isJsonArray, isJsonObject, jsonEqual, ownObject, ownString, ownValue } from './json.ts';
+export * from './kind-digest.ts';
 export * from './kind-names.ts';
 export * from './limits.ts';
 export * from './message.ts';

@@ -23,3 +23,9 @@ export const maxJsonDepth = 512;
 
 /** Objects in one NeedFull frame. */
 export const maxNeedFullObjects = 1024;
+
+/** Buckets of one KindDigest are 2 to the power of at most this: for one and a half million objects of a kind. */
+export const maxBucketBits = 16;
+
+/** Entries in one KindEntries message or one KindVerdict frame. */
+export const maxKindEntries = 8192;

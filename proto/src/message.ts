@@ -67,7 +67,8 @@ export type GapCause =
   | 'spool_damage' // a segment was torn, missing or failed its checksum
   | 'audit_drop' // the API server or the log lost audit events
   | 'sequence_hole' // the collector did not receive some sequences and the spool no longer has them
-  | 'undecodable'; // input that could not be read
+  | 'undecodable' // input that could not be read
+  | 'divergence'; // a self-check found that agent and collector differed, and no other gap says why
 
 export type Gap = {
   readonly type: 'gap';
@@ -94,6 +95,47 @@ export type KindSynced = {
   readonly objects: number;
 };
 
+/**
+ * Why a kind is compared. Differences of the first two are confessed by other gaps; one that a self-check finds is
+ * confessed when it is found; a repair goes on with any of them.
+ */
+export type DigestCause = 'epoch-start' | 'loss' | 'self-check' | 'repair';
+
+/** What exists of a kind as of this message, as digests of buckets: kind-digest.ts. */
+export type KindDigest = {
+  readonly type: 'kind-digest';
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  /** Everything of the kind up to here was sent, or is in the digests. */
+  readonly resourceVersion: string;
+  readonly objects: number;
+  /** Of the rules; a collector that does not know them asks for everything. */
+  readonly version: number;
+  readonly bucketBits: number;
+  /** bucketDigestBytes for each of the 2^bucketBits buckets. */
+  readonly digests: Uint8Array;
+  readonly cause: DigestCause;
+  /** resourceVersion of the last digest that agreed; '' when none did in this epoch. */
+  readonly agreedVersion: string;
+  /** 0 when none did. */
+  readonly agreedAtUs: number;
+};
+
+/** Every object of some buckets, as of this message. */
+export type KindEntries = {
+  readonly type: 'kind-entries';
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly version: number;
+  readonly bucketBits: number;
+  /** Bitmap of the buckets. */
+  readonly buckets: Uint8Array;
+  /** entryBytes for each object in them, in no particular order. */
+  readonly entries: Uint8Array;
+};
+
 export type CoverageState = 'watched' | 'forbidden' | 'excluded' | 'failing' | 'gone';
 
 export type Coverage = {
@@ -114,7 +156,7 @@ export type Rejected = {
   readonly bytes: number;
 };
 
-export type MessageBody = Delta | AuditMessage | Gap | KindSynced | Coverage | Rejected;
+export type MessageBody = Delta | AuditMessage | Gap | KindSynced | Coverage | Rejected | KindDigest | KindEntries;
 
 /** A message has no sequence of its own: message i of a batch has firstSequence + i. */
 export type Message = {

@@ -4,8 +4,9 @@ import type { AgentFrame, CollectorFrame } from './frames.ts';
 import { driftline } from './gen/uplink.js';
 import { maxCompressedBatchBytes, maxNeedFullObjects, maxUncompressedBatchBytes } from './limits.ts';
 import type { Batch } from './message.ts';
+import { verdictFromWire, verdictToWire } from './wire-kind.ts';
 import { exactInteger, plainBytes, wellFormed } from './wire-value.ts';
-import { refFromWire, refToWire } from './wire-message.ts';
+import { refFromWire, refToWire } from './wire-ref.ts';
 
 type WireAgentFrame = driftline.v1.AgentFrame.$Properties;
 type WireCollectorFrame = driftline.v1.CollectorFrame.$Properties;
@@ -93,6 +94,8 @@ export function collectorFrameToWire(frame: CollectorFrame): WireCollectorFrame 
       return { resend: frame };
     case 'need-full':
       return { needFull: { objects: frame.objects.map(refToWire) } };
+    case 'kind-verdict':
+      return { kindVerdict: verdictToWire(frame) };
     case 'refused':
       return { refused: wellFormed(frame) };
   }
@@ -126,6 +129,7 @@ export function collectorFrameFromWire(wire: WireCollectorFrame): CollectorFrame
     }
     return { type: 'need-full', objects: objects.map(refFromWire) };
   }
+  if (wire.kindVerdict) return verdictFromWire(wire.kindVerdict);
   if (wire.refused) {
     const { code, message, retryable, retryAfterMs } = wire.refused;
     return {
@@ -136,5 +140,5 @@ export function collectorFrameFromWire(wire: WireCollectorFrame): CollectorFrame
       retryAfterMs: retryAfterMs ?? 0,
     };
   }
-  throw new ProtocolError('undecodable', 'a frame is none of welcome, ack, credit, resend, need-full, refused');
+  throw new ProtocolError('undecodable', 'a frame is none of the known types');
 }

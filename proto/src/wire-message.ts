@@ -1,22 +1,14 @@
 /** Messages between domain and wire form. */
 import { ProtocolError } from './error.ts';
 import { driftline } from './gen/uplink.js';
-import type {
-  CoverageState,
-  Delta,
-  GapCause,
-  ManagerEvidence,
-  Message,
-  MessageBody,
-  ObjectRef,
-  Op,
-} from './message.ts';
+import type { CoverageState, Delta, GapCause, ManagerEvidence, Message, MessageBody, Op } from './message.ts';
+import { digestFromWire, entriesFromWire } from './wire-kind.ts';
+import { refFromWire, refToWire } from './wire-ref.ts';
 import { bytesToText, exactInteger, oneOf, textToBytes, wellFormed } from './wire-value.ts';
 
 type WireMessage = driftline.v1.Message.$Properties;
 type WireDelta = driftline.v1.Delta.$Properties;
 type WireGap = driftline.v1.Gap.$Properties;
-type WireRef = driftline.v1.ObjectRef.$Properties;
 
 const WireOp = driftline.v1.Op;
 const wireOps: Readonly<Record<Op, driftline.v1.Op>> = {
@@ -35,6 +27,7 @@ const gapCauses: readonly GapCause[] = [
   'audit_drop',
   'sequence_hole',
   'undecodable',
+  'divergence',
 ];
 
 export function messageToWire(message: Message): WireMessage {
@@ -52,6 +45,10 @@ export function messageToWire(message: Message): WireMessage {
       return { observedAtUs, coverage: wellFormed(body) };
     case 'rejected':
       return { observedAtUs, rejected: wellFormed(body) };
+    case 'kind-digest':
+      return { observedAtUs, kindDigest: wellFormed(body) };
+    case 'kind-entries':
+      return { observedAtUs, kindEntries: wellFormed(body) };
   }
 }
 
@@ -97,6 +94,8 @@ function bodyFromWire(wire: WireMessage): MessageBody {
     const { source, reason, detail, bytes } = wire.rejected;
     return { type: 'rejected', source: source ?? '', reason: reason ?? '', detail: detail ?? '', bytes: bytes ?? 0 };
   }
+  if (wire.kindDigest) return digestFromWire(wire.kindDigest);
+  if (wire.kindEntries) return entriesFromWire(wire.kindEntries);
   throw new ProtocolError('undecodable', 'a message has no body of a known type');
 }
 
@@ -169,21 +168,6 @@ function gapFromWire(wire: WireGap): MessageBody {
     detail: wire.detail ?? '',
     fromSequence: exactInteger(wire.fromSequence, 'gap.from_sequence'),
     toSequence: exactInteger(wire.toSequence, 'gap.to_sequence'),
-  };
-}
-
-export function refToWire(ref: ObjectRef): WireRef {
-  return wellFormed(ref);
-}
-
-export function refFromWire(wire: WireRef): ObjectRef {
-  return {
-    group: wire.group ?? '',
-    resource: wire.resource ?? '',
-    kind: wire.kind ?? '',
-    namespace: wire.namespace ?? '',
-    name: wire.name ?? '',
-    uid: wire.uid ?? '',
   };
 }
 

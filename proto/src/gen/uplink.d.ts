@@ -404,8 +404,11 @@ export namespace driftline {
             /** CollectorFrame refused. */
             refused?: (driftline.v1.Refused.$Properties|null);
 
+            /** CollectorFrame kindVerdict. */
+            kindVerdict?: (driftline.v1.KindVerdict.$Properties|null);
+
             /** CollectorFrame frame. */
-            frame?: ("welcome"|"ack"|"credit"|"resend"|"needFull"|"refused");
+            frame?: ("welcome"|"ack"|"credit"|"resend"|"needFull"|"refused"|"kindVerdict");
 
             /**
              * Encodes the specified CollectorFrame message. Does not implicitly {@link driftline.v1.CollectorFrame.verify|verify} messages.
@@ -449,8 +452,11 @@ export namespace driftline {
                 /** CollectorFrame refused */
                 refused?: (driftline.v1.Refused.$Properties|null);
 
+                /** CollectorFrame kindVerdict */
+                kindVerdict?: (driftline.v1.KindVerdict.$Properties|null);
+
                 /** CollectorFrame frame */
-                frame?: ("welcome"|"ack"|"credit"|"resend"|"needFull"|"refused");
+                frame?: ("welcome"|"ack"|"credit"|"resend"|"needFull"|"refused"|"kindVerdict");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -464,9 +470,10 @@ export namespace driftline {
               resend?: driftline.v1.Resend.$Shape|null;
               needFull?: driftline.v1.NeedFull.$Shape|null;
               refused?: driftline.v1.Refused.$Shape|null;
+              kindVerdict?: driftline.v1.KindVerdict.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ frame?: undefined; welcome?: null; ack?: null; credit?: null; resend?: null; needFull?: null; refused?: null }|{ frame?: "welcome"; welcome: driftline.v1.Welcome.$Shape; ack?: null; credit?: null; resend?: null; needFull?: null; refused?: null }|{ frame?: "ack"; welcome?: null; ack: driftline.v1.Ack.$Shape; credit?: null; resend?: null; needFull?: null; refused?: null }|{ frame?: "credit"; welcome?: null; ack?: null; credit: driftline.v1.Credit.$Shape; resend?: null; needFull?: null; refused?: null }|{ frame?: "resend"; welcome?: null; ack?: null; credit?: null; resend: driftline.v1.Resend.$Shape; needFull?: null; refused?: null }|{ frame?: "needFull"; welcome?: null; ack?: null; credit?: null; resend?: null; needFull: driftline.v1.NeedFull.$Shape; refused?: null }|{ frame?: "refused"; welcome?: null; ack?: null; credit?: null; resend?: null; needFull?: null; refused: driftline.v1.Refused.$Shape })
+              ({ frame?: undefined; welcome?: null; ack?: null; credit?: null; resend?: null; needFull?: null; refused?: null; kindVerdict?: null }|{ frame?: "welcome"; welcome: driftline.v1.Welcome.$Shape; ack?: null; credit?: null; resend?: null; needFull?: null; refused?: null; kindVerdict?: null }|{ frame?: "ack"; welcome?: null; ack: driftline.v1.Ack.$Shape; credit?: null; resend?: null; needFull?: null; refused?: null; kindVerdict?: null }|{ frame?: "credit"; welcome?: null; ack?: null; credit: driftline.v1.Credit.$Shape; resend?: null; needFull?: null; refused?: null; kindVerdict?: null }|{ frame?: "resend"; welcome?: null; ack?: null; credit?: null; resend: driftline.v1.Resend.$Shape; needFull?: null; refused?: null; kindVerdict?: null }|{ frame?: "needFull"; welcome?: null; ack?: null; credit?: null; resend?: null; needFull: driftline.v1.NeedFull.$Shape; refused?: null; kindVerdict?: null }|{ frame?: "refused"; welcome?: null; ack?: null; credit?: null; resend?: null; needFull?: null; refused: driftline.v1.Refused.$Shape; kindVerdict?: null }|{ frame?: "kindVerdict"; welcome?: null; ack?: null; credit?: null; resend?: null; needFull?: null; refused?: null; kindVerdict: driftline.v1.KindVerdict.$Shape })
             );
         }
 
@@ -774,6 +781,111 @@ export namespace driftline {
         }
 
         /**
+         * Properties of a KindVerdict.
+         * @deprecated Use driftline.v1.KindVerdict.$Properties instead.
+         */
+        interface IKindVerdict extends driftline.v1.KindVerdict.$Properties {
+        }
+
+        /** Represents a KindVerdict. */
+        class KindVerdict {
+
+            /**
+             * Constructs a new KindVerdict.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: driftline.v1.KindVerdict.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** KindVerdict group. */
+            group: string;
+
+            /** KindVerdict resource. */
+            resource: string;
+
+            /** KindVerdict sequence. */
+            sequence: number;
+
+            /** KindVerdict outcome. */
+            outcome: string;
+
+            /** KindVerdict bucketBits. */
+            bucketBits: number;
+
+            /** KindVerdict buckets. */
+            buckets: Uint8Array;
+
+            /** KindVerdict entries. */
+            entries: Uint8Array;
+
+            /** KindVerdict objects. */
+            objects: driftline.v1.ObjectRef.$Properties[];
+
+            /** KindVerdict hasMore. */
+            hasMore: boolean;
+
+            /**
+             * Encodes the specified KindVerdict message. Does not implicitly {@link driftline.v1.KindVerdict.verify|verify} messages.
+             * @param message KindVerdict message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: driftline.v1.KindVerdict.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a KindVerdict message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {driftline.v1.KindVerdict & driftline.v1.KindVerdict.$Shape} KindVerdict
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): driftline.v1.KindVerdict & driftline.v1.KindVerdict.$Shape;
+        }
+
+        namespace KindVerdict {
+
+            /** Properties of a KindVerdict. */
+            interface $Properties {
+
+                /** KindVerdict group */
+                group?: (string|null);
+
+                /** KindVerdict resource */
+                resource?: (string|null);
+
+                /** KindVerdict sequence */
+                sequence?: (number|null);
+
+                /** KindVerdict outcome */
+                outcome?: (string|null);
+
+                /** KindVerdict bucketBits */
+                bucketBits?: (number|null);
+
+                /** KindVerdict buckets */
+                buckets?: (Uint8Array|null);
+
+                /** KindVerdict entries */
+                entries?: (Uint8Array|null);
+
+                /** KindVerdict objects */
+                objects?: (driftline.v1.ObjectRef.$Properties[]|null);
+
+                /** KindVerdict hasMore */
+                hasMore?: (boolean|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a KindVerdict. */
+            type $Shape = driftline.v1.KindVerdict.$Properties;
+        }
+
+        /**
          * Properties of a Refused.
          * @deprecated Use driftline.v1.Refused.$Properties instead.
          */
@@ -948,8 +1060,14 @@ export namespace driftline {
             /** Message rejected. */
             rejected?: (driftline.v1.Rejected.$Properties|null);
 
+            /** Message kindDigest. */
+            kindDigest?: (driftline.v1.KindDigest.$Properties|null);
+
+            /** Message kindEntries. */
+            kindEntries?: (driftline.v1.KindEntries.$Properties|null);
+
             /** Message body. */
-            body?: ("delta"|"audit"|"gap"|"kindSynced"|"coverage"|"rejected");
+            body?: ("delta"|"audit"|"gap"|"kindSynced"|"coverage"|"rejected"|"kindDigest"|"kindEntries");
 
             /**
              * Encodes the specified Message message. Does not implicitly {@link driftline.v1.Message.verify|verify} messages.
@@ -996,8 +1114,14 @@ export namespace driftline {
                 /** Message rejected */
                 rejected?: (driftline.v1.Rejected.$Properties|null);
 
+                /** Message kindDigest */
+                kindDigest?: (driftline.v1.KindDigest.$Properties|null);
+
+                /** Message kindEntries */
+                kindEntries?: (driftline.v1.KindEntries.$Properties|null);
+
                 /** Message body */
-                body?: ("delta"|"audit"|"gap"|"kindSynced"|"coverage"|"rejected");
+                body?: ("delta"|"audit"|"gap"|"kindSynced"|"coverage"|"rejected"|"kindDigest"|"kindEntries");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1012,9 +1136,11 @@ export namespace driftline {
               kindSynced?: driftline.v1.KindSynced.$Shape|null;
               coverage?: driftline.v1.Coverage.$Shape|null;
               rejected?: driftline.v1.Rejected.$Shape|null;
+              kindDigest?: driftline.v1.KindDigest.$Shape|null;
+              kindEntries?: driftline.v1.KindEntries.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ body?: undefined; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected?: null }|{ body?: "delta"; delta: driftline.v1.Delta.$Shape; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected?: null }|{ body?: "audit"; delta?: null; audit: driftline.v1.AuditEvent.$Shape; gap?: null; kindSynced?: null; coverage?: null; rejected?: null }|{ body?: "gap"; delta?: null; audit?: null; gap: driftline.v1.Gap.$Shape; kindSynced?: null; coverage?: null; rejected?: null }|{ body?: "kindSynced"; delta?: null; audit?: null; gap?: null; kindSynced: driftline.v1.KindSynced.$Shape; coverage?: null; rejected?: null }|{ body?: "coverage"; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage: driftline.v1.Coverage.$Shape; rejected?: null }|{ body?: "rejected"; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected: driftline.v1.Rejected.$Shape })
+              ({ body?: undefined; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected?: null; kindDigest?: null; kindEntries?: null }|{ body?: "delta"; delta: driftline.v1.Delta.$Shape; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected?: null; kindDigest?: null; kindEntries?: null }|{ body?: "audit"; delta?: null; audit: driftline.v1.AuditEvent.$Shape; gap?: null; kindSynced?: null; coverage?: null; rejected?: null; kindDigest?: null; kindEntries?: null }|{ body?: "gap"; delta?: null; audit?: null; gap: driftline.v1.Gap.$Shape; kindSynced?: null; coverage?: null; rejected?: null; kindDigest?: null; kindEntries?: null }|{ body?: "kindSynced"; delta?: null; audit?: null; gap?: null; kindSynced: driftline.v1.KindSynced.$Shape; coverage?: null; rejected?: null; kindDigest?: null; kindEntries?: null }|{ body?: "coverage"; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage: driftline.v1.Coverage.$Shape; rejected?: null; kindDigest?: null; kindEntries?: null }|{ body?: "rejected"; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected: driftline.v1.Rejected.$Shape; kindDigest?: null; kindEntries?: null }|{ body?: "kindDigest"; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected?: null; kindDigest: driftline.v1.KindDigest.$Shape; kindEntries?: null }|{ body?: "kindEntries"; delta?: null; audit?: null; gap?: null; kindSynced?: null; coverage?: null; rejected?: null; kindDigest?: null; kindEntries: driftline.v1.KindEntries.$Shape })
             );
         }
 
@@ -1609,6 +1735,216 @@ export namespace driftline {
 
             /** Shape of a KindSynced. */
             type $Shape = driftline.v1.KindSynced.$Properties;
+        }
+
+        /**
+         * Properties of a KindDigest.
+         * @deprecated Use driftline.v1.KindDigest.$Properties instead.
+         */
+        interface IKindDigest extends driftline.v1.KindDigest.$Properties {
+        }
+
+        /** Represents a KindDigest. */
+        class KindDigest {
+
+            /**
+             * Constructs a new KindDigest.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: driftline.v1.KindDigest.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** KindDigest group. */
+            group: string;
+
+            /** KindDigest resource. */
+            resource: string;
+
+            /** KindDigest kind. */
+            kind: string;
+
+            /** KindDigest resourceVersion. */
+            resourceVersion: string;
+
+            /** KindDigest objects. */
+            objects: number;
+
+            /** KindDigest version. */
+            version: number;
+
+            /** KindDigest bucketBits. */
+            bucketBits: number;
+
+            /** KindDigest digests. */
+            digests: Uint8Array;
+
+            /** KindDigest cause. */
+            cause: string;
+
+            /** KindDigest agreedVersion. */
+            agreedVersion: string;
+
+            /** KindDigest agreedAtUs. */
+            agreedAtUs: number;
+
+            /**
+             * Encodes the specified KindDigest message. Does not implicitly {@link driftline.v1.KindDigest.verify|verify} messages.
+             * @param message KindDigest message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: driftline.v1.KindDigest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a KindDigest message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {driftline.v1.KindDigest & driftline.v1.KindDigest.$Shape} KindDigest
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): driftline.v1.KindDigest & driftline.v1.KindDigest.$Shape;
+        }
+
+        namespace KindDigest {
+
+            /** Properties of a KindDigest. */
+            interface $Properties {
+
+                /** KindDigest group */
+                group?: (string|null);
+
+                /** KindDigest resource */
+                resource?: (string|null);
+
+                /** KindDigest kind */
+                kind?: (string|null);
+
+                /** KindDigest resourceVersion */
+                resourceVersion?: (string|null);
+
+                /** KindDigest objects */
+                objects?: (number|null);
+
+                /** KindDigest version */
+                version?: (number|null);
+
+                /** KindDigest bucketBits */
+                bucketBits?: (number|null);
+
+                /** KindDigest digests */
+                digests?: (Uint8Array|null);
+
+                /** KindDigest cause */
+                cause?: (string|null);
+
+                /** KindDigest agreedVersion */
+                agreedVersion?: (string|null);
+
+                /** KindDigest agreedAtUs */
+                agreedAtUs?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a KindDigest. */
+            type $Shape = driftline.v1.KindDigest.$Properties;
+        }
+
+        /**
+         * Properties of a KindEntries.
+         * @deprecated Use driftline.v1.KindEntries.$Properties instead.
+         */
+        interface IKindEntries extends driftline.v1.KindEntries.$Properties {
+        }
+
+        /** Represents a KindEntries. */
+        class KindEntries {
+
+            /**
+             * Constructs a new KindEntries.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: driftline.v1.KindEntries.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** KindEntries group. */
+            group: string;
+
+            /** KindEntries resource. */
+            resource: string;
+
+            /** KindEntries kind. */
+            kind: string;
+
+            /** KindEntries version. */
+            version: number;
+
+            /** KindEntries bucketBits. */
+            bucketBits: number;
+
+            /** KindEntries buckets. */
+            buckets: Uint8Array;
+
+            /** KindEntries entries. */
+            entries: Uint8Array;
+
+            /**
+             * Encodes the specified KindEntries message. Does not implicitly {@link driftline.v1.KindEntries.verify|verify} messages.
+             * @param message KindEntries message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: driftline.v1.KindEntries.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a KindEntries message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {driftline.v1.KindEntries & driftline.v1.KindEntries.$Shape} KindEntries
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): driftline.v1.KindEntries & driftline.v1.KindEntries.$Shape;
+        }
+
+        namespace KindEntries {
+
+            /** Properties of a KindEntries. */
+            interface $Properties {
+
+                /** KindEntries group */
+                group?: (string|null);
+
+                /** KindEntries resource */
+                resource?: (string|null);
+
+                /** KindEntries kind */
+                kind?: (string|null);
+
+                /** KindEntries version */
+                version?: (number|null);
+
+                /** KindEntries bucketBits */
+                bucketBits?: (number|null);
+
+                /** KindEntries buckets */
+                buckets?: (Uint8Array|null);
+
+                /** KindEntries entries */
+                entries?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a KindEntries. */
+            type $Shape = driftline.v1.KindEntries.$Properties;
         }
 
         /**

@@ -582,11 +582,12 @@ export const driftline = $root.driftline = (() => {
             CollectorFrame.prototype.resend = null;
             CollectorFrame.prototype.needFull = null;
             CollectorFrame.prototype.refused = null;
+            CollectorFrame.prototype.kindVerdict = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(CollectorFrame.prototype, "frame", {
-                get: $util.oneOfGetter($oneOfFields = ["welcome", "ack", "credit", "resend", "needFull", "refused"]),
+                get: $util.oneOfGetter($oneOfFields = ["welcome", "ack", "credit", "resend", "needFull", "refused", "kindVerdict"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -609,6 +610,8 @@ export const driftline = $root.driftline = (() => {
                     $root.driftline.v1.NeedFull.encode(message.needFull, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.refused != null && $Object.hasOwnProperty.call(message, "refused"))
                     $root.driftline.v1.Refused.encode(message.refused, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.kindVerdict != null && $Object.hasOwnProperty.call(message, "kindVerdict"))
+                    $root.driftline.v1.KindVerdict.encode(message.kindVerdict, writer.uint32(58).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -682,6 +685,13 @@ export const driftline = $root.driftline = (() => {
                                 break;
                             message.refused = $root.driftline.v1.Refused.decode(reader, reader.size(), $undefined, _depth + 1, message.refused);
                             message.frame = "refused";
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            message.kindVerdict = $root.driftline.v1.KindVerdict.decode(reader, reader.size(), $undefined, _depth + 1, message.kindVerdict);
+                            message.frame = "kindVerdict";
                             continue;
                         }
                     }
@@ -1151,6 +1161,185 @@ export const driftline = $root.driftline = (() => {
             return NeedFull;
         })();
 
+        v1.KindVerdict = (function() {
+
+            const KindVerdict = function (properties) {
+                this.objects = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            KindVerdict.prototype.group = "";
+            KindVerdict.prototype.resource = "";
+            KindVerdict.prototype.sequence = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            KindVerdict.prototype.outcome = "";
+            KindVerdict.prototype.bucketBits = 0;
+            KindVerdict.prototype.buckets = $util.newBuffer([]);
+            KindVerdict.prototype.entries = $util.newBuffer([]);
+            KindVerdict.prototype.objects = $util.emptyArray;
+            KindVerdict.prototype.hasMore = false;
+
+            KindVerdict.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
+                    writer.uint32(10).string(message.group);
+                if (message.resource != null && $Object.hasOwnProperty.call(message, "resource") && message.resource !== "")
+                    writer.uint32(18).string(message.resource);
+                if (message.sequence != null && $Object.hasOwnProperty.call(message, "sequence") && (typeof message.sequence === "object" ? message.sequence.low || message.sequence.high : message.sequence !== 0))
+                    writer.uint32(24).uint64(message.sequence);
+                if (message.outcome != null && $Object.hasOwnProperty.call(message, "outcome") && message.outcome !== "")
+                    writer.uint32(34).string(message.outcome);
+                if (message.bucketBits != null && $Object.hasOwnProperty.call(message, "bucketBits") && message.bucketBits !== 0)
+                    writer.uint32(40).uint32(message.bucketBits);
+                if (message.buckets != null && $Object.hasOwnProperty.call(message, "buckets") && message.buckets.length)
+                    writer.uint32(50).bytes(message.buckets);
+                if (message.entries != null && $Object.hasOwnProperty.call(message, "entries") && message.entries.length)
+                    writer.uint32(58).bytes(message.entries);
+                if (message.objects != null && message.objects.length)
+                    for (let i = 0; i < message.objects.length; ++i)
+                        $root.driftline.v1.ObjectRef.encode(message.objects[i], writer.uint32(66).fork(), _depth + 1).ldelim();
+                if (message.hasMore != null && $Object.hasOwnProperty.call(message, "hasMore") && message.hasMore !== false)
+                    writer.uint32(72).bool(message.hasMore);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            KindVerdict.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.driftline.v1.KindVerdict();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.group = value;
+                            else
+                                delete message.group;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.resource = value;
+                            else
+                                delete message.resource;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.sequence = value;
+                            else
+                                delete message.sequence;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.outcome = value;
+                            else
+                                delete message.outcome;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.bucketBits = value;
+                            else
+                                delete message.bucketBits;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.buckets = value;
+                            else
+                                delete message.buckets;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.entries = value;
+                            else
+                                delete message.entries;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.objects && message.objects.length))
+                                message.objects = [];
+                            message.objects.push($root.driftline.v1.ObjectRef.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.hasMore = value;
+                            else
+                                delete message.hasMore;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return KindVerdict;
+        })();
+
         v1.Refused = (function() {
 
             const Refused = function (properties) {
@@ -1368,11 +1557,13 @@ export const driftline = $root.driftline = (() => {
             Message.prototype.kindSynced = null;
             Message.prototype.coverage = null;
             Message.prototype.rejected = null;
+            Message.prototype.kindDigest = null;
+            Message.prototype.kindEntries = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Message.prototype, "body", {
-                get: $util.oneOfGetter($oneOfFields = ["delta", "audit", "gap", "kindSynced", "coverage", "rejected"]),
+                get: $util.oneOfGetter($oneOfFields = ["delta", "audit", "gap", "kindSynced", "coverage", "rejected", "kindDigest", "kindEntries"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1397,6 +1588,10 @@ export const driftline = $root.driftline = (() => {
                     $root.driftline.v1.Coverage.encode(message.coverage, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.rejected != null && $Object.hasOwnProperty.call(message, "rejected"))
                     $root.driftline.v1.Rejected.encode(message.rejected, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.kindDigest != null && $Object.hasOwnProperty.call(message, "kindDigest"))
+                    $root.driftline.v1.KindDigest.encode(message.kindDigest, writer.uint32(66).fork(), _depth + 1).ldelim();
+                if (message.kindEntries != null && $Object.hasOwnProperty.call(message, "kindEntries"))
+                    $root.driftline.v1.KindEntries.encode(message.kindEntries, writer.uint32(74).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1479,6 +1674,20 @@ export const driftline = $root.driftline = (() => {
                                 break;
                             message.rejected = $root.driftline.v1.Rejected.decode(reader, reader.size(), $undefined, _depth + 1, message.rejected);
                             message.body = "rejected";
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.kindDigest = $root.driftline.v1.KindDigest.decode(reader, reader.size(), $undefined, _depth + 1, message.kindDigest);
+                            message.body = "kindDigest";
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            message.kindEntries = $root.driftline.v1.KindEntries.decode(reader, reader.size(), $undefined, _depth + 1, message.kindEntries);
+                            message.body = "kindEntries";
                             continue;
                         }
                     }
@@ -2423,6 +2632,362 @@ export const driftline = $root.driftline = (() => {
             };
 
             return KindSynced;
+        })();
+
+        v1.KindDigest = (function() {
+
+            const KindDigest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            KindDigest.prototype.group = "";
+            KindDigest.prototype.resource = "";
+            KindDigest.prototype.kind = "";
+            KindDigest.prototype.resourceVersion = "";
+            KindDigest.prototype.objects = 0;
+            KindDigest.prototype.version = 0;
+            KindDigest.prototype.bucketBits = 0;
+            KindDigest.prototype.digests = $util.newBuffer([]);
+            KindDigest.prototype.cause = "";
+            KindDigest.prototype.agreedVersion = "";
+            KindDigest.prototype.agreedAtUs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+            KindDigest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
+                    writer.uint32(10).string(message.group);
+                if (message.resource != null && $Object.hasOwnProperty.call(message, "resource") && message.resource !== "")
+                    writer.uint32(18).string(message.resource);
+                if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== "")
+                    writer.uint32(26).string(message.kind);
+                if (message.resourceVersion != null && $Object.hasOwnProperty.call(message, "resourceVersion") && message.resourceVersion !== "")
+                    writer.uint32(34).string(message.resourceVersion);
+                if (message.objects != null && $Object.hasOwnProperty.call(message, "objects") && message.objects !== 0)
+                    writer.uint32(40).uint32(message.objects);
+                if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== 0)
+                    writer.uint32(48).uint32(message.version);
+                if (message.bucketBits != null && $Object.hasOwnProperty.call(message, "bucketBits") && message.bucketBits !== 0)
+                    writer.uint32(56).uint32(message.bucketBits);
+                if (message.digests != null && $Object.hasOwnProperty.call(message, "digests") && message.digests.length)
+                    writer.uint32(66).bytes(message.digests);
+                if (message.cause != null && $Object.hasOwnProperty.call(message, "cause") && message.cause !== "")
+                    writer.uint32(74).string(message.cause);
+                if (message.agreedVersion != null && $Object.hasOwnProperty.call(message, "agreedVersion") && message.agreedVersion !== "")
+                    writer.uint32(82).string(message.agreedVersion);
+                if (message.agreedAtUs != null && $Object.hasOwnProperty.call(message, "agreedAtUs") && (typeof message.agreedAtUs === "object" ? message.agreedAtUs.low || message.agreedAtUs.high : message.agreedAtUs !== 0))
+                    writer.uint32(88).uint64(message.agreedAtUs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            KindDigest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.driftline.v1.KindDigest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.group = value;
+                            else
+                                delete message.group;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.resource = value;
+                            else
+                                delete message.resource;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.kind = value;
+                            else
+                                delete message.kind;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.resourceVersion = value;
+                            else
+                                delete message.resourceVersion;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.objects = value;
+                            else
+                                delete message.objects;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.version = value;
+                            else
+                                delete message.version;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.bucketBits = value;
+                            else
+                                delete message.bucketBits;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.digests = value;
+                            else
+                                delete message.digests;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.cause = value;
+                            else
+                                delete message.cause;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.agreedVersion = value;
+                            else
+                                delete message.agreedVersion;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.agreedAtUs = value;
+                            else
+                                delete message.agreedAtUs;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return KindDigest;
+        })();
+
+        v1.KindEntries = (function() {
+
+            const KindEntries = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            KindEntries.prototype.group = "";
+            KindEntries.prototype.resource = "";
+            KindEntries.prototype.kind = "";
+            KindEntries.prototype.version = 0;
+            KindEntries.prototype.bucketBits = 0;
+            KindEntries.prototype.buckets = $util.newBuffer([]);
+            KindEntries.prototype.entries = $util.newBuffer([]);
+
+            KindEntries.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
+                    writer.uint32(10).string(message.group);
+                if (message.resource != null && $Object.hasOwnProperty.call(message, "resource") && message.resource !== "")
+                    writer.uint32(18).string(message.resource);
+                if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== "")
+                    writer.uint32(26).string(message.kind);
+                if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== 0)
+                    writer.uint32(32).uint32(message.version);
+                if (message.bucketBits != null && $Object.hasOwnProperty.call(message, "bucketBits") && message.bucketBits !== 0)
+                    writer.uint32(40).uint32(message.bucketBits);
+                if (message.buckets != null && $Object.hasOwnProperty.call(message, "buckets") && message.buckets.length)
+                    writer.uint32(50).bytes(message.buckets);
+                if (message.entries != null && $Object.hasOwnProperty.call(message, "entries") && message.entries.length)
+                    writer.uint32(58).bytes(message.entries);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            KindEntries.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.driftline.v1.KindEntries();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.group = value;
+                            else
+                                delete message.group;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.resource = value;
+                            else
+                                delete message.resource;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.kind = value;
+                            else
+                                delete message.kind;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.version = value;
+                            else
+                                delete message.version;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.bucketBits = value;
+                            else
+                                delete message.bucketBits;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.buckets = value;
+                            else
+                                delete message.buckets;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.entries = value;
+                            else
+                                delete message.entries;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return KindEntries;
         })();
 
         v1.Coverage = (function() {
