@@ -5,7 +5,7 @@ import { globSync } from 'node:fs';
 
 const suites = {
   fast: [
-    '{proto,policy,agent,collector,cli}/**/*.test.ts',
+    '{proto,policy,agent,collector,cli,deploy}/**/*.test.ts',
     'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts',
   ],
   real: ['test/real/**/*.test.ts'],

@@ -21,6 +21,13 @@ export class Announcer {
       '  npx driftline score                     posture',
       '  npx driftline status                    agents, lag, gaps, coverage',
     ];
+    if (!flags.isDefaultHome) {
+      lines.push(
+        '',
+        'The commands find this one by:',
+        `  export DRIFTLINE_URL=${system.apiUrl} DRIFTLINE_TOKEN_FILE=${system.readerTokenFile}`,
+      );
+    }
     if (system.practiceKubeconfig !== undefined) {
       lines.push(
         '',
@@ -31,13 +38,7 @@ export class Announcer {
     if (system.unseenKinds > 0) {
       lines.push('', `${system.unseenKinds} kinds are not seen; 'npx driftline status' says which, and why.`);
     }
-    if (system.otherClusters.length > 0) {
-      lines.push(
-        '',
-        `The timeline also holds ${system.otherClusters.join(', ')}: --context ${system.cluster} asks about this cluster only.`,
-      );
-    }
-    lines.push('', `Logs and data: ${flags.home}   Stop: Ctrl-C`);
+    lines.push('', `Logs and data: ${system.folder}   Stop: Ctrl-C`);
     console.log(lines.join('\n'));
   }
 

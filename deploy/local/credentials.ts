@@ -40,12 +40,15 @@ export function writeSecret(path: string, text: string): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Where the CLI finds the running collector. */
+/** Where the CLI finds the running collector; the newest one, when several run. */
 export function writeConnection(
   home: string,
   connection: { readonly url: string; readonly token: string },
 ): () => void {
   const path = join(home, 'connection.json');
-  writeSecret(path, `${JSON.stringify(connection)}\n`);
-  return () => rmSync(path, { force: true });
+  const text = `${JSON.stringify(connection)}\n`;
+  writeSecret(path, text);
+  return () => {
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) rmSync(path, { force: true });
+  };
 }

@@ -9,10 +9,15 @@ export type LocalFlags = {
   readonly context: string | undefined;
   /** Everything that is kept between starts. */
   readonly home: string;
-  readonly apiPort: number;
+  /** The commands look there by themselves. */
+  readonly isDefaultHome: boolean;
+  /** undefined: the default one, or the next that is free. */
+  readonly apiPort: number | undefined;
   /** Milliseconds between steps of the practice cluster's stories; 0: none are played. */
   readonly paceMs: number;
 };
+
+export const defaultApiPort = 7480;
 
 export const usage = `usage: npm start [-- FLAGS]
 
@@ -20,8 +25,9 @@ Runs Driftline on this machine: collector with its own ClickHouse, an agent, and
 
   --kubeconfig FILE   watch this cluster instead of the practice cluster; nothing is ever written to it
   --context NAME      the context of the kubeconfig (default: its current one)
-  --data-dir DIR      where everything is kept between starts (default: .driftline in the checkout)
-  --api-port N        port of the HTTP API on 127.0.0.1 (default: 7480)
+  --data-dir DIR      where everything is kept between starts, for each cluster in a folder of its own
+                      (default: .driftline in the checkout)
+  --api-port N        port of the HTTP API on 127.0.0.1 (default: ${defaultApiPort}, or the next one that is free)
   --pace SECONDS      time between the steps of the practice cluster's stories (default: 8; 0: play none)
   --help`;
 
@@ -39,8 +45,9 @@ export function parseFlags(args: readonly string[], root: string): LocalFlags | 
   return {
     kubeconfig,
     context: values.context,
+    isDefaultHome: values['data-dir'] === undefined,
     home: values['data-dir'] === undefined ? join(root, '.driftline') : resolve(here, values['data-dir']),
-    apiPort: wholeNumber('api-port', values['api-port'] ?? '7480', 1, 65_535),
+    apiPort: values['api-port'] === undefined ? undefined : wholeNumber('api-port', values['api-port'], 1, 65_535),
     paceMs: wholeNumber('pace', values.pace ?? '8', 0, 86_400) * 1_000,
   };
 }

@@ -1,17 +1,18 @@
 /**
- * The parts of `npm start` and their order. Each is a process of its own, as it would be elsewhere; what is kept between
- * starts lives under `home`, one folder for each watched cluster.
+ * The parts of `npm start` and their order. Each is a process of its own, as it would be elsewhere. What is kept between
+ * starts lives under `home`, in a folder for each watched cluster with a timeline of its own: what is asked while one is
+ * watched is not answered with another that is away.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiStatus } from '@driftline/proto';
-import { parse } from 'yaml';
 import type { Announcer } from './announce.ts';
 import { type Child, startChild } from './child.ts';
 import { ensureCredentials, writeConnection, writeSecret } from './credentials.ts';
-import type { LocalFlags } from './flags.ts';
-import { freePort, requirePort } from './ports.ts';
+import { defaultApiPort, type LocalFlags } from './flags.ts';
+import { freePort, portFrom, requirePort } from './ports.ts';
 
 export type LocalSystem = {
   readonly apiUrl: string;
@@ -20,8 +21,10 @@ export type LocalSystem = {
   readonly practiceKubeconfig: string | undefined;
   /** Kinds of this cluster that the agent may not or cannot watch. */
   readonly unseenKinds: number;
-  /** Other clusters that the timeline holds, from earlier starts. */
-  readonly otherClusters: readonly string[];
+  /** Where this cluster's logs and data are. */
+  readonly folder: string;
+  /** What the command line needs when it does not find the collector by itself: the token of a reader. */
+  readonly readerTokenFile: string;
   /** Resolves with a sentence when a part ended by itself. */
   readonly failed: Promise<string>;
   close(): Promise<void>;
@@ -30,6 +33,8 @@ export type LocalSystem = {
 const root = join(import.meta.dirname, '../..');
 /** As in the agent's image: a heap that is collected early instead of one that grows. */
 const agentNodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=128'];
+/** Where the practice cluster is, unless somebody else has that port. */
+const practicePort = 7490;
 const pollIntervalMs = 200;
 const progressIntervalMs = 3_000;
 
@@ -62,17 +67,20 @@ class System {
   readonly #cluster: string;
   readonly #children: Child[] = [];
   readonly #failure = Promise.withResolvers<string>();
-  readonly #apiUrl: string;
+  readonly #folder: string;
+  #apiUrl = '';
   #removeConnection = () => {};
   #isClosing = false;
   #unseenKinds = 0;
-  #otherClusters: readonly string[] = [];
 
   constructor(flags: LocalFlags, announcer: Announcer) {
     this.#flags = flags;
     this.#announcer = announcer;
     this.#cluster = flags.kubeconfig === undefined ? 'practice' : clusterName(flags.kubeconfig, flags.context);
-    this.#apiUrl = `http://127.0.0.1:${flags.apiPort}`;
+    this.#folder =
+      flags.kubeconfig === undefined
+        ? join(flags.home, 'practice')
+        : join(flags.home, 'clusters', encodeURIComponent(this.#cluster));
   }
 
   handle(): LocalSystem {
@@ -82,25 +90,29 @@ class System {
       isPractice: this.#flags.kubeconfig === undefined,
       practiceKubeconfig: this.#flags.kubeconfig === undefined ? this.#practiceKubeconfig : undefined,
       unseenKinds: this.#unseenKinds,
-      otherClusters: this.#otherClusters,
+      folder: this.#folder,
+      readerTokenFile: this.#readerTokenFile,
       failed: this.#failure.promise,
       close: () => this.close(),
     };
   }
 
   async start(): Promise<void> {
-    const { home, apiPort } = this.#flags;
-    await requirePort(apiPort);
-    const credentials = ensureCredentials(home, this.#cluster);
+    const { home } = this.#flags;
+    mkdirSync(join(this.#folder, 'logs'), { recursive: true, mode: 0o700 });
+    const apiPort = await this.#apiPort();
+    this.#apiUrl = `http://127.0.0.1:${apiPort}`;
+    const credentials = ensureCredentials(this.#folder, this.#cluster);
     const gatewayPort = await freePort();
     this.#announcer.step('starting the collector and its ClickHouse');
     this.#run('collector', 'collector/src/main.ts', {
-      'data-dir': join(home, 'collector'),
+      'data-dir': join(this.#folder, 'collector'),
       'tokens-file': credentials.tokensFile,
       listen: `127.0.0.1:${gatewayPort}`,
       'api-listen': `127.0.0.1:${apiPort}`,
     });
     await this.#until('the collector', async () => (await fetch(`${this.#apiUrl}/readyz`)).ok);
+    writeSecret(this.#readerTokenFile, `${credentials.readerToken}\n`);
     this.#removeConnection = writeConnection(home, { url: this.#apiUrl, token: credentials.readerToken });
     const webhookPort = await freePort();
     if (this.#flags.kubeconfig === undefined) await this.#startPracticeCluster(webhookPort);
@@ -115,21 +127,33 @@ class System {
     for (const child of this.#children.toReversed()) await child.stop();
   }
 
+  get #readerTokenFile(): string {
+    return join(this.#folder, 'reader-token');
+  }
+
+  async #apiPort(): Promise<number> {
+    const wanted = this.#flags.apiPort;
+    if (wanted !== undefined) return requirePort(wanted);
+    const port = await portFrom(defaultApiPort);
+    if (port !== defaultApiPort) this.#announcer.step(`port ${defaultApiPort} is taken: the API is on ${port}`);
+    return port;
+  }
+
   get #practiceKubeconfig(): string {
-    return join(this.#flags.home, 'practice', 'kubeconfig');
+    return join(this.#folder, 'kubeconfig');
   }
 
   async #startPracticeCluster(webhookPort: number): Promise<void> {
     this.#announcer.step('starting the practice cluster');
-    const folder = join(this.#flags.home, 'practice');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { paceMs } = this.#flags;
+    const port = await portFrom(practicePort);
     let isReady = false;
     this.#run(
       'practice-cluster',
       'test/fakes/practice-cluster/main.ts',
       {
-        'state-dir': join(folder, 'state'),
+        port: String(port),
+        'state-dir': join(this.#folder, 'cluster'),
         kubeconfig: this.#practiceKubeconfig,
         'audit-webhook': `http://127.0.0.1:${webhookPort}/`,
         ...(paceMs === 0 ? {} : { stories: 'loop', pace: `${paceMs}ms` }),
@@ -146,9 +170,10 @@ class System {
     readonly webhookPort: number;
     readonly token: string;
   }): Promise<void> {
-    const { kubeconfig, context, home } = this.#flags;
+    const { kubeconfig, context } = this.#flags;
     this.#announcer.step(`starting the agent for ${this.#cluster}`);
-    const folder = join(home, 'agents', encodeURIComponent(this.#cluster));
+    const folder = join(this.#folder, 'agent');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     const tokenFile = join(folder, 'token');
     writeSecret(tokenFile, parts.token);
     const healthPort = await freePort();
@@ -184,7 +209,6 @@ class System {
       const response = await fetch(`${this.#apiUrl}/api/v1/status`, { headers: { authorization: `Bearer ${token}` } });
       if (!response.ok) return undefined;
       const { agents, coverage } = (await response.json()) as ApiStatus;
-      this.#otherClusters = agents.map(({ cluster }) => cluster).filter((cluster) => cluster !== this.#cluster);
       this.#unseenKinds = coverage.filter(
         ({ cluster, state }) => cluster === this.#cluster && state !== 'watched' && state !== 'excluded',
       ).length;
@@ -196,7 +220,7 @@ class System {
         const agent = await agentStatus();
         return (
           agent !== undefined &&
-          agent.connected &&
+          agent.connected === true &&
           agent.recordedSequence > 0 &&
           agent.recordedSequence >= agent.lastSequence
         );
@@ -212,7 +236,7 @@ class System {
 
   #run(name: string, program: string, flags: Flags, onLine?: (line: string) => void): Child {
     if (this.#isClosing) throw new Error('stopped');
-    const logFile = join(this.#flags.home, 'logs', `${name}.log`);
+    const logFile = join(this.#folder, 'logs', `${name}.log`);
     const args = Object.entries(flags).flatMap(([flag, value]) =>
       value === true ? [`--${flag}`] : [`--${flag}`, value],
     );
@@ -273,7 +297,9 @@ function clusterName(kubeconfig: string, context: string | undefined): string {
 /** What is wrong with a file that cannot be parsed, the agent says: it reads it for real. */
 function currentContext(kubeconfig: string): string | undefined {
   try {
-    const config: unknown = parse(readFileSync(kubeconfig, 'utf8'));
+    // The CLI's room declares the parser; the workspace's root has no packages of its own.
+    const yaml = createRequire(join(root, 'cli/package.json'))('yaml') as { parse(text: string): unknown };
+    const config = yaml.parse(readFileSync(kubeconfig, 'utf8'));
     if (typeof config !== 'object' || config === null || !('current-context' in config)) return undefined;
     const name = config['current-context'];
     return typeof name === 'string' && name !== '' ? name : undefined;

@@ -4,7 +4,6 @@
  *
  *   credentials → collector → practice cluster (or your kubeconfig) → agent → ready … Ctrl-C → the same in reverse
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Announcer } from './announce.ts';
 import { parseFlags, UsageError, usage } from './flags.ts';
@@ -18,7 +17,6 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  mkdirSync(join(flags.home, 'logs'), { recursive: true, mode: 0o700 });
   const stopped = new Promise<string>((resolve) => {
     process.once('SIGINT', () => resolve('Ctrl-C'));
     process.once('SIGTERM', () => resolve('SIGTERM'));

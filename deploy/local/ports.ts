@@ -17,16 +17,27 @@ export async function freePort(): Promise<number> {
   return listenOnce(0);
 }
 
-/** Says who is probably there when the port is taken. */
-export async function requirePort(port: number): Promise<void> {
+/** The wanted port, if it is free; throws a UsageError that says who is probably there. */
+export async function requirePort(port: number): Promise<number> {
   try {
-    await listenOnce(port);
+    return await listenOnce(port);
   } catch (cause) {
     throw new UsageError(
       `port ${port} is taken, perhaps by another 'npm start': stop that, or choose another with --api-port`,
       { cause },
     );
   }
+}
+
+const neighbours = 20;
+
+/** `port`, or the next one that is free: the same at every start unless somebody else has it. */
+export async function portFrom(port: number): Promise<number> {
+  for (let next = port; next < port + neighbours; next += 1) {
+    const free = await listenOnce(next).catch(() => undefined);
+    if (free !== undefined) return free;
+  }
+  throw new UsageError(`ports ${port} to ${port + neighbours - 1} are taken: choose another with --api-port`);
 }
 
 function listenOnce(port: number): Promise<number> {

@@ -1,0 +1,50 @@
+/** What `npm start` decides before it starts anything. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { writeConnection } from './credentials.ts';
+import { parseFlags, UsageError } from './flags.ts';
+import { freePort, portFrom, requirePort } from './ports.ts';
+
+test('the API keeps its port from start to start, and takes the next one when somebody else has it', async () => {
+  const port = await freePort();
+  assert.equal(await portFrom(port), port);
+  assert.equal(await portFrom(port), port);
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+  try {
+    const next = await portFrom(port);
+    assert.ok(next > port && next < port + 20, String(next));
+    await assert.rejects(requirePort(port), UsageError);
+  } finally {
+    other.close();
+  }
+});
+
+test('only a port that was asked for is insisted on', () => {
+  const flags = (...args: string[]) => parseFlags(args, '/checkout');
+  assert.ok(flags() !== 'help');
+  assert.equal((flags() as { apiPort?: number }).apiPort, undefined);
+  assert.equal((flags('--api-port', '8080') as { apiPort?: number }).apiPort, 8080);
+  assert.throws(() => flags('--api-port', '0'), /--api-port takes a whole number from 1 to 65535, not '0'/);
+  assert.throws(() => flags('--context', 'x'), /--context goes with --kubeconfig/);
+  assert.equal(flags('--help'), 'help');
+});
+
+test('who stops takes away only its own connection', () => {
+  const home = mkdtempSync(join(tmpdir(), 'driftline-connection-'));
+  try {
+    const removeFirst = writeConnection(home, { url: 'http://127.0.0.1:1', token: 'a' });
+    const removeSecond = writeConnection(home, { url: 'http://127.0.0.1:2', token: 'b' });
+    removeFirst();
+    assert.ok(existsSync(join(home, 'connection.json')));
+    removeSecond();
+    assert.ok(!existsSync(join(home, 'connection.json')));
+    removeSecond();
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+});
