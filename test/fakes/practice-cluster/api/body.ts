@@ -5,6 +5,7 @@ import { unknownFields } from '../object/known-fields.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 import { apiVersionOf, groupOf, type Kind } from '../store/kind.ts';
 import type { Call } from './request.ts';
+import { refuseDeep } from './size-limits.ts';
 
 export const mediaType = (call: Call): string =>
   (call.request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
@@ -12,8 +13,14 @@ export const mediaType = (call: Call): string =>
 export const unsupportedMediaType = () =>
   new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
 
-/** JSON or YAML text as a JSON value; what cannot be read is a 400. YAML aliases are refused. */
+/** JSON or YAML text as a JSON value; what cannot be read, or is nested too deep, is a 400. YAML aliases are refused. */
 export const parseBody = (text: string, isYaml: boolean): Json => {
+  const value = parseText(text, isYaml);
+  refuseDeep(value);
+  return value;
+};
+
+const parseText = (text: string, isYaml: boolean): Json => {
   try {
     if (!isYaml) return JSON.parse(text) as Json;
     const document = parseDocument(text, { uniqueKeys: false });

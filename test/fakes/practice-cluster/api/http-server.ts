@@ -5,13 +5,12 @@ import { gzipSync } from 'node:zlib';
 import type { Dispatched } from './dispatcher.ts';
 import { CutConnection } from './failures.ts';
 import type { ApiRequest, Reply, WatchOutput } from './request.ts';
-import { badRequest } from '../status-error.ts';
+import { badRequest, type StatusError } from '../status-error.ts';
+import { bodyTooLarge, maxBodyBytes } from './size-limits.ts';
 import { ProtobufError, protobufToJson } from '../wire/protobuf.ts';
 
 export type TlsFiles = { readonly cert: string; readonly key: string };
 
-/** Request bodies above this are answered 413, as the API server does for 3 MiB. */
-const maxBodyBytes = 3 * 1024 * 1024;
 /** Answers above this are compressed for clients that take gzip. */
 const gzipFromBytes = 128 * 1024;
 
@@ -66,7 +65,7 @@ export class HttpServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const body = await readBody(request);
-      if (body === undefined) return sendText(response, 413, 'text/plain', 'the request body is too large\n');
+      if (body === undefined) return sendStatus(request, response, bodyTooLarge());
       const { method = 'GET', url = '/' } = request;
       const control = this.#options.control(method, url);
       if (control !== undefined) {
@@ -78,8 +77,7 @@ export class HttpServer {
       send(request, response, reply, auditId);
     } catch (error) {
       if (error instanceof ProtobufError) {
-        const status = badRequest(`the object provided is unrecognized: ${error.message}`);
-        return send(request, response, { type: 'object', status: status.code, object: status.toStatus() }, undefined);
+        return sendStatus(request, response, badRequest(`the object provided is unrecognized: ${error.message}`));
       }
       if (!(error instanceof CutConnection) && !response.headersSent && !response.destroyed) {
         sendText(response, 500, 'text/plain', `practice cluster: ${String(error)}\n`);
@@ -117,6 +115,9 @@ const readBody = async (request: IncomingMessage): Promise<Buffer | undefined> =
   }
   return size > maxBodyBytes ? undefined : Buffer.concat(chunks);
 };
+
+const sendStatus = (request: IncomingMessage, response: ServerResponse, error: StatusError): void =>
+  send(request, response, { type: 'object', status: error.code, object: error.toStatus() }, undefined);
 
 const sendText = (response: ServerResponse, status: number, contentType: string, text: string): void => {
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) });

@@ -2,6 +2,7 @@ import { definitionProblems, schemaProblems } from '../object/custom-schema.ts';
 import { isObject, type JsonObject, objectAt, objectsAt, sameJson, stringAt, valueAt, textOf } from '../object/json.ts';
 import { type InvalidField, invalid, invalidValue, required } from '../status-error.ts';
 import { type Kind, storageKey } from '../store/kind.ts';
+import { dataSizeProblems, refuseLarge } from './size-limits.ts';
 
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
@@ -108,8 +109,8 @@ const dataProblems = (object: JsonObject): InvalidField[] =>
 
 const kindProblems: { readonly [kind: string]: (object: JsonObject) => InvalidField[] } = {
   Pod: (object) => containerProblems(objectAt(object, 'spec'), 'spec'),
-  ConfigMap: dataProblems,
-  Secret: dataProblems,
+  ConfigMap: (object) => [...dataProblems(object), ...dataSizeProblems(object, '[]')],
+  Secret: (object) => [...dataProblems(object), ...dataSizeProblems(object, 'data')],
   Deployment: templateProblems,
   StatefulSet: templateProblems,
   DaemonSet: templateProblems,
@@ -120,7 +121,7 @@ const kindProblems: { readonly [kind: string]: (object: JsonObject) => InvalidFi
     stringAt(objectAt(object, 'roleRef'), 'name') === '' ? [required('roleRef.name')] : [],
 };
 
-/** Throws the 422 with every problem of an object that is about to be stored. */
+/** Throws the 422 with every problem of an object that is about to be stored, or the 4xx of one that is too large. */
 export const validate = (object: JsonObject, kind: Kind, version: string): void => {
   const metadata = objectAt(object, 'metadata');
   const name = stringAt(metadata, 'name');
@@ -131,6 +132,7 @@ export const validate = (object: JsonObject, kind: Kind, version: string): void 
     ...(schema === undefined ? (kindProblems[kind.kind]?.(object) ?? []) : schemaProblems(object, schema)),
   ];
   if (problems.length > 0) throw invalid({ group: kind.group, kind: kind.kind, name }, problems);
+  refuseLarge(object);
 };
 
 const immutableFields: { readonly [storage: string]: readonly (readonly string[])[] } = {
