@@ -17,14 +17,33 @@ export type LibraryOptions = {
 
 export const libraryFolder: string = import.meta.dirname;
 
-/** Rejects only when a folder cannot be read; what is wrong with a file is in the result. */
+/**
+ * Rejects only when a folder cannot be read; what is wrong with a file is in the result. The version of the bundle does
+ * not depend on where the folders are, but files are named as they can be opened from here.
+ */
 export async function readLibrary({
   folders = [libraryFolder],
   relations = [],
   params = {},
 }: LibraryOptions = {}): Promise<BundleResult> {
-  const files = (await Promise.all(folders.map(policyFilesIn))).flat();
-  return loadBundle({ files, relations: [...relationControls, ...relations], sha256, params });
+  const read = await Promise.all(folders.map(policyFilesIn));
+  const openable = new Map<string, string>();
+  const files = read.flatMap((inFolder, index) =>
+    inFolder.map(({ path, text }) => {
+      const unique = openable.has(path) ? `${index}/${path}` : path;
+      const folder = folders[index] ?? '';
+      openable.set(unique, folder === libraryFolder ? path : join(folder, path));
+      return { path: unique, text };
+    }),
+  );
+  const result = loadBundle({ files, relations: [...relationControls, ...relations], sha256, params });
+  const named = <T extends { readonly file: string }>(place: T): T => ({
+    ...place,
+    file: openable.get(place.file) ?? place.file,
+  });
+  if (!result.ok) return { ...result, problems: result.problems.map(named) };
+  const controls = result.bundle.controls.map((loaded) => ({ ...loaded, at: named(loaded.at) }));
+  return { ok: true, bundle: Object.freeze({ ...result.bundle, controls }) };
 }
 
 /** YAML files anywhere below the folder, and the sources of relation controls, with paths relative to it. */

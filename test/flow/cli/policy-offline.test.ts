@@ -29,6 +29,17 @@ describe('policy, offline', () => {
     assert.match(run.err, /typo\.yaml:\d+:\d+: \S/);
   });
 
+  test('files of several folders are named as they can be opened, however many there are', async () => {
+    const folders = ['one', 'two'].map((name) => join(folder, name));
+    for (const path of folders) {
+      mkdirSync(path, { recursive: true });
+      writeFileSync(join(path, 'x.yaml'), 'id: [\n');
+    }
+    const run = await runCli(['policy', 'test', ...folders]);
+    assert.equal(run.status, 1);
+    for (const path of folders) assert.ok(run.err.includes(`\n${join(path, 'x.yaml')}:`), run.err);
+  });
+
   test('no folder, an empty folder and no action are wrong usage', async () => {
     mkdirSync(join(folder, 'empty'), { recursive: true });
     for (const args of [['test', join(folder, 'nowhere')], ['test', join(folder, 'empty')], [], ['destroy']]) {
