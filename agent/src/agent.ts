@@ -23,6 +23,8 @@ import {
   watchConfig,
 } from './settings.ts';
 import { systemClock } from './clock.ts';
+import { followClusterClock } from './cluster-clock.ts';
+import type { ClusterClock } from './cluster-clock.ts';
 import { bindStateToCluster, readClusterIdentity } from './cluster-identity.ts';
 import type { AgentConfig } from './config.ts';
 import { openHealthServer } from './health-server.ts';
@@ -73,6 +75,7 @@ type Context = {
   readonly metrics: AgentMetrics;
   readonly key: RedactionKey;
   readonly kube: KubeClient;
+  readonly clock: ClusterClock;
   readonly hello: Omit<Hello, 'type' | 'epoch' | 'firstSequence' | 'lastSequence'>;
   readonly onEpochLost: (recordedSequence: number) => void;
   readonly onFailed: (error: unknown) => void;
@@ -105,7 +108,8 @@ export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise
     const { stateDir, redactionKeyFile: path, createRedactionKey: createsMissing } = config;
     const key = await openRedactionKey({ path, stateDir, createsMissing });
     const metrics = createAgentMetrics();
-    const kube = scope.own('kube', openKube(config, metrics, agentVersion));
+    const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
+    const kube = scope.own('kube', openKube(config, { metrics, clock, version: agentVersion }));
     const signal = ports.signal ?? new AbortController().signal;
     const identity = await readClusterIdentity(kube, { waitMs: apiServerWaitMs, logger, signal });
     await bindStateToCluster(stateDir, identity.clusterUid);
@@ -117,7 +121,7 @@ export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise
       agentVersion,
       redactionKeyId: key.keyId,
     };
-    const lines = scope.own('line', new Lines({ config, logger, metrics, key, kube, hello, onFailed: fail }));
+    const lines = scope.own('line', new Lines({ config, logger, metrics, key, kube, clock, hello, onFailed: fail }));
     await lines.open();
     const readiness = (): readonly Check[] => readinessOf(lines.current, failure);
     const health = (): readonly Check[] => [aliveness(failure)];
@@ -188,7 +192,7 @@ class Lines {
 }
 
 async function openLine(context: Context): Promise<Line> {
-  const { config, logger, metrics, kube, key } = context;
+  const { config, logger, metrics, kube, key, clock } = context;
   const scope = newScope(logger);
   try {
     const [spool, known] = await openState(context, scope);
@@ -201,7 +205,7 @@ async function openLine(context: Context): Promise<Line> {
         spool,
         hello: context.hello,
         limits: defaultUplinkLimits,
-        clock: systemClock,
+        clock,
         logger,
         metrics: metrics.uplink,
         onNeedFull: async (objects) => answerNeedFull(objects, { watch: await watching.promise, known, sink: spool }),
@@ -216,7 +220,7 @@ async function openLine(context: Context): Promise<Line> {
       scope: config.auditScope,
       metrics: metrics.audit,
     });
-    const ports = { recorder, clock: systemClock, logger, metrics: metrics.audit };
+    const ports = { recorder, clock, logger, metrics: metrics.audit };
     const webhook = auditWebhookOptions(config);
     const webhookPort = webhook && scope.own('audit webhook', await openAuditWebhook({ ...webhook, ...ports })).port;
     const log = auditLogOptions(config);
@@ -232,7 +236,7 @@ async function openLine(context: Context): Promise<Line> {
         config: watchConfig(config),
         logger,
         metrics: metrics.watch,
-        clock: systemClock,
+        clock,
       }),
     );
     watching.resolve(watch);
@@ -254,11 +258,11 @@ async function openLine(context: Context): Promise<Line> {
 
 /** The spool and, in step with it, the known objects. */
 async function openState(context: Context, scope: Scope): Promise<readonly [Spool, Known]> {
-  const { config, logger, metrics } = context;
+  const { config, logger, metrics, clock } = context;
   const options = {
     directory: spoolDirectory(config),
     limits: { ...defaultSpoolLimits, spoolLimitBytes: config.spoolLimitBytes },
-    clock: systemClock,
+    clock,
     logger,
     metrics: metrics.spool,
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Coverage } from '@driftline/proto';
 import { defaultAuditLogLimits, defaultAuditWebhookLimits, scopeReason } from './audit/index.ts';
 import type { AuditLogOptions, AuditWebhookOptions } from './audit/index.ts';
+import type { FollowedClock } from './cluster-clock.ts';
 import type { AgentConfig } from './config.ts';
 import { inClusterAccess } from './kube/kube-access.ts';
 import { openKubeClient } from './kube/kube-client.ts';
@@ -26,7 +27,9 @@ export function connectOptions({ collector }: AgentConfig): ConnectOptions {
   };
 }
 
-export function openKube(config: AgentConfig, { watch }: AgentMetrics, version: string): KubeClient {
+type KubePorts = { readonly metrics: AgentMetrics; readonly clock: FollowedClock; readonly version: string };
+
+export function openKube(config: AgentConfig, { metrics, clock, version }: KubePorts): KubeClient {
   const { host, port } = config.inCluster;
   return openKubeClient({
     access:
@@ -34,7 +37,8 @@ export function openKube(config: AgentConfig, { watch }: AgentMetrics, version: 
         ? inClusterAccess({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port })
         : kubeconfigAccess(config.kubeconfig, config.context),
     userAgent: `driftline-agent/${version}`,
-    onResponse: (status) => watch.requests.inc({ status: String(status) }),
+    onAnswered: (answer) => clock.answered(answer),
+    onResponse: (status) => metrics.watch.requests.inc({ status: String(status) }),
   });
 }
 

@@ -37,7 +37,10 @@ const raw = fixedDeployment();
 const later: JsonObject = { ...raw, spec: { ...(raw['spec'] as JsonObject), replicas: 7 } };
 
 function observe(object: JsonObject, known: Parameters<typeof captureObject>[0]['known']) {
-  const captured = captureObject({ kind, object, sight: 'modified', known, notBeforeUs: 0 }, { hmac, sha256 });
+  const captured = captureObject(
+    { kind, object, sight: 'modified', known, notBeforeUs: 0, floorUs: 0 },
+    { hmac, sha256 },
+  );
   if (captured.type !== 'changed') throw new Error('the change was not seen');
   return captured;
 }
@@ -92,7 +95,7 @@ await report('capture-cost', async () => {
     packUs: cost(() => packForm({ canonical, owners })),
     unpackUs: cost(() => unpackForm(known.packed)),
     unchangedUs: cost(() =>
-      captureObject({ kind, object: raw, sight: 'modified', known, notBeforeUs: 0 }, { hmac, sha256 }),
+      captureObject({ kind, object: raw, sight: 'modified', known, notBeforeUs: 0, floorUs: 0 }, { hmac, sha256 }),
     ),
     changedUs: cost(() => observe(later, known)),
   };

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { normalise } from '../../agent/src/capture/normalise.ts';
 import { systemClock } from '../../agent/src/clock.ts';
+import { followClusterClock } from '../../agent/src/cluster-clock.ts';
 import { type KubeAccessSource, fixedAccess } from '../../agent/src/kube/kube-access.ts';
 import { type KubeClient, openKubeClient } from '../../agent/src/kube/kube-client.ts';
 import { type Known, openKnown } from '../../agent/src/known/known.ts';
@@ -96,7 +97,9 @@ export async function beginLife(
 
 /** The same against any API server. */
 export async function observe(access: KubeAccessSource, options: LifeOptions): Promise<Life> {
-  const kube = openKubeClient({ access, userAgent: 'driftline-test' });
+  const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
+  const onAnswered = clock.answered.bind(clock);
+  const kube = openKubeClient({ access, userAgent: 'driftline-test', onAnswered });
   const known = openKnown({ path: options.knownPath, epoch: 'one', limits: { commitIntervalMs: 40 } });
   await replay(known, fromArray(options.sink.messages));
   const limits = {
@@ -114,7 +117,7 @@ export async function observe(access: KubeAccessSource, options: LifeOptions): P
     config: { ...defaultWatchConfig, limits, ...options.config },
     logger: pino({ level: process.env['DRIFTLINE_TEST_LOG'] ?? 'silent' }),
     metrics: createWatchMetrics(new Registry()),
-    clock: systemClock,
+    clock,
     ...(options.random === undefined ? {} : { random: options.random }),
   });
   return { sink: options.sink, known, watch, kube };

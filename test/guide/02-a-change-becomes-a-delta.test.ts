@@ -19,7 +19,7 @@ import { after, before, binding, hmac, roleBindings, sha256 } from './the-change
 
 const see = (object: JsonObject, known: KnownObject | undefined, kind = roleBindings as Kind) =>
   captureObject(
-    { kind, object, known, sight: known === undefined ? 'first-list' : 'modified', notBeforeUs: 0 },
+    { kind, object, known, sight: known === undefined ? 'first-list' : 'modified', notBeforeUs: 0, floorUs: 0 },
     { hmac, sha256 },
   );
 type Kind = { readonly group: string; readonly version: string; readonly resource: string; readonly kind: string };

@@ -31,7 +31,7 @@ const open = (directory: string) =>
   });
 
 const captured = captureObject(
-  { kind: roleBindings, object: before, known: undefined, sight: 'first-list', notBeforeUs: 0 },
+  { kind: roleBindings, object: before, known: undefined, sight: 'first-list', notBeforeUs: 0, floorUs: 0 },
   { hmac, sha256 },
 );
 assert.ok(captured.type === 'changed');

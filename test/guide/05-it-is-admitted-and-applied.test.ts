@@ -44,12 +44,12 @@ test('a batch is the next one, one seen before, or proof that some are missing',
 function deltas(): { snapshot: Delta; change: Delta } {
   const ports = { hmac, sha256 };
   const first = captureObject(
-    { kind: roleBindings, object: before, known: undefined, sight: 'first-list', notBeforeUs: 0 },
+    { kind: roleBindings, object: before, known: undefined, sight: 'first-list', notBeforeUs: 0, floorUs: 0 },
     ports,
   );
   assert.ok(first.type === 'changed');
   const second = captureObject(
-    { kind: roleBindings, object: after, known: first.object, sight: 'modified', notBeforeUs: 0 },
+    { kind: roleBindings, object: after, known: first.object, sight: 'modified', notBeforeUs: 0, floorUs: 0 },
     ports,
   );
   assert.ok(second.type === 'changed');

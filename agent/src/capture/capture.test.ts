@@ -17,7 +17,10 @@ const pods: ApiKind = { group: '', version: 'v1', resource: 'pods', kind: 'Pod' 
 const secrets: ApiKind = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret' };
 
 function capture(kind: ApiKind, object: JsonObject, rest: Partial<Observation> = {}): Captured {
-  return captureObject({ kind, object, sight: 'modified', known: undefined, notBeforeUs: 5, ...rest }, ports);
+  return captureObject(
+    { kind, object, sight: 'modified', known: undefined, notBeforeUs: 5, floorUs: 3, ...rest },
+    ports,
+  );
 }
 
 function changed(captured: Captured): { readonly deltas: readonly Delta[]; readonly object: KnownObject } {

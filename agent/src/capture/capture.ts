@@ -36,8 +36,10 @@ export type Observation = {
   readonly object: JsonObject;
   readonly sight: Sight;
   readonly known: KnownObject | undefined;
-  /** Last event or bookmark of the kind before this one; 0 when there was none. */
+  /** This version was not committed before it; 0 when nothing is known. */
   readonly notBeforeUs: number;
+  /** The same of anything of the kind that was not seen: of the end of another object that had the name. */
+  readonly floorUs: number;
 };
 
 export type CapturePorts = { readonly hmac: Hmac; readonly sha256: Sha256 };
@@ -96,7 +98,12 @@ export function captureObject(observation: Observation, ports: CapturePorts): Ca
   if (known === undefined)
     return { type: 'changed', deltas: [whole(opAtFirstSight(observation.sight))], object: after };
   if (known.uid !== uid) {
-    const ended = captureDelete({ ...observation, ref: { ...common.ref, uid: known.uid }, resourceVersion, known });
+    const ended = captureDelete({
+      ref: { ...common.ref, uid: known.uid },
+      resourceVersion,
+      known,
+      notBeforeUs: observation.floorUs,
+    });
     return { type: 'changed', deltas: [ended, whole('created')], object: after };
   }
   const before = unpackForm(known.packed);

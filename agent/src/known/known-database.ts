@@ -18,7 +18,7 @@ export type KindProgress = {
   readonly resumeVersion: string;
   /** The last version seen, kept while resumeVersion is '' so that the gap can say where it begins. */
   readonly seenVersion: string;
-  /** Agent's clock when seenVersion was seen; 0 when never. */
+  /** No version after seenVersion was committed before this, by the API server's clock; 0 when nothing is known. */
   readonly seenAtUs: number;
   /** A list was completed in this epoch. */
   readonly isSynced: boolean;

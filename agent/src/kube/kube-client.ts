@@ -1,5 +1,6 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Answered } from '../cluster-clock.ts';
 import type { KubeAccess, KubeAccessSource } from './kube-access.ts';
 import { KubeError, errorFromResponse } from './kube-error.ts';
 
@@ -48,6 +49,8 @@ type Ports = {
   readonly limits?: Partial<KubeLimits>;
   /** Told about every answer; status 0 when there was none. */
   readonly onResponse?: (status: number) => void;
+  /** Told what the answers say about the API server's clock. */
+  readonly onAnswered?: (answer: Answered) => void;
 };
 
 /** node:http(s) with keep-alive; one connection per open watch. Close it to drop all connections. */
@@ -59,7 +62,9 @@ export function openKubeClient(ports: Ports): KubeClient {
     const where = `GET ${path.split('?', 1)[0] ?? path}`;
     const { agent, access } = await connections.current();
     try {
+      const sentAtMs = performance.now();
       const response = await send({ agent, access, path, options, limits, userAgent: ports.userAgent });
+      ports.onAnswered?.({ sentAtMs, answeredAtMs: performance.now(), date: response.headers.date });
       ports.onResponse?.(response.statusCode ?? 0);
       if (response.statusCode === 200) return response;
       const error = errorFromResponse(response.statusCode ?? 0, response.headers, await readError(response), where);

@@ -17,11 +17,12 @@ import {
   captureWhole,
   place,
 } from '../capture/capture.ts';
-import type { Clock } from '../clock.ts';
+import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import type { KindProgress, KnownChange, KnownKind, ObjectName } from '../known/known.ts';
 import type { MessageSink } from '../message-sink.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { CommitFloor, serverStampUs } from './commit-floor.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import type { ChangeType } from './watch-event.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
@@ -31,7 +32,7 @@ export type KindLinePorts = {
   readonly known: KnownKind;
   readonly capture: CapturePorts;
   readonly budget: ByteBudget;
-  readonly clock: Clock;
+  readonly clock: ClusterClock;
   readonly metrics: WatchMetrics;
   /** Ends every wait: once it aborts, the spool may be closed at any moment. */
   readonly signal: AbortSignal;
@@ -42,9 +43,21 @@ export type KindLinePorts = {
 /** A change as it was read: `bytes` is what it weighs until it is durable. */
 export type ChangeEvent = { readonly type: ChangeType; readonly object: JsonObject; readonly bytes: number };
 
+/** What a list that was read to its end says. */
+export type ListEnd = {
+  readonly resourceVersion: string;
+  /** The least that the API server's clock showed when it was asked: what the list lacks was committed later. */
+  readonly begunAtUs: number;
+  readonly seenAtUs: number;
+};
+
 type Sighting = { readonly object: JsonObject; readonly bytes: number; readonly sight: Sight };
-/** What an observation moves, and what it is known to have happened after. */
-type Moving = { readonly progress: Partial<KindProgress>; readonly notBeforeUs: number };
+/** What an observation moves, and what it is known to have been committed after. */
+type Moving = {
+  readonly progress: Partial<KindProgress>;
+  readonly notBeforeUs: number;
+  readonly floorUs: number;
+};
 
 type Emission = {
   readonly bodies: readonly MessageBody[];
@@ -65,7 +78,7 @@ export class KindLine {
   readonly kind: ApiKind;
   readonly #ports: KindLinePorts;
   readonly #known: KnownKind;
-  #previousHeardUs: number;
+  readonly #floor: CommitFloor;
   #heardUs: number;
 
   constructor(kind: ApiKind, ports: KindLinePorts) {
@@ -73,27 +86,35 @@ export class KindLine {
     this.#ports = ports;
     this.#known = ports.known;
     this.#heardUs = ports.known.progress().seenAtUs;
-    this.#previousHeardUs = this.#heardUs;
+    this.#floor = new CommitFloor(ports.clock, this.#heardUs);
   }
 
   progress(): KindProgress {
     return this.#known.progress();
   }
 
-  /** Bytes arrived: what they report happened after the bytes before them had. */
+  /** Bytes arrived. */
   heard(): void {
-    this.#previousHeardUs = this.#heardUs;
     this.#heardUs = this.#ports.clock.nowUs();
+  }
+
+  /** Up to here the timeline tells what was there; a gap begins here. */
+  get heardUs(): number {
+    return this.#heardUs;
   }
 
   async observe({ type, object, bytes }: ChangeEvent): Promise<void> {
     const version = ownString(ownObject(object, 'metadata'), 'resourceVersion');
-    const moving = { progress: version === '' ? {} : this.#seen(version), notBeforeUs: this.#previousHeardUs };
+    const floorUs = this.#floor.us;
+    const notBeforeUs = this.#floor.take(object);
+    const moving = { progress: version === '' ? {} : this.#seen(version), notBeforeUs, floorUs };
     if (type === 'DELETED') await this.absent(object, bytes, moving);
     else await this.present({ object, bytes, sight: type === 'ADDED' ? 'added' : 'modified' }, moving);
   }
 
-  bookmark(resourceVersion: string): void {
+  /** Every version up to this one was seen; later ones were committed after `floorUs`. */
+  bookmark(resourceVersion: string, floorUs: number): void {
+    this.#floor.raise(floorUs);
     this.#known.stage({ progress: this.#seen(resourceVersion) });
   }
 
@@ -140,13 +161,13 @@ export class KindLine {
   }
 
   /** An object is there. */
-  async present({ object, bytes, sight }: Sighting, { progress, notBeforeUs }: Moving): Promise<void> {
+  async present({ object, bytes, sight }: Sighting, { progress, notBeforeUs, floorUs }: Moving): Promise<void> {
     const { budget, capture, metrics } = this.#ports;
     const wait = budget.take(bytes);
     if (wait !== undefined) await this.#unlessStopped(wait);
     const name = nameOf(object);
     const known = this.#known.get(name);
-    const captured = tryCapture({ kind: this.kind, object, sight, known, notBeforeUs }, capture);
+    const captured = tryCapture({ kind: this.kind, object, sight, known, notBeforeUs, floorUs }, capture);
     switch (captured.type) {
       case 'unchanged':
         metrics.captured.inc({ result: 'unchanged' });
@@ -169,7 +190,7 @@ export class KindLine {
   }
 
   /** An object is no more. */
-  async absent(object: JsonObject, bytes: number, { progress, notBeforeUs }: Moving): Promise<void> {
+  async absent(object: JsonObject, bytes: number, { progress, notBeforeUs, floorUs }: Moving): Promise<void> {
     const { budget, metrics } = this.#ports;
     const wait = budget.take(bytes);
     if (wait !== undefined) await this.#unlessStopped(wait);
@@ -184,7 +205,8 @@ export class KindLine {
     const resourceVersion = ownString(metadata, 'resourceVersion');
     const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
     const synthesised = ownString(metadata, 'uid') !== known.uid;
-    const delta = { ...captureDelete({ ref, known, resourceVersion, notBeforeUs }), synthesised };
+    const after = { ref, known, resourceVersion, notBeforeUs: synthesised ? floorUs : notBeforeUs };
+    const delta = { ...captureDelete(after), synthesised };
     metrics.captured.inc({ result: 'deleted' });
     this.#emit({ bodies: [delta], bytes, changes: [name], progress });
   }
@@ -194,7 +216,7 @@ export class KindLine {
     await this.#unlessStopped(this.#known.settled());
     const missing: ObjectName[] = [];
     for (const object of this.#known.objects()) if (!listed.has(listKey(object))) missing.push(object);
-    const notBeforeUs = this.progress().seenAtUs;
+    const notBeforeUs = this.#floor.us;
     const { budget, metrics } = this.#ports;
     for (const name of missing) {
       await this.#unlessStopped(budget.take(smallMessageBytes));
@@ -213,15 +235,16 @@ export class KindLine {
   gap(gap: Pick<Gap, 'cause' | 'detail' | 'fromVersion' | 'toVersion'> & Partial<Gap>): Gap {
     this.#ports.metrics.gaps.inc({ cause: gap.cause });
     const { group, resource } = this.kind;
-    const fromUs = this.progress().seenAtUs;
+    const fromUs = this.#heardUs;
     const toUs = this.#ports.clock.nowUs();
     return { type: 'gap', group, resource, fromUs, toUs, fromSequence: 0, toSequence: 0, ...gap };
   }
 
   /** The last word of a list: from here the kind can be resumed. */
-  async synced(bodies: readonly MessageBody[], resourceVersion: string, versionAtUs: number): Promise<void> {
+  async synced(bodies: readonly MessageBody[], { resourceVersion, begunAtUs, seenAtUs }: ListEnd): Promise<void> {
     await this.#unlessStopped(this.#ports.budget.take(smallMessageBytes));
-    this.#heardUs = Math.max(this.#heardUs, versionAtUs);
+    this.#heardUs = Math.max(this.#heardUs, seenAtUs);
+    this.#floor.raise(begunAtUs);
     const progress = { ...this.#seen(resourceVersion), isSynced: true };
     this.#emit({ bodies, bytes: smallMessageBytes, progress });
   }
@@ -231,7 +254,7 @@ export class KindLine {
   }
 
   #seen(resourceVersion: string): Partial<KindProgress> {
-    return { resumeVersion: resourceVersion, seenVersion: resourceVersion, seenAtUs: this.#heardUs };
+    return { resumeVersion: resourceVersion, seenVersion: resourceVersion, seenAtUs: this.#floor.us };
   }
 
   async #say(body: MessageBody, progress: Partial<KindProgress> = {}): Promise<void> {
@@ -264,7 +287,8 @@ export class ListPass {
   readonly #cause: GapCause;
   readonly #isFirst: boolean;
   readonly #start: KindProgress;
-  readonly #moving: Moving;
+  readonly #startUs: number;
+  readonly #notBeforeUs: number;
   readonly #listed = new Set<string>();
   #canDelete = true;
 
@@ -273,13 +297,14 @@ export class ListPass {
     this.#start = line.progress();
     this.#isFirst = !this.#start.isSynced;
     this.#cause = this.#isFirst ? 'epoch_start' : cause;
-    this.#moving = { progress: {}, notBeforeUs: this.#isFirst ? 0 : this.#start.seenAtUs };
+    this.#startUs = line.heardUs;
+    this.#notBeforeUs = this.#isFirst ? 0 : this.#start.seenAtUs;
     line.countList(this.#cause);
   }
 
   async item(object: JsonObject, bytes: number): Promise<void> {
     this.#listed.add(listKey(nameOf(object)));
-    await this.#line.present({ object, bytes, sight: this.#isFirst ? 'first-list' : 'relist' }, this.#moving);
+    await this.#line.present({ object, bytes, sight: this.#isFirst ? 'first-list' : 'relist' }, this.#after(object));
   }
 
   /** A change within a streamed initial state. */
@@ -288,11 +313,17 @@ export class ListPass {
       await this.item(object, bytes);
     } else if (type === 'MODIFIED') {
       this.#listed.add(listKey(nameOf(object)));
-      await this.#line.present({ object, bytes, sight: 'modified' }, this.#moving);
+      await this.#line.present({ object, bytes, sight: 'modified' }, this.#after(object));
     } else {
       this.#listed.delete(listKey(nameOf(object)));
-      await this.#line.absent(object, bytes, this.#moving);
+      await this.#line.absent(object, bytes, this.#after(object));
     }
+  }
+
+  /** Of what a list shows nothing is known but that it is newer than what was seen, and than its own stamps. */
+  #after(object: JsonObject): Moving {
+    const floorUs = this.#notBeforeUs;
+    return { progress: {}, notBeforeUs: Math.max(floorUs, serverStampUs(object)), floorUs };
   }
 
   /** An item that cannot even be named: then no object's absence proves its deletion. */
@@ -306,7 +337,8 @@ export class ListPass {
   }
 
   /** Deletes what was not listed, confesses what was not seen, and says that the kind is complete at this version. */
-  async complete(resourceVersion: string, versionAtUs: number): Promise<void> {
+  async complete(end: ListEnd): Promise<void> {
+    const { resourceVersion } = end;
     if (this.#canDelete) await this.#line.removeExcept(this.#listed, resourceVersion);
     const bodies: MessageBody[] = [];
     if (this.#isFirst || this.#start.seenVersion !== resourceVersion || !this.#canDelete) {
@@ -316,14 +348,14 @@ export class ListPass {
           detail: this.#canDelete ? '' : 'listed objects could not be read: deletions were not inferred',
           fromVersion: this.#start.seenVersion,
           toVersion: resourceVersion,
-          fromUs: this.#start.seenAtUs,
-          toUs: versionAtUs,
+          fromUs: this.#startUs,
+          toUs: end.seenAtUs,
         }),
       );
     }
     const { group, resource, kind } = this.#line.kind;
     bodies.push({ type: 'kind-synced', group, resource, kind, resourceVersion, objects: this.#listed.size });
-    await this.#line.synced(bodies, resourceVersion, versionAtUs);
+    await this.#line.synced(bodies, end);
   }
 }
 

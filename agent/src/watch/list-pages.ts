@@ -3,9 +3,9 @@ import { collectionPath } from '../kube/api-kind.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import { readList } from '../kube/list-reader.ts';
-import type { Clock } from '../clock.ts';
+import type { ClusterClock } from '../cluster-clock.ts';
 import { withIdleTimeout } from './idle-timeout.ts';
-import type { KindLine, ListPass } from './kind-line.ts';
+import type { KindLine, ListEnd, ListPass } from './kind-line.ts';
 import type { Slots } from './slots.ts';
 import { parseJsonObject } from './watch-event.ts';
 import type { WatchLimits } from './watch-limits.ts';
@@ -15,11 +15,11 @@ export type ListPorts = {
   readonly line: KindLine;
   readonly lists: Slots;
   readonly limits: WatchLimits;
-  readonly clock: Clock;
+  readonly clock: ClusterClock;
   readonly signal: AbortSignal;
 };
 
-type Page = { readonly resourceVersion: string; readonly continueToken: string; readonly receivedAtUs: number };
+type Page = ListEnd & { readonly continueToken: string };
 
 /**
  * Lists a kind in pages into a pass, and completes the pass. The place among concurrent lists is given up between
@@ -29,22 +29,23 @@ type Page = { readonly resourceVersion: string; readonly continueToken: string; 
 export async function listPages(ports: ListPorts, pass: ListPass): Promise<void> {
   let pageItems = ports.limits.listPageItems;
   let page: Page | undefined;
-  let versionAtUs = 0;
+  let first: Page | undefined;
   do {
     try {
       page = await readPage(ports, pass, { pageItems, continueToken: page?.continueToken ?? '' });
-      if (versionAtUs === 0) versionAtUs = page.receivedAtUs;
+      first ??= page;
     } catch (error) {
       const isExpiredToken = error instanceof KubeError && error.code === 'expired' && page !== undefined;
       if (!isExpiredToken) throw error;
       pass.restart();
       page = undefined;
       pageItems = 0;
-      versionAtUs = 0;
+      first = undefined;
       continue;
     }
   } while (page === undefined || page.continueToken !== '');
-  await pass.complete(page.resourceVersion, versionAtUs);
+  const { begunAtUs, seenAtUs } = first ?? page;
+  await pass.complete({ resourceVersion: page.resourceVersion, begunAtUs, seenAtUs });
 }
 
 type PageRequest = { readonly pageItems: number; readonly continueToken: string };
@@ -57,8 +58,9 @@ async function readPage(ports: ListPorts, pass: ListPass, request: PageRequest):
   const path = `${collectionPath(line.kind)}?${query.toString()}`;
   const release = await lists.acquire(signal);
   try {
+    const begunAtUs = ports.clock.earliestUs();
     const stream = await kube.stream(path, { signal });
-    const receivedAtUs = ports.clock.nowUs();
+    const seenAtUs = ports.clock.nowUs();
     let envelope: Json | undefined;
     for await (const parts of readList(withIdleTimeout(stream, limits.idleTimeoutMs), limits.maxObjectBytes)) {
       for (const part of parts) {
@@ -67,7 +69,7 @@ async function readPage(ports: ListPorts, pass: ListPass, request: PageRequest):
         else await rejectItem(line, pass, { reason: 'an object beyond the size limit', bytes: part.bytes });
       }
     }
-    return { ...readEnvelope(envelope, path), receivedAtUs };
+    return { ...readEnvelope(envelope, path), begunAtUs, seenAtUs };
   } finally {
     release();
   }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ObjectRef } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { CapturePorts } from '../capture/capture.ts';
-import type { Clock } from '../clock.ts';
+import type { ClusterClock } from '../cluster-clock.ts';
 import { type ApiKind, apiVersionOf, kindName } from '../kube/api-kind.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
@@ -32,7 +32,7 @@ export type WatchPorts = {
   readonly config: WatchConfig;
   readonly logger: Logger;
   readonly metrics: WatchMetrics;
-  readonly clock: Clock;
+  readonly clock: ClusterClock;
   /** In [0, 1). */
   readonly random?: () => number;
 };

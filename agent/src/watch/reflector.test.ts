@@ -11,6 +11,7 @@ import type { JsonObject, MessageBody } from '@driftline/proto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';
+import { followClusterClock } from '../cluster-clock.ts';
 import { fixedAccess } from '../kube/kube-access.ts';
 import { openKubeClient } from '../kube/kube-client.ts';
 import { openKnown } from '../known/known.ts';
@@ -66,7 +67,11 @@ async function run(
     },
   };
   const known = openKnown({ path: join(folder, 'known.db'), epoch: 'e' });
+  const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
+  const startedAtMs = performance.now();
+  clock.answered({ sentAtMs: startedAtMs, answeredAtMs: startedAtMs, date: new Date().toUTCString() });
   const kube = openKubeClient({
+    onAnswered: (answer) => clock.answered(answer),
     access: fixedAccess({ server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
     userAgent: 'test',
   });
@@ -82,7 +87,7 @@ async function run(
     known: known.kind('', 'pods'),
     capture,
     budget: createByteBudget(whole.maxInFlightBytes),
-    clock: systemClock,
+    clock,
     metrics,
     signal: stop.signal,
     onFatal: (error) => assert.fail(String(error)),
@@ -95,7 +100,7 @@ async function run(
       opens: createSlots(1),
       limits: whole,
       usesWatchList,
-      clock: systemClock,
+      clock,
       random: () => 0,
       logger: pino({ level: 'silent' }),
       metrics,

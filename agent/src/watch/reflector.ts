@@ -15,7 +15,7 @@ import { collectionPath, kindName } from '../kube/api-kind.ts';
 import type { KubeClient, KubeStream } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import { readLines } from '../kube/line-reader.ts';
-import type { Clock } from '../clock.ts';
+import type { ClusterClock } from '../cluster-clock.ts';
 import { logEvents } from '../log-events.ts';
 import { type Backoff, createBackoff } from './backoff.ts';
 import { withIdleTimeout } from './idle-timeout.ts';
@@ -33,7 +33,7 @@ export type ReflectorPorts = {
   readonly opens: Slots;
   readonly limits: WatchLimits;
   readonly usesWatchList: boolean;
-  readonly clock: Clock;
+  readonly clock: ClusterClock;
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: WatchMetrics;
@@ -50,6 +50,16 @@ type StreamEnd =
   | { readonly type: 'ended' }
   /** An event could not be read: what it said is lost until the kind is listed again. */
   | { readonly type: 'lost' };
+
+/** An initial state that comes as a stream: `begunAtUs` is the least the API server's clock showed when it was asked for. */
+type InitialState = { readonly pass: ListPass; readonly begunAtUs: number; readonly onSynced: () => void };
+
+/**
+ * How old a bookmark can be that was read when nothing else was left to read: bytes that are under way for longer than
+ * the idle timeout do not arrive, because the stream has been dropped by then.
+ */
+const bookmarkAgeUs = ({ idleTimeoutMs, watchCacheLagMs }: WatchLimits): number =>
+  (idleTimeoutMs + watchCacheLagMs) * 1000;
 
 export class Reflector {
   readonly #ports: ReflectorPorts;
@@ -99,15 +109,16 @@ export class Reflector {
       release();
     }
     await this.#covered();
-    return await this.#follow(stream, undefined, () => undefined);
+    return await this.#follow(stream);
   }
 
   /** The initial state as a stream that goes over into the watch. */
   async #streamList(cause: GapCause): Promise<StreamEnd> {
     const release = await this.#ports.lists.acquire(this.#signal);
     try {
+      const begunAtUs = this.#ports.clock.earliestUs();
       const stream = await this.#open({ sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' });
-      return await this.#follow(stream, await this.#beginList(cause), release);
+      return await this.#follow(stream, { pass: await this.#beginList(cause), begunAtUs, onSynced: release });
     } finally {
       release();
     }
@@ -127,11 +138,16 @@ export class Reflector {
   }
 
   /** Reads events until the stream ends; into the pass first, when there is one. Throws KubeError. */
-  async #follow(stream: KubeStream, initial: ListPass | undefined, onSynced: () => void): Promise<StreamEnd> {
+  async #follow(stream: KubeStream, initial?: InitialState): Promise<StreamEnd> {
     const { clock, limits, line, metrics, onChange } = this.#ports;
     const where = collectionPath(line.kind);
-    let pass = initial;
-    for await (const batch of readLines(withIdleTimeout(stream, limits.idleTimeoutMs), limits.maxObjectBytes)) {
+    let pass = initial?.pass;
+    let emptyAtUs = 0;
+    const chunks = withIdleTimeout(stream, limits.idleTimeoutMs, () => {
+      const askedAtUs = clock.earliestUs();
+      return () => (emptyAtUs = askedAtUs);
+    });
+    for await (const batch of readLines(chunks, limits.maxObjectBytes)) {
       line.heard();
       for (const bytes of batch.lines) {
         const event = parseWatchEvent(bytes, where);
@@ -144,12 +160,13 @@ export class Reflector {
             await (pass ?? line).observe({ type: event.type, object: event.object, bytes: bytes.length });
             break;
           case 'BOOKMARK':
-            if (pass === undefined) line.bookmark(event.resourceVersion);
+            if (pass === undefined) line.bookmark(event.resourceVersion, emptyAtUs - bookmarkAgeUs(limits));
             else if (event.endsInitialEvents) {
-              await pass.complete(event.resourceVersion, clock.nowUs());
+              const begunAtUs = initial?.begunAtUs ?? 0;
+              await pass.complete({ resourceVersion: event.resourceVersion, begunAtUs, seenAtUs: clock.nowUs() });
               pass = undefined;
               await this.#listed();
-              onSynced();
+              initial?.onSynced();
             }
             break;
           case 'ERROR':

@@ -14,6 +14,8 @@ export type WatchLimits = {
   readonly watchTimeoutS: number;
   /** A watch or list without a byte for this long is taken for dead. Bookmarks come about each minute. */
   readonly idleTimeoutMs: number;
+  /** How far an API server's watch cache is believed to be behind etcd at most, when a bookmark is dated by it. */
+  readonly watchCacheLagMs: number;
   /** First and longest pause between attempts; the actual one is random between half and whole. */
   readonly retryBaseMs: number;
   readonly retryMaxMs: number;
@@ -38,6 +40,7 @@ export const defaultWatchLimits: WatchLimits = {
   maxInFlightBytes: 4 * 1024 * 1024,
   watchTimeoutS: 300,
   idleTimeoutMs: 150_000,
+  watchCacheLagMs: 30_000,
   retryBaseMs: 500,
   retryMaxMs: 30_000,
   healthyAfterMs: 10_000,

@@ -128,7 +128,7 @@ test('who did it: the last link counts; then field managers; then nobody', async
 
 test('when it happened has the bounds and the source of its evidence', async () => {
   assert.deepEqual((await one('e1:4')).happened, {
-    notBefore: '2026-01-01T00:00:03.800000Z',
+    notBefore: '2026-01-01T00:00:03.000000Z',
     notAfter: '2026-01-01T00:00:03.800000Z',
     source: 'audit',
   });

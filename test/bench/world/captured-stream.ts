@@ -34,7 +34,7 @@ export class CapturedStream {
     const key = `${kind.resource}/${namespace}/${name}`;
     const known = this.#known.get(key);
     const notBeforeUs = sight === 'first-list' ? 0 : this.#clockUs - 2 * intervalUs;
-    const captured = captureObject({ kind, object, sight, known, notBeforeUs }, { hmac, sha256 });
+    const captured = captureObject({ kind, object, sight, known, notBeforeUs, floorUs: notBeforeUs }, { hmac, sha256 });
     if (captured.type !== 'changed') return [];
     this.#known.set(key, captured.object);
     return captured.deltas;

@@ -136,23 +136,26 @@ function classified(row: ChangeRow, link: LinkColumns | undefined, gitopsMarked:
   return { kind: link?.origin ?? verdict.origin, evidence: verdict.evidence };
 }
 
-/** Field managers give whole seconds, cut: the change happened within the second after. */
-const managerTimeUs = 1_000_000;
-
+/**
+ * Between what it cannot have come before and its observation, narrowed by evidence: a field manager's time was written
+ * before the change was committed (how long before is unknown: admission may take its time), a request was answered after.
+ */
 function happened(row: ChangeRow, link: LinkColumns | undefined): ApiChange['happened'] {
+  const { observedAtUs } = row;
+  const newestUs = Math.max(0, ...row.managers.map((manager) => manager.timeUs).filter((us) => us <= observedAtUs));
+  const notBeforeUs = Math.max(newestUs, row.notBeforeUs);
   if (link !== undefined) {
-    const at = toRfc3339(link.happenedAtUs);
-    return { notBefore: at, notAfter: at, source: 'audit' };
-  }
-  const observedAtUs = row.observedAtUs;
-  const newest = Math.max(0, ...row.managers.map((manager) => manager.timeUs));
-  const notBeforeUs = row.notBeforeUs;
-  if (newest > 0 && newest + managerTimeUs >= notBeforeUs && newest <= observedAtUs) {
+    // A deletion that had to wait ends later than the request for it.
+    const isWaiting = row.op === 'deleted' && link.happenedAtUs < notBeforeUs;
+    const notAfterUs = isWaiting ? observedAtUs : Math.min(link.happenedAtUs, observedAtUs);
     return {
-      notBefore: toRfc3339(newest),
-      notAfter: toRfc3339(Math.min(newest + managerTimeUs, observedAtUs)),
-      source: 'managed-fields',
+      notBefore: notBeforeUs === 0 ? null : toRfc3339(Math.min(notBeforeUs, notAfterUs)),
+      notAfter: toRfc3339(notAfterUs),
+      source: 'audit',
     };
+  }
+  if (newestUs > 0 && newestUs >= row.notBeforeUs) {
+    return { notBefore: toRfc3339(newestUs), notAfter: toRfc3339(observedAtUs), source: 'managed-fields' };
   }
   return {
     notBefore: notBeforeUs === 0 ? null : toRfc3339(notBeforeUs),
