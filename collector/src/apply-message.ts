@@ -3,12 +3,24 @@
  * throws: input that breaks a step becomes a rejected row and, where a version is lost with it, a gap. The line goes on.
  */
 import { objectKey } from '@driftline/proto';
-import type { AuditMessage, Delta, Gap, KindSynced, Message, MessageBody, ObjectRef } from '@driftline/proto';
-import { gapRow, lostVersionGap, readAudit, rejectedRow, sweptRow, versionRow } from './batch-rows.ts';
+import type {
+  AuditMessage,
+  Delta,
+  Gap,
+  KindDigest,
+  KindEntries,
+  KindSynced,
+  KindVerdict,
+  Message,
+  MessageBody,
+  ObjectRef,
+} from '@driftline/proto';
+import { divergenceGap, gapRow, lostVersionGap, readAudit, rejectedRow, sweptRow, versionRow } from './batch-rows.ts';
 import type { At, BatchRows } from './batch-rows.ts';
 import { isNewestEpoch } from './cluster-memory.ts';
 import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
 import { applyDelta } from './inventory/apply-delta.ts';
+import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
 import { syncKind } from './inventory/sync-kind.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { VersionRow } from './timeline/rows.ts';
@@ -19,6 +31,10 @@ export type MessageStep = {
   readonly rows: BatchRows;
   /** Objects to ask for whole, by key. */
   readonly needFull: Map<string, ObjectRef>;
+  /** What digests and entries came to. */
+  readonly verdicts: KindVerdict[];
+  /** Objects that may still be compared for this batch. */
+  readonly comparing: { leftObjects: number };
   readonly metrics: CollectorMetrics;
   /** Called with the error of a step that threw. */
   readonly onFailure: (error: unknown, body: MessageBody) => void;
@@ -107,6 +123,40 @@ const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => 
   for (const ref of unsure) step.needFull.set(objectKey(ref), ref);
 };
 
+/**
+ * Whether there is something to compare, and room for it in this batch. What is not answered is sent again: the agent
+ * misses the verdict.
+ */
+const mayCompare = (
+  { memory, stream, comparing }: MessageStep,
+  { group, resource }: KindDigest | KindEntries,
+): boolean => {
+  if (!isNewestEpoch(memory, stream.epoch) || comparing.leftObjects <= 0) return false;
+  comparing.leftObjects -= 1 + memory.inventory.countOf(group, resource);
+  return true;
+};
+
+const takeDigest = (step: MessageStep, digest: KindDigest, at: At): void => {
+  if (!mayCompare(step, digest)) return;
+  const { verdict, difference } = compareDigest(step.memory.inventory, digest);
+  step.metrics.comparisons.inc({ outcome: verdict.outcome });
+  step.verdicts.push(verdictOn(digest, at, verdict));
+  if (difference !== '' && digest.cause === 'self-check') step.rows.gaps.push(divergenceGap(digest, difference, at));
+};
+
+const takeEntries = (step: MessageStep, entries: KindEntries, at: At): void => {
+  if (!mayCompare(step, entries)) return;
+  for (const verdict of compareEntries(step.memory.inventory, entries)) {
+    step.verdicts.push(verdictOn(entries, at, verdict));
+  }
+};
+
+const verdictOn = (
+  { group, resource }: KindDigest | KindEntries,
+  { sequence }: At,
+  verdict: KindVerdict['verdict'],
+): KindVerdict => ({ type: 'kind-verdict', group, resource, sequence, verdict });
+
 const take = (step: MessageStep, body: MessageBody, at: At): void => {
   const { memory, rows } = step;
   switch (body.type) {
@@ -118,6 +168,10 @@ const take = (step: MessageStep, body: MessageBody, at: At): void => {
       return takeGap(step, body, at);
     case 'kind-synced':
       return takeKindSynced(step, body, at);
+    case 'kind-digest':
+      return takeDigest(step, body, at);
+    case 'kind-entries':
+      return takeEntries(step, body, at);
     case 'coverage': {
       const { group, resource, kind, state, reason } = body;
       rows.coverage.push({ ...at, group, resource, kind, state, reason });

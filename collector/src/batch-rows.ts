@@ -1,6 +1,6 @@
 /** The rows that one batch becomes, while it is being worked on; and how each message's fields become a row's. */
 import { parseAuditEvent } from '@driftline/proto';
-import type { AuditMessage, Delta, Gap, KindSynced, Rejected } from '@driftline/proto';
+import type { AuditMessage, Delta, Gap, KindDigest, KindSynced, Rejected } from '@driftline/proto';
 import type { Applied } from './inventory/apply-delta.ts';
 import type { InventoryEntry } from './inventory/inventory.ts';
 import type { AuditRow, GapRow, RecordedBatch, RejectedRow, StreamId, VersionRow } from './timeline/rows.ts';
@@ -132,6 +132,24 @@ export const lostVersionGap = (delta: Delta, knownVersion: string, detail: strin
       detail,
       fromSequence: at.sequence,
       toSequence: at.sequence,
+    },
+    at,
+  );
+
+/** A difference that nothing explains: somewhere between the last agreement and now something was lost. */
+export const divergenceGap = (digest: KindDigest, difference: string, at: At): GapRow =>
+  gapRow(
+    {
+      group: digest.group,
+      resource: digest.resource,
+      fromVersion: digest.agreedVersion,
+      toVersion: digest.resourceVersion,
+      fromUs: digest.agreedAtUs,
+      toUs: at.observedAtUs,
+      cause: 'divergence',
+      detail: `${difference}; repaired from the current state`,
+      fromSequence: 0,
+      toSequence: 0,
     },
     at,
   );

@@ -14,6 +14,7 @@ export type CollectorMetrics = {
   readonly versions: Counter;
   readonly duplicates: Counter;
   readonly needFull: Counter;
+  readonly comparisons: Counter<'outcome'>;
   readonly rejected: Counter;
   readonly transitions: Counter;
   readonly links: Counter;
@@ -48,6 +49,12 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
     versions: counter('driftline_apply_versions_total', 'Versions of objects'),
     duplicates: counter('driftline_apply_duplicates_total', 'Deltas whose content was known'),
     needFull: counter('driftline_apply_need_full_total', 'Deltas that did not fit, whose object was asked for whole'),
+    comparisons: new Counter({
+      name: 'driftline_apply_comparisons_total',
+      help: "Kinds compared with an agent's digests, by what came of it",
+      labelNames: ['outcome'],
+      registers: [registry],
+    }),
     rejected: counter('driftline_apply_rejected_total', 'Inputs that could not be read and were recorded as rejected'),
     transitions: counter('driftline_judge_transitions_total', 'Finding transitions'),
     links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),

@@ -30,6 +30,8 @@ export type PipelineLimits = MemoryLimits &
   GroupLimits &
   FullRequestLimits & {
     readonly batchUncompressedBytes: number;
+    /** Objects that are compared with an agent's digests for one batch; what is beyond is left unanswered. */
+    readonly comparedObjectsPerBatch: number;
     /** How long a hole may stay before it is asked for again. */
     readonly resendIntervalMs: number;
     /** How often deadlines and objects asked for are looked after. */
@@ -45,6 +47,7 @@ export const defaultPipelineLimits: PipelineLimits = {
   correlator: defaultCorrelatorLimits,
   ...defaultGroupLimits,
   batchUncompressedBytes: maxUncompressedBatchBytes,
+  comparedObjectsPerBatch: 200_000,
   fullRequestIntervalMs: 10_000,
   fullRequestAttempts: 6,
   resendIntervalMs: 2_000,
@@ -144,11 +147,13 @@ class PipelineOfClusters implements Pipeline {
         return this.#askForMissing(item.stream, stream, admission.resendFrom);
       case 'admitted': {
         if (admission.missing !== undefined) this.#confessMissing(item.stream, admission.missing);
-        const { rows, needFull } = prepare(this.#prepare, memory, item, admission);
+        const { rows, needFull, verdicts } = prepare(this.#prepare, memory, item, admission);
         stream.nextSequence = item.batch.lastSequence + 1;
         stream.resendAskedAtMs = 0;
         const asked = askForWhole(memory, item.stream, needFull, this.#deps.now());
-        return Promise.all([this.#record(item.stream, stream, rows), this.#publish(asked)]).then(() => undefined);
+        const found = verdicts.map((verdict) => ({ type: 'kind-verdict', stream: item.stream, verdict }) as const);
+        const recorded = this.#record(item.stream, stream, rows);
+        return Promise.all([recorded, this.#publish([...asked, ...found])]).then(() => undefined);
       }
     }
   }

@@ -2,13 +2,38 @@
  * The sending half of an agent without a cluster or a disk: objects go in, batches with real diffs and hashes come out,
  * and stay here until they are released. What the pipeline is tested with.
  */
-import { canonicalJson, contentHash, diff, encodeMessages, objectKey } from '@driftline/proto';
-import type { Batch, Delta, Json, JsonObject, Message, MessageBody, ObjectRef } from '@driftline/proto';
+import {
+  bucketBitsFor,
+  canonicalJson,
+  contentHash,
+  diff,
+  digestOfKind,
+  digestVersion,
+  encodeMessages,
+  entryOf,
+  isInBuckets,
+  joinEntries,
+  objectKey,
+  splitEntries,
+} from '@driftline/proto';
+import type {
+  Batch,
+  Delta,
+  DigestCause,
+  Json,
+  JsonObject,
+  KindMember,
+  KindVerdict,
+  Message,
+  MessageBody,
+  ObjectRef,
+} from '@driftline/proto';
 import { hash } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');
 
+type Kind = { readonly group: string; readonly resource: string; readonly kind: string };
 type Known = { readonly ref: ObjectRef; readonly object: JsonObject; readonly hash: string };
 
 export class AgentStream {
@@ -73,7 +98,8 @@ export class AgentStream {
   snapshot(ref: ObjectRef): this {
     const known = this.known.get(objectKey(ref));
     if (known === undefined) return this.remove(ref);
-    const delta = this.#delta(ref, String(this.#version++));
+    // What is there now may be another object of that name.
+    const delta = this.#delta(known.ref, String(this.#version++));
     const full = canonicalJson(known.object);
     return this.send({ ...delta, op: 'snapshot', full, contentHash: known.hash });
   }
@@ -81,6 +107,53 @@ export class AgentStream {
   remove(ref: ObjectRef, evidence: Partial<Delta> = {}): this {
     this.known.delete(objectKey(ref));
     return this.send({ ...this.#delta(ref, String(this.#version++)), op: 'deleted', ...evidence });
+  }
+
+  /** Another agent's memory: what is known and was not sent. */
+  adopt(known: ReadonlyMap<string, Known>): this {
+    for (const [key, value] of known) this.known.set(key, value);
+    return this;
+  }
+
+  /** What exists of the kind, as digests. */
+  digest(kind: Kind, cause: DigestCause, bucketBits = bucketBitsFor(this.known.size)): this {
+    const members = this.#members(kind);
+    const { objects, digests } = digestOfKind(members, bucketBits, sha256);
+    const agreed = { agreedVersion: '', agreedAtUs: 0 };
+    const common = { ...kind, resourceVersion: this.lastVersion, version: digestVersion, bucketBits };
+    return this.send({ type: 'kind-digest', ...common, objects, digests, cause, ...agreed });
+  }
+
+  /** Sends what a verdict asks for; false when it says that both agree. */
+  answer(kind: Kind, { verdict }: KindVerdict): boolean {
+    switch (verdict.outcome) {
+      case 'agreed':
+        return false;
+      case 'all':
+        for (const { ref } of this.known.values()) if (ref.resource === kind.resource) this.snapshot(ref);
+        this.digest(kind, 'repair');
+        return true;
+      case 'buckets': {
+        const { bucketBits, buckets } = verdict;
+        const chosen = this.#members(kind).filter((member) => isInBuckets(member, bucketBits, buckets));
+        const entries = joinEntries(chosen.map((member) => entryOf(member, sha256)));
+        this.send({ type: 'kind-entries', ...kind, version: digestVersion, bucketBits, buckets, entries });
+        return true;
+      }
+      case 'wanted': {
+        const wanted = splitEntries(verdict.entries);
+        for (const member of this.#members(kind)) if (wanted.has(entryOf(member, sha256))) this.snapshot(member.ref);
+        for (const ref of verdict.objects) this.snapshot(ref);
+        if (!verdict.hasMore) this.digest(kind, 'repair');
+        return true;
+      }
+    }
+  }
+
+  #members({ group, resource }: Kind): (KindMember & { readonly ref: ObjectRef })[] {
+    return [...this.known.values()]
+      .filter(({ ref }) => ref.group === group && ref.resource === resource)
+      .map(({ ref, hash }) => ({ namespace: ref.namespace, name: ref.name, uid: ref.uid, contentHash: hash, ref }));
   }
 
   send(...bodies: readonly MessageBody[]): this {

@@ -6,7 +6,7 @@ import {
   openMemoryBus,
   openPipeline,
 } from '@driftline/collector';
-import type { Feedback, Pipeline, PolicyBundle, StreamBatch } from '@driftline/collector';
+import type { Feedback, Pipeline, PipelineLimits, PolicyBundle, StreamBatch } from '@driftline/collector';
 import type { CompiledControl } from '@driftline/policy';
 import { canonicalJson, objectKey } from '@driftline/proto';
 import type { Batch, JsonObject, ObjectRef } from '@driftline/proto';
@@ -60,12 +60,19 @@ export const bundle = (...controls: readonly CompiledControl[]): PolicyBundle =>
   version: controls.map((control) => control.meta.id).join('+'),
 });
 
-export const open = (store: MemoryStore, policy: PolicyBundle = bundle(tooLarge), now = () => 1_800_000_000_000) => {
+const testLimits = { ...defaultPipelineLimits, housekeepingIntervalMs: 3_600_000, recoveryRetryMs: 1 };
+
+export const open = (
+  store: MemoryStore,
+  policy: PolicyBundle = bundle(tooLarge),
+  now = () => 1_800_000_000_000,
+  lowered: Partial<PipelineLimits> = {},
+) => {
   const bus = openMemoryBus();
   const feedback: Feedback[] = [];
   bus.writer.onFeedback((each) => feedback.push(each));
   const timeline = openMemoryTimeline(store);
-  const limits = { ...defaultPipelineLimits, housekeepingIntervalMs: 3_600_000, recoveryRetryMs: 1 };
+  const limits = { ...testLimits, ...lowered };
   const pipeline = openPipeline({
     writer: timeline,
     recovery: timeline,

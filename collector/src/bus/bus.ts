@@ -2,7 +2,7 @@
  * The bus between gateway and pipeline: a port with two implementations. In embedded mode it is a bounded queue in
  * memory and durability is the agent's spool; in fleet mode it is Apache Kafka with partition key = tenant/cluster.
  */
-import type { Batch, ObjectRef } from '@driftline/proto';
+import type { Batch, KindVerdict, ObjectRef } from '@driftline/proto';
 import type { StreamId } from '../timeline/rows.ts';
 import type { ClusterId } from '../timeline/timeline.ts';
 
@@ -18,7 +18,8 @@ export type StreamBatch = {
 export type Feedback =
   | { readonly type: 'recorded'; readonly stream: StreamId; readonly sequence: number }
   | { readonly type: 'resend'; readonly stream: StreamId; readonly fromSequence: number }
-  | { readonly type: 'need-full'; readonly stream: StreamId; readonly objects: readonly ObjectRef[] };
+  | { readonly type: 'need-full'; readonly stream: StreamId; readonly objects: readonly ObjectRef[] }
+  | { readonly type: 'kind-verdict'; readonly stream: StreamId; readonly verdict: KindVerdict };
 
 /** Gateway side. */
 export type BusWriter = {

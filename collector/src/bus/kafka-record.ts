@@ -2,7 +2,8 @@
  * A batch and feedback as Kafka records. Value of a batch: 4 bytes length of the header (big endian), header (JSON), then
  * the agent's payload as it came: never encoded again. Key: tenant/cluster, so that one cluster is one partition.
  */
-import type { ObjectRef } from '@driftline/proto';
+import { collectorFrame } from '@driftline/proto';
+import type { KindVerdict, ObjectRef } from '@driftline/proto';
 import { z } from 'zod';
 import type { Feedback, StreamBatch } from './bus.ts';
 import type { StreamId } from '../timeline/rows.ts';
@@ -31,10 +32,23 @@ const refSchema: z.ZodType<ObjectRef> = z.object({
   uid: z.string(),
 });
 
+/** The frame as the agent will get it, in Base64: its bytes have a codec of their own. */
+const verdictSchema = z.base64().transform((text, context): KindVerdict => {
+  try {
+    const frame = collectorFrame.decode(Buffer.from(text, 'base64'));
+    if (frame.type === 'kind-verdict') return frame;
+  } catch {
+    // Not ours, as below.
+  }
+  context.addIssue({ code: 'custom', message: 'not a verdict' });
+  return z.NEVER;
+});
+
 const feedbackSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('recorded'), stream: streamSchema, sequence }),
   z.object({ type: z.literal('resend'), stream: streamSchema, fromSequence: sequence }),
   z.object({ type: z.literal('need-full'), stream: streamSchema, objects: z.array(refSchema) }),
+  z.object({ type: z.literal('kind-verdict'), stream: streamSchema, verdict: verdictSchema }),
 ]);
 
 export const recordKey = ({ tenant, cluster }: Pick<StreamId, 'tenant' | 'cluster'>): string => `${tenant}/${cluster}`;
@@ -68,7 +82,11 @@ export const decodeBatch = (value: Buffer | null): StreamBatch | undefined => {
   return { stream, oldestSequence, batch: { ...batch, payload: value.subarray(4 + headerBytes) } };
 };
 
-export const encodeFeedback = (feedback: Feedback): Buffer => Buffer.from(JSON.stringify(feedback), 'utf8');
+export const encodeFeedback = (feedback: Feedback): Buffer => {
+  if (feedback.type !== 'kind-verdict') return Buffer.from(JSON.stringify(feedback), 'utf8');
+  const verdict = Buffer.from(collectorFrame.encode(feedback.verdict)).toString('base64');
+  return Buffer.from(JSON.stringify({ ...feedback, verdict }), 'utf8');
+};
 
 export const decodeFeedback = (value: Buffer): Feedback | undefined => {
   const parsed = feedbackSchema.safeParse(parseJson(value));

@@ -163,6 +163,9 @@ export class Session {
         return this.#askAgain(feedback.fromSequence);
       case 'need-full':
         if (!this.#outbox.send({ type: 'need-full', objects: feedback.objects })) this.close();
+        return;
+      case 'kind-verdict':
+        if (!this.#outbox.send(feedback.verdict)) this.close();
     }
   }
 

@@ -34,6 +34,8 @@ export type Inventory = {
   remove(key: string): InventoryEntry | undefined;
   /** Entries of one storage, in no particular order. */
   ofResource(group: string, resource: string): IterableIterator<InventoryEntry>;
+  /** How many those are. */
+  countOf(group: string, resource: string): number;
   /** Plural of a kind that was seen here, or undefined. */
   resourceOf(group: string, kind: string): string | undefined;
   keys(): IterableIterator<string>;
@@ -56,6 +58,8 @@ export const defaultInventoryLimits: InventoryLimits = {
 const compressFromCharacters = 512;
 
 const kindKey = (group: string, kind: string): string => `${group}\n${kind}`;
+const tableKey = (group: string, resource: string): string => `${group}\n${resource}`;
+const none: ReadonlyMap<string, Stored> = new Map();
 
 class CompactInventory implements Inventory {
   readonly #limits: InventoryLimits;
@@ -123,7 +127,11 @@ class CompactInventory implements Inventory {
   }
 
   ofResource(group: string, resource: string): IterableIterator<InventoryEntry> {
-    return this.#table({ group, resource }).values();
+    return (this.#byResource.get(tableKey(group, resource)) ?? none).values();
+  }
+
+  countOf(group: string, resource: string): number {
+    return this.#byResource.get(tableKey(group, resource))?.size ?? 0;
   }
 
   resourceOf(group: string, kind: string): string | undefined {
@@ -140,7 +148,7 @@ class CompactInventory implements Inventory {
   }
 
   #table(ref: { readonly group: string; readonly resource: string }): Map<string, Stored> {
-    const name = `${ref.group}\n${ref.resource}`;
+    const name = tableKey(ref.group, ref.resource);
     const existing = this.#byResource.get(name);
     if (existing !== undefined) return existing;
     const created = new Map<string, Stored>();
