@@ -6,7 +6,7 @@
 import { problemText } from '@driftline/policy';
 import type { Bundle } from '@driftline/policy';
 import { libraryFolder, readLibrary } from '@driftline/policy/library';
-import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter } from './bus/bus.ts';
 import { openKafkaBus } from './bus/kafka-bus.ts';
@@ -23,7 +23,8 @@ import { openClusterJudge } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import { createMetrics } from './metrics.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import { defaultPipelineLimits, openPipeline } from './pipeline.ts';
+import { openPipeline } from './pipeline.ts';
+import { defaultPipelineLimits } from './pipeline-limits.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Scope } from './scope.ts';
 import { openClusterBindings } from './timeline/bindings/cluster-bindings.ts';
@@ -56,6 +57,9 @@ export type CollectorExtension = {
 };
 
 export type CollectorOptions = {
+/** How long a stop waits for the store to take what was handed over. */
+const stopGraceMs = 10_000;
+
   readonly config: CollectorConfig;
   readonly logger: Logger;
   /** Instead of the tokens file. */
@@ -126,6 +130,7 @@ const watermarkOf =
     const epochs = await recovery.epochs({ tenant: stream.tenant, cluster: stream.cluster });
     return epochs.find(({ epoch }) => epoch === stream.epoch)?.recordedSequence ?? 0;
   };
+  #isClosing = false;
 
 class Composition {
   readonly #options: CollectorOptions;
@@ -147,7 +152,9 @@ class Composition {
     const metrics = createMetrics();
     const { store: settings, dataDir } = config;
     const nowUs = (): number => now() * 1000;
-    const timeline = await scope.open('timeline', () => openTimeline({ settings, dataDir, logger, nowUs }), close);
+    const onWriteFailure = (outcome: 'retryable' | 'refused'): void => metrics.storeFailures.inc({ outcome });
+    const openStore = (): Promise<Timeline> => openTimeline({ settings, dataDir, logger, nowUs, onWriteFailure });
+    const timeline = await scope.open('timeline', openStore, close);
     const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
     const line = { timeline, metrics, now };
     const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, bundle, line);
@@ -194,8 +201,14 @@ class Composition {
       running: reader.run(pipeline).catch((error: unknown) => this.#fail(error)),
     });
     await this.#scope.open('line', run, async ({ running }) => {
-      await reader.close();
-      await running;
+      this.#isClosing = true;
+      const stopped = Promise.all([reader.close(), running]).then(() => true);
+      const isStopped = await Promise.race([stopped, sleep(stopGraceMs, false, { ref: false })]);
+      if (isStopped) return;
+      // The store is away: nothing of this was acknowledged, the agents send it again.
+      logger.warn({ event: logEvents.stoppedWaiting });
+      await pipeline.abandon();
+      await stopped;
     });
     return pipeline;
   }
@@ -244,6 +257,7 @@ class Composition {
     this.#isRunning = false;
     this.#options.logger.fatal({ event: logEvents.collectorFailed, err: error });
     this.#failed.reject(error);
+    if (this.#isClosing) return;
   }
 }
 

@@ -1,21 +1,45 @@
 /**
- * Many batches, one write. While a group is being written the next one collects; so the store sees few large inserts
- * under load and immediate small ones when it is quiet, without a timer. Order is the order of the calls.
+ * Many batches, one write. While groups are being written the next one collects; so the store sees few large inserts
+ * under load and immediate small ones when it is quiet, without a timer. Order is the order of the calls: the writer
+ * commits in the order in which it was asked, so that the rows of a group may go in beside the commits of the one before.
  */
-import type { RecordedBatch } from './timeline/rows.ts';
-import type { TimelineWriter } from './timeline/timeline.ts';
+import type { RecordedBatch, StreamId } from './timeline/rows.ts';
+import type { RefusedStream, TimelineWriter } from './timeline/timeline.ts';
 
 export type GroupLimits = {
   /** Batches in one write. */
   readonly groupBatches: number;
   /** Characters of bodies and events in one write. */
   readonly groupCharacters: number;
+  /** Groups that are written at the same time. */
+  readonly groupsUnderWay: number;
 };
 
-export const defaultGroupLimits: GroupLimits = { groupBatches: 512, groupCharacters: 32 * 1024 * 1024 };
+export const defaultGroupLimits: GroupLimits = {
+  groupBatches: 512,
+  groupCharacters: 32 * 1024 * 1024,
+  groupsUnderWay: 1,
+};
+
+/** The writer takes nothing more of this stream: what memory holds of the cluster does not continue what is stored. */
+export class StreamRefusedError extends Error {
+  readonly code = 'stream-refused';
+  readonly retryable = true;
+  readonly stream: StreamId;
+  constructor({ stream, error }: RefusedStream) {
+    super(`the stream ${stream.tenant}/${stream.cluster} ${stream.epoch} was refused: recover its cluster first`, {
+      cause: error,
+    });
+    this.name = 'StreamRefusedError';
+    this.stream = stream;
+  }
+}
 
 export type GroupRecorder = {
-  /** Resolves when the batch is durable. Rejects, for this and every later batch, when the store refuses. */
+  /**
+   * Resolves when the batch is durable. Rejects with StreamRefusedError when only its stream is refused; with any other
+   * error, for this and every later batch, when the writer is closed or broken.
+   */
   record(batch: RecordedBatch): Promise<void>;
   /** Resolves when nothing waits any more; never rejects. */
   idle(): Promise<void>;
@@ -30,13 +54,16 @@ const charactersOf = (batch: RecordedBatch): number => {
   return characters;
 };
 
+const isSame = (a: StreamId, b: StreamId): boolean =>
+  a.tenant === b.tenant && a.cluster === b.cluster && a.epoch === b.epoch;
+
 class QueueOfGroups implements GroupRecorder {
   readonly #writer: Pick<TimelineWriter, 'record'>;
   readonly #limits: GroupLimits;
   readonly #observe: (seconds: number, batches: number) => void;
   readonly #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
-  #refusal: { readonly error: unknown } | undefined;
+  readonly #underWay = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(
     writer: Pick<TimelineWriter, 'record'>,
@@ -51,15 +78,26 @@ class QueueOfGroups implements GroupRecorder {
   record(batch: RecordedBatch): Promise<void> {
     const durable = Promise.withResolvers<void>();
     this.#waiting.push({ batch, durable });
-    this.#writing ??= this.#writeAll();
+    this.#start();
     return durable.promise;
   }
 
   async idle(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  #takeGroup(): Waiting[] {
+  #start(): void {
+    if (this.#waiting.length === 0 || this.#underWay.size >= this.#limits.groupsUnderWay) return;
+    // Whatever is recorded in the same turn shares the group.
+    const written = Promise.resolve().then(() => this.#write(this.#takeGroup()));
+    this.#underWay.add(written);
+    void written.then((): void => {
+      this.#underWay.delete(written);
+      return this.#start();
+    });
+  }
+
+  #takeGroup(): readonly Waiting[] {
     let characters = 0;
     let count = 0;
     for (const { batch } of this.#waiting) {
@@ -70,23 +108,23 @@ class QueueOfGroups implements GroupRecorder {
     return this.#waiting.splice(0, count);
   }
 
-  async #writeAll(): Promise<void> {
-    // Whatever is recorded in the same turn shares the first group.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const group = this.#takeGroup();
-      const startedMs = performance.now();
-      try {
-        if (this.#refusal !== undefined) throw this.#refusal.error;
-        await this.#writer.record(group.map(({ batch }) => batch));
-        this.#observe((performance.now() - startedMs) / 1000, group.length);
-        for (const { durable } of group) durable.resolve();
-      } catch (error) {
-        this.#refusal ??= { error };
-        for (const { durable } of group) durable.reject(error);
+  /** Never rejects. */
+  async #write(group: readonly Waiting[]): Promise<void> {
+    const startedMs = performance.now();
+    try {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      if (group.length === 0) return;
+      const refused = await this.#writer.record(group.map(({ batch }) => batch));
+      this.#observe((performance.now() - startedMs) / 1000, group.length);
+      for (const { batch, durable } of group) {
+        const why = refused.find(({ stream }) => isSame(stream, batch.stream));
+        if (why === undefined) durable.resolve();
+        else durable.reject(new StreamRefusedError(why));
       }
+    } catch (error) {
+      this.#failure ??= { error };
+      for (const { durable } of group) durable.reject(error);
     }
-    this.#writing = undefined;
   }
 }
 

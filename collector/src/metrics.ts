@@ -20,6 +20,8 @@ export type CollectorMetrics = {
   readonly links: Counter;
   readonly judgingFailures: Counter;
   readonly recordedBatches: Counter;
+  readonly recoveryFailures: Counter;
+  readonly storeFailures: Counter<'outcome'>;
   readonly recordSeconds: Histogram;
   readonly lagSeconds: Histogram;
 };
@@ -60,6 +62,16 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
     links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),
     recordedBatches: counter('driftline_record_batches_total', 'Batches durable in the timeline'),
+    recoveryFailures: counter(
+      'driftline_recovery_failures_total',
+      "Attempts to rebuild a cluster's memory that failed and are repeated",
+    ),
+    storeFailures: new Counter({
+      name: 'driftline_record_store_failures_total',
+      help: 'Calls of the store that failed and are repeated: retryable, or refused (schema, grants)',
+      labelNames: ['outcome'],
+      registers: [registry],
+    }),
     recordSeconds: new Histogram({
       name: 'driftline_record_seconds',
       help: 'Time to make one group of batches durable',

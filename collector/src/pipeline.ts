@@ -6,55 +6,26 @@
  * while a group is written; acknowledgements never do. After a crash the memory is rebuilt from the timeline and the
  * agent sends again what was not acknowledged: the same batches become the same rows, and the store keeps one of each.
  */
-import { maxUncompressedBatchBytes } from '@driftline/proto';
 import type { Logger } from 'pino';
+import { patiently } from './backoff.ts';
 import { openRows } from './batch-rows.ts';
 import type { BatchHandler, BusReader, Feedback, StreamBatch } from './bus/bus.ts';
+import { byCluster, clusterKey } from './bus/by-cluster.ts';
+import { ClusterLine, LineClosedError } from './cluster-line.ts';
+import type { LineDeps } from './cluster-line.ts';
 import { collectorEpoch, ownMoment, recoverCluster, streamOf } from './cluster-memory.ts';
-import type { ClusterMemory, MemoryLimits, OpenJudge, StreamMemory } from './cluster-memory.ts';
-import { defaultCorrelatorLimits } from './forensics/correlate.ts';
+import type { ClusterMemory, OpenJudge, StreamMemory } from './cluster-memory.ts';
 import { askAgain, askForWhole } from './full-requests.ts';
-import type { FullRequestLimits } from './full-requests.ts';
-import { createGroupRecorder, defaultGroupLimits } from './group-recorder.ts';
-import type { GroupLimits, GroupRecorder } from './group-recorder.ts';
+import { createGroupRecorder, StreamRefusedError } from './group-recorder.ts';
+import type { GroupRecorder } from './group-recorder.ts';
 import { admit } from './ingest/admit.ts';
-import { defaultInventoryLimits } from './inventory/inventory.ts';
 import { logEvents } from './log-events.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import { prepare } from './prepare.ts';
+import type { PipelineLimits } from './pipeline-limits.ts';
+import { prepare, scorePosture } from './prepare.ts';
 import type { PrepareDeps } from './prepare.ts';
 import type { RecordedBatch, StreamId } from './timeline/rows.ts';
 import type { ClusterId, TimelineRecovery, TimelineWriter } from './timeline/timeline.ts';
-
-export type PipelineLimits = MemoryLimits &
-  GroupLimits &
-  FullRequestLimits & {
-    readonly batchUncompressedBytes: number;
-    /** Objects that are compared with an agent's digests for one batch; what is beyond is left unanswered. */
-    readonly comparedObjectsPerBatch: number;
-    /** How long a hole may stay before it is asked for again. */
-    readonly resendIntervalMs: number;
-    /** How often deadlines and objects asked for are looked after. */
-    readonly housekeepingIntervalMs: number;
-    /** How often a cluster's memory is tried to be rebuilt before the line gives up. */
-    readonly recoveryAttempts: number;
-    /** Wait before the second attempt; it doubles with each. */
-    readonly recoveryRetryMs: number;
-  };
-
-export const defaultPipelineLimits: PipelineLimits = {
-  inventory: defaultInventoryLimits,
-  correlator: defaultCorrelatorLimits,
-  ...defaultGroupLimits,
-  batchUncompressedBytes: maxUncompressedBatchBytes,
-  comparedObjectsPerBatch: 200_000,
-  fullRequestIntervalMs: 10_000,
-  fullRequestAttempts: 6,
-  resendIntervalMs: 2_000,
-  housekeepingIntervalMs: 1_000,
-  recoveryAttempts: 8,
-  recoveryRetryMs: 500,
-};
 
 export type PipelineDeps = {
   /** `forget` drops what the writer keeps of a cluster that others write now. */
@@ -67,29 +38,47 @@ export type PipelineDeps = {
   readonly logger: Logger;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** 0 ≤ random() < 1 */
+  readonly random?: () => number;
 };
 
 export type Pipeline = BatchHandler & {
-  /** Rebuilds the memory of every cluster in the timeline. Without it a cluster is rebuilt when its first batch comes. */
+  /**
+   * Rebuilds the memory of every cluster in the timeline; resolves when each was tried once, those that failed are tried
+   * on. Without it a cluster is rebuilt when its first batch comes.
+   */
   recoverAll(): Promise<void>;
-  /** Deadlines that have passed and objects still wanted; called by a timer, and by tests. */
+  /** Deadlines that have passed and objects still wanted; called by a timer, and by tests. Never rejects. */
   housekeep(): Promise<void>;
   /** What is in memory now, for `status` and for tests. */
   memories(): readonly ClusterMemory[];
+  /** Resolves when everything that was handed over is durable. */
   close(): Promise<void>;
+  /** Gives up what waits for the store: it is not acknowledged, and rejects. `close` is quick afterwards. */
+  abandon(): Promise<void>;
 };
 
-type Line = { tail: Promise<void>; memory: Promise<ClusterMemory> | undefined };
+type Done = { readonly done: Promise<unknown> };
 
-const keyOf = (id: ClusterId): string => `${id.tenant}\n${id.cluster}`;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Its rejection is seen by whoever awaits it later, if anybody does. */
+const handled = <T>(promise: Promise<T>): Promise<T> => {
+  promise.catch(() => {});
+  return promise;
+};
 
 class PipelineOfClusters implements Pipeline {
   readonly #deps: PipelineDeps;
   readonly #prepare: PrepareDeps;
   readonly #recorder: GroupRecorder;
-  readonly #lines = new Map<string, Line>();
-  readonly #memories = new Map<string, ClusterMemory>();
+  readonly #lineDeps: LineDeps;
+  readonly #lines = new Map<string, ClusterLine>();
+  /** Lines that were lost and are not quite done. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  /** Streams whose state the writer has. */
+  readonly #opened = new WeakSet<StreamMemory>();
+  readonly #housekept = new Set<ClusterLine>();
+  readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
   constructor(deps: PipelineDeps) {
@@ -99,43 +88,81 @@ class PipelineOfClusters implements Pipeline {
       metrics.recordSeconds.observe(seconds);
       metrics.recordedBatches.inc(batches);
     });
+    this.#lineDeps = {
+      backoff: { firstMs: limits.recoveryRetryMs, maxMs: limits.recoveryRetryMaxMs },
+      random: deps.random ?? Math.random,
+      recover: (line) => this.#recover(line),
+      onRecoveryFailed: (id, { error, ...failure }) => {
+        metrics.recoveryFailures.inc();
+        logger.warn({ event: logEvents.recoveryFailed, ...id, ...failure, err: error });
+      },
+    };
     this.#prepare = {
       limits,
       metrics,
       onFailure: (error, body) => logger.error({ event: logEvents.messageFailed, type: body.type, err: error }),
+      onPostureFailure: (error, id) => logger.error({ event: logEvents.postureFailed, ...id, err: error }),
       onUndecodable: ({ stream, batch }, reason, detail) => {
         const { firstSequence, lastSequence } = batch;
         logger.warn({ event: logEvents.batchUndecodable, ...stream, firstSequence, lastSequence, reason, detail });
       },
     };
-    this.#timer = setInterval(() => void this.housekeep().catch(() => {}), limits.housekeepingIntervalMs);
+    this.#timer = setInterval(() => void this.housekeep(), limits.housekeepingIntervalMs);
     this.#timer.unref();
   }
 
   /** Resolves when all batches are durable, known already, or asked for again. */
   async handle(batches: readonly StreamBatch[]): Promise<void> {
-    const durable: Promise<void>[] = [];
-    for (const [id, items] of byCluster(batches)) {
-      const recorded = this.#inLine(id, (memory) => this.#takeBatches(memory, items));
-      durable.push(recorded.then((each) => each.done));
-    }
-    await Promise.all(durable);
+    const clusters = [...byCluster(batches)];
+    await Promise.all(clusters.map(([id, items]) => this.#handleOf(this.#lineOf(id), items)));
   }
 
-  async #takeBatches(memory: ClusterMemory, items: readonly StreamBatch[]): Promise<{ done: Promise<void> }> {
+  async #handleOf(line: ClusterLine, items: readonly StreamBatch[]): Promise<void> {
+    let memory: ClusterMemory | undefined;
+    try {
+      const { done } = await line.run((current) => {
+        memory = current;
+        return this.#takeBatches(line, current, items);
+      });
+      await done;
+    } catch (error) {
+      const isLost = this.#lines.get(clusterKey(line.id)) !== line;
+      if (isLost && error instanceof LineClosedError) return;
+      if (memory === undefined || !(error instanceof StreamRefusedError)) throw error;
+      await this.#startOver(line, memory, items);
+    }
+  }
+
+  async #takeBatches(line: ClusterLine, memory: ClusterMemory, items: readonly StreamBatch[]): Promise<Done> {
     const durable: Promise<void>[] = [];
     for (const item of items) {
-      durable.push(this.#takeBatch(memory, item));
+      const stream = streamOf(memory, item.stream.epoch);
+      if (!this.#opened.has(stream)) {
+        // Here the wait for the store is this cluster's; in the writer it would be everybody's.
+        await this.#deps.writer.watermark(item.stream);
+        this.#opened.add(stream);
+      }
+      durable.push(handled(this.#takeBatch(line, memory, item)));
       await nextTurn();
     }
-    const done = Promise.all(durable).then(() => undefined);
-    done.catch(() => {});
-    return { done };
+    return { done: handled(Promise.all(durable)) };
+  }
+
+  /** The timeline decides where the streams stand; what does not continue them is asked for again. */
+  async #startOver(line: ClusterLine, memory: ClusterMemory, items: readonly StreamBatch[]): Promise<void> {
+    line.discard(memory);
+    const epochs = new Set(items.map(({ stream }) => stream.epoch));
+    await line.run(async (fresh) => {
+      for (const epoch of epochs) {
+        const fromSequence = streamOf(fresh, epoch).nextSequence;
+        await this.#publish([{ type: 'resend', stream: { ...line.id, epoch }, fromSequence }]);
+      }
+    });
   }
 
   // --- the line ---------------------------------------------------------------------------------------------------
 
-  #takeBatch(memory: ClusterMemory, item: StreamBatch): Promise<void> {
+  #takeBatch(line: ClusterLine, memory: ClusterMemory, item: StreamBatch): Promise<void> {
     const { metrics } = this.#deps;
     const stream = streamOf(memory, item.stream.epoch);
     const admission = admit(stream.nextSequence, item);
@@ -147,19 +174,22 @@ class PipelineOfClusters implements Pipeline {
         return this.#askForMissing(item.stream, stream, admission.resendFrom);
       case 'admitted': {
         if (admission.missing !== undefined) this.#confessMissing(item.stream, admission.missing);
-        const { rows, needFull, verdicts } = prepare(this.#prepare, memory, item, admission);
+        const { rows, needFull } = prepare(this.#prepare, memory, item, admission);
         stream.nextSequence = item.batch.lastSequence + 1;
         stream.resendAskedAtMs = 0;
         const asked = askForWhole(memory, item.stream, needFull, this.#deps.now());
-        const found = verdicts.map((verdict) => ({ type: 'kind-verdict', stream: item.stream, verdict }) as const);
-        const recorded = this.#record(item.stream, stream, rows);
-        return Promise.all([recorded, this.#publish([...asked, ...found])]).then(() => undefined);
+        const recorded = this.#record(line, { id: item.stream, stream }, rows);
+        return Promise.all([recorded, this.#publish(asked)]).then(() => undefined);
       }
     }
   }
 
-  async #record(id: StreamId, stream: StreamMemory, rows: RecordedBatch): Promise<void> {
-    await this.#recorder.record(rows);
+  async #record(
+    line: ClusterLine,
+    { id, stream }: { readonly id: StreamId; readonly stream: StreamMemory },
+    rows: RecordedBatch,
+  ): Promise<void> {
+    await line.recording(this.#recorder.record(rows));
     stream.recordedSequence = Math.max(stream.recordedSequence, rows.lastSequence);
     const { metrics, now } = this.#deps;
     metrics.transitions.inc(rows.transitions.length);
@@ -202,42 +232,26 @@ class PipelineOfClusters implements Pipeline {
 
   // --- memory and time --------------------------------------------------------------------------------------------
 
-  /** Runs after everything that was asked of this cluster before. */
-  #inLine<T>(id: ClusterId, work: (memory: ClusterMemory) => Promise<T>): Promise<T> {
-    const key = keyOf(id);
-    const line = this.#lines.get(key) ?? { tail: Promise.resolve(), memory: undefined };
+  #lineOf(id: ClusterId): ClusterLine {
+    const key = clusterKey(id);
+    const known = this.#lines.get(key);
+    if (known !== undefined) return known;
+    const { tenant, cluster } = id;
+    const line = new ClusterLine({ tenant, cluster }, this.#lineDeps);
     this.#lines.set(key, line);
-    const result = line.tail.then(async () => {
-      line.memory ??= this.#recoverPatiently(id);
-      return work(await line.memory);
-    });
-    line.tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
+    return line;
   }
 
-  /** The store may be away for a while: the agents' spools hold on meanwhile. */
-  async #recoverPatiently(id: ClusterId): Promise<ClusterMemory> {
-    const { recoveryAttempts, recoveryRetryMs } = this.#deps.limits;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#recover(id);
-      } catch (error) {
-        if (attempt >= recoveryAttempts) throw error;
-        this.#deps.logger.warn({ event: logEvents.recoveryFailed, ...id, attempt, err: error });
-        await new Promise((resolve) => setTimeout(resolve, recoveryRetryMs * 2 ** (attempt - 1)));
-      }
-    }
-  }
-
-  async #recover(id: ClusterId): Promise<ClusterMemory> {
-    const { recovery, openJudge, limits, logger, now } = this.#deps;
+  async #recover(line: ClusterLine): Promise<ClusterMemory> {
+    const { recovery, writer, openJudge, limits, logger, now } = this.#deps;
+    const { id } = line;
     const startedMs = now();
+    // What an earlier memory of this cluster made must be in the timeline, or never come, before that is read.
+    await this.#leaving.get(clusterKey(id));
+    await line.recorded();
+    writer.forget?.(id);
     const memory = await recoverCluster(recovery, openJudge, id, limits);
-    this.#memories.set(keyOf(id), memory);
-    await this.#judgeAfresh(memory);
+    await (await this.#judgeAfresh(line, memory)).done;
     logger.info({
       event: logEvents.clusterRecovered,
       ...id,
@@ -248,76 +262,106 @@ class PipelineOfClusters implements Pipeline {
   }
 
   /** What a new bundle says about objects that were there before: rows of the collector's own stream. */
-  #judgeAfresh(memory: ClusterMemory): Promise<void> {
-    return this.#recordOwn(memory, (at, rows) => memory.judge.begin(at, rows), this.#deps.now());
+  #judgeAfresh(line: ClusterLine, memory: ClusterMemory): Promise<Done> {
+    return this.#recordOwn(line, memory, { atMs: this.#deps.now(), write: (at, rows) => memory.judge.begin(at, rows) });
   }
 
   async #recordOwn(
+    line: ClusterLine,
     memory: ClusterMemory,
-    write: (at: { sequence: number; observedAtUs: number }, rows: ReturnType<typeof openRows>) => void,
-    atMs: number,
-  ): Promise<void> {
+    {
+      atMs,
+      write,
+    }: {
+      readonly atMs: number;
+      readonly write: (at: { sequence: number; observedAtUs: number }, rows: ReturnType<typeof openRows>) => void;
+    },
+  ): Promise<Done> {
     const { own } = memory;
     const id: StreamId = { ...memory.id, epoch: collectorEpoch };
     const rows = openRows(id, own.nextSequence, own.nextSequence);
     const at = { sequence: own.nextSequence, observedAtUs: ownMoment(memory, atMs) };
     own.lastObservedUs = at.observedAtUs;
     write(at, rows);
-    memory.judge.posture(at, rows);
-    if (rows.transitions.length + rows.unjudged.length + rows.posture.length === 0) return;
+    scorePosture(this.#prepare, memory, at, rows);
+    if (rows.transitions.length + rows.unjudged.length + rows.posture.length === 0) return { done: Promise.resolve() };
     own.nextSequence += 1;
-    await this.#record(id, own, rows);
+    if (!this.#opened.has(own)) {
+      await this.#deps.writer.watermark(id);
+      this.#opened.add(own);
+    }
+    return { done: handled(this.#record(line, { id, stream: own }, rows)) };
   }
 
   async recoverAll(): Promise<void> {
-    for (const id of await this.#deps.recovery.clusters()) await this.#inLine(id, async () => {});
+    const { signal } = this.#closing;
+    const { backoff, random } = this.#lineDeps;
+    const onFailure = ({ error, ...failure }: { error: unknown }): void =>
+      this.#deps.logger.warn({ event: logEvents.recoveryFailed, ...failure, err: error });
+    const found = await patiently(() => this.#deps.recovery.clusters(), { backoff, random, signal, onFailure });
+    for (const id of found?.value ?? []) await this.#lineOf(id).tried();
   }
 
   async housekeep(): Promise<void> {
-    const nowMs = this.#deps.now();
-    for (const { id } of this.#memories.values()) {
-      await this.#inLine(id, async (memory) => {
-        await this.#publish(askAgain(memory, nowMs, this.#deps.limits));
-        const dueMs = memory.judge.nextDeadlineMs();
-        if (dueMs !== undefined && dueMs <= nowMs)
-          await this.#recordOwn(memory, (at, rows) => memory.judge.deadline(dueMs, at, rows), dueMs);
-      });
+    await Promise.all([...this.#lines.values()].map((line) => this.#housekeepOne(line)));
+  }
+
+  /** Never rejects. A cluster that still waits with its last turn is passed over. */
+  async #housekeepOne(line: ClusterLine): Promise<void> {
+    const { memory } = line;
+    if (memory === undefined || this.#housekept.has(line)) return;
+    this.#housekept.add(line);
+    try {
+      const { done } = await line.run((current) => this.#lookAfter(line, current));
+      await done;
+    } catch (error) {
+      if (error instanceof LineClosedError) return;
+      this.#deps.logger.error({ event: logEvents.housekeepingFailed, ...line.id, err: error });
+      line.discard(memory);
+      void line.tried();
+    } finally {
+      this.#housekept.delete(line);
     }
+  }
+
+  async #lookAfter(line: ClusterLine, memory: ClusterMemory): Promise<Done> {
+    const nowMs = this.#deps.now();
+    await this.#publish(askAgain(memory, nowMs, this.#deps.limits));
+    const dueMs = memory.judge.nextDeadlineMs();
+    if (dueMs === undefined || dueMs > nowMs) return { done: Promise.resolve() };
+    return this.#recordOwn(line, memory, { atMs: dueMs, write: (at, rows) => memory.judge.deadline(dueMs, at, rows) });
   }
 
   async lost(clusters: readonly ClusterId[]): Promise<void> {
-    for (const id of clusters) {
-      const key = keyOf(id);
-      await this.#lines.get(key)?.tail;
-      this.#lines.delete(key);
-      this.#memories.delete(key);
-      await this.#recorder.idle();
-      this.#deps.writer.forget?.(id);
-      this.#deps.logger.info({ event: logEvents.clusterLost, ...id });
-    }
+    await Promise.all(
+      clusters.map(async (id) => {
+        const key = clusterKey(id);
+        const left = this.#lines.get(key)?.close() ?? Promise.resolve();
+        this.#lines.delete(key);
+        this.#leaving.set(key, left);
+        await left;
+        this.#deps.writer.forget?.(id);
+        if (this.#leaving.get(key) === left) this.#leaving.delete(key);
+        this.#deps.logger.info({ event: logEvents.clusterLost, ...id });
+      }),
+    );
   }
 
   memories(): readonly ClusterMemory[] {
-    return [...this.#memories.values()];
+    return [...this.#lines.values()].flatMap(({ memory }) => memory ?? []);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all([...this.#lines.values()].map((line) => line.tail));
+    await Promise.all([...this.#lines.values()].map((line) => line.settled()));
     await this.#recorder.idle();
   }
-}
 
-const byCluster = (batches: readonly StreamBatch[]): Iterable<[ClusterId, StreamBatch[]]> => {
-  const clusters = new Map<string, [ClusterId, StreamBatch[]]>();
-  for (const batch of batches) {
-    const { tenant, cluster } = batch.stream;
-    const key = keyOf(batch.stream);
-    const known = clusters.get(key);
-    if (known === undefined) clusters.set(key, [{ tenant, cluster }, [batch]]);
-    else known[1].push(batch);
+  async abandon(): Promise<void> {
+    this.#closing.abort();
+    await this.#deps.writer.close();
+    await Promise.all([...this.#lines.values()].map((line) => line.close()));
   }
-  return clusters.values();
-};
+}
 
 export const openPipeline = (deps: PipelineDeps): Pipeline => new PipelineOfClusters(deps);

@@ -2,28 +2,26 @@
  * From an admitted batch to its rows: decode → apply → judge → correlate. Synchronous, and a function of the batch and
  * the cluster's memory, so that the same batches always become the same rows.
  */
-import type { KindVerdict, MessageBody, ObjectRef } from '@driftline/proto';
+import type { MessageBody, ObjectRef } from '@driftline/proto';
 import { applyMessage } from './apply-message.ts';
 import { openRows, rejectedRow, sequenceGap } from './batch-rows.ts';
-import type { BatchRows } from './batch-rows.ts';
+import type { At, BatchRows } from './batch-rows.ts';
 import type { StreamBatch } from './bus/bus.ts';
 import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
 import type { Admission } from './ingest/admit.ts';
 import { decode } from './ingest/decode.ts';
 import type { CollectorMetrics } from './metrics.ts';
+import type { ClusterId } from './timeline/timeline.ts';
 
 export type PrepareDeps = {
-  readonly limits: { readonly batchUncompressedBytes: number; readonly comparedObjectsPerBatch: number };
+  readonly limits: { readonly batchUncompressedBytes: number };
   readonly metrics: CollectorMetrics;
   readonly onFailure: (error: unknown, body: MessageBody) => void;
+  readonly onPostureFailure: (error: unknown, id: ClusterId) => void;
   readonly onUndecodable: (item: StreamBatch, reason: string, detail: string) => void;
 };
 
-export type Prepared = {
-  readonly rows: BatchRows;
-  readonly needFull: ReadonlyMap<string, ObjectRef>;
-  readonly verdicts: readonly KindVerdict[];
-};
+export type Prepared = { readonly rows: BatchRows; readonly needFull: ReadonlyMap<string, ObjectRef> };
 
 const recordMissing = (
   rows: BatchRows,
@@ -50,6 +48,20 @@ const recordUndecodable = (
   rows.gaps.push(sequenceGap('undecodable', range, span, at));
 };
 
+/** Never throws: the rows are worth more than their score, which the next batch gives again. */
+export const scorePosture = (
+  { onPostureFailure }: Pick<PrepareDeps, 'onPostureFailure'>,
+  memory: ClusterMemory,
+  at: At,
+  rows: BatchRows,
+): void => {
+  try {
+    memory.judge.posture(at, rows);
+  } catch (error) {
+    onPostureFailure(error, memory.id);
+  }
+};
+
 export const prepare = (
   deps: PrepareDeps,
   memory: ClusterMemory,
@@ -61,25 +73,23 @@ export const prepare = (
   if (stream === undefined) throw new Error('prepare: the stream was not opened by admission');
   const rows = openRows(item.stream, admission.fromSequence, item.batch.lastSequence);
   const needFull = new Map<string, ObjectRef>();
-  const verdicts: KindVerdict[] = [];
   const decoded = decode(item.batch, deps.limits);
   if (decoded.type === 'undecodable') {
     metrics.rejected.inc();
     deps.onUndecodable(item, decoded.reason, decoded.detail);
     if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, stream.lastObservedUs);
     recordUndecodable(rows, stream, decoded, item.batch.payload.byteLength);
-    return { rows, needFull, verdicts };
+    return { rows, needFull };
   }
   const skipped = admission.fromSequence - item.batch.firstSequence;
   const messages = skipped === 0 ? decoded.messages : decoded.messages.slice(skipped);
   if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, messages[0]?.observedAtUs ?? 0);
-  const comparing = { leftObjects: deps.limits.comparedObjectsPerBatch };
-  const step = { memory, stream, rows, needFull, verdicts, comparing, metrics, onFailure };
+  const step = { memory, stream, rows, needFull, metrics, onFailure };
   let sequence = admission.fromSequence;
   for (const message of messages) {
     applyMessage(step, message, sequence);
     sequence += 1;
   }
-  memory.judge.posture({ sequence: rows.lastSequence, observedAtUs: stream.lastObservedUs }, rows);
-  return { rows, needFull, verdicts };
+  scorePosture(deps, memory, { sequence: rows.lastSequence, observedAtUs: stream.lastObservedUs }, rows);
+  return { rows, needFull };
 };

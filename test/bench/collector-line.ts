@@ -92,7 +92,7 @@ function prepareUs(
   const streams = new Map();
   const memory: ClusterMemory = { id: cluster, inventory, judge, correlator, streams, own, wanted: new Map() };
   streamOf(memory, stream.epoch);
-  const deps = { limits, metrics: createMetrics(), onFailure: fail, onUndecodable: fail };
+  const deps = { limits, metrics: createMetrics(), onFailure: fail, onPostureFailure: fail, onUndecodable: fail };
   const take = (batches: readonly Batch[]): void => {
     for (const batch of batches) {
       const admission = { type: 'admitted' as const, fromSequence: batch.firstSequence, missing: undefined };

@@ -86,6 +86,7 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
         if (batch.firstSequence <= watermark) throw new Error('memory timeline: a batch straddles the watermark');
         store.batches.push(freeze(structuredClone(batch)));
       }
+      return [];
     },
     async watermark(stream) {
       return watermarkOf(store, stream);

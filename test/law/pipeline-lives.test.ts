@@ -1,5 +1,6 @@
 /** New epochs, restarts, groups and tenants: what one life of an agent or collector leaves to the next. */
-import type { KindSynced } from '@driftline/proto';
+import type { PipelineDeps, StreamBatch } from '@driftline/collector';
+import type { Batch, KindSynced } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AgentStream } from '../fakes/agent-stream.ts';
@@ -234,4 +235,99 @@ test('two clusters do not see each other, and two tenants may call a cluster the
     ],
   );
   await pipeline.close();
+});
+
+describe('one cluster', () => {
+  const inCluster = (cluster: string, agent: AgentStream, batch: Batch): StreamBatch => ({
+    ...item(agent, batch),
+    stream: { tenant: 'default', cluster, epoch: agent.epoch },
+  });
+
+  test('whose memory cannot be rebuilt waits by itself, however long, and goes on when it can', async () => {
+    const store = createMemoryStore();
+    const { pipeline, timeline } = open(store);
+    const epochs = timeline.epochs.bind(timeline);
+    let isBroken = true;
+    const attempts: string[] = [];
+    timeline.epochs = (id) => {
+      if (id.cluster !== 'broken' || !isBroken) return epochs(id);
+      attempts.push(id.cluster);
+      return Promise.reject(new Error('too large for the memory of the store'));
+    };
+    const agents = ['broken', 'fine'].map((cluster) => ({ cluster, agent: new AgentStream('e1') }));
+    const [stuck, free] = agents.map(({ cluster, agent }) =>
+      pipeline.handle([inCluster(cluster, agent, cutOf(agent.put(configMap('a'), body('a', { size: 9 }))))]),
+    );
+    await free;
+    await pipeline.housekeep();
+    while (attempts.length < 30) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(
+      store.batches.map((batch) => batch.stream.cluster),
+      ['fine'],
+    );
+    isBroken = false;
+    await stuck;
+    assert.deepEqual(
+      store.batches.map((batch) => [batch.stream.cluster, batch.versions.length]),
+      [
+        ['fine', 1],
+        ['broken', 1],
+      ],
+    );
+    await pipeline.close();
+  });
+
+  test('is lost to another worker while its memory cannot be rebuilt: the worker lets go of it', async () => {
+    const store = createMemoryStore();
+    const { pipeline, timeline } = open(store);
+    timeline.epochs = () => Promise.reject(new Error('away'));
+    const agent = new AgentStream('e1');
+    const handled = pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', {}))))]);
+    await pipeline.lost([{ tenant: 'default', cluster: 'east' }]);
+    await handled;
+    assert.deepEqual(store.batches, []);
+    await pipeline.close();
+  });
+
+  test('whose stream the store refuses starts over from the timeline: what was not recorded is asked for again', async () => {
+    const store = createMemoryStore();
+    const { pipeline, timeline, feedback } = open(store);
+    const record = timeline.record.bind(timeline);
+    let refusals = 2;
+    let isRefusing = false;
+    const writer: Pick<PipelineDeps['writer'], 'record' | 'forget'> = timeline;
+    writer.forget = () => (isRefusing = false);
+    writer.record = async (batches) => {
+      const own = batches.filter((batch) => batch.stream.cluster === 'east');
+      if (refusals > 0 && own.some((batch) => batch.lastSequence === 2)) {
+        refusals -= 1;
+        isRefusing = true;
+      }
+      if (!isRefusing || own.length === 0) return record(batches);
+      await record(batches.filter((batch) => batch.stream.cluster !== 'east'));
+      return [{ stream, error: new Error('recorded by somebody else') }];
+    };
+    const agent = new AgentStream('e1');
+    const other = new AgentStream('e1');
+    const batches = [1, 2, 3].map((size) => item(agent, cutOf(agent.put(configMap('a'), body('a', { size })))));
+    const elsewhere = inCluster('west', other, cutOf(other.put(configMap('b'), body('b', {}))));
+    await pipeline.handle([batches[0]!]);
+    await pipeline.handle([batches[1]!, elsewhere]);
+    for (let round = 0; round < 3 && versionsOf(store).length < 4; round++) {
+      const asked = feedback.findLast((each) => each.type === 'resend');
+      assert.deepEqual(asked, { type: 'resend', stream, fromSequence: 2 });
+      await pipeline.handle(batches.slice(1));
+    }
+    assert.deepEqual(
+      versionsOf(store).map((row) => [row.name, row.sequence]),
+      [
+        ['a', 1],
+        ['b', 1],
+        ['a', 2],
+        ['a', 3],
+      ],
+    );
+    assert.deepEqual(gapsOf(store), []);
+    await pipeline.close();
+  });
 });

@@ -60,7 +60,12 @@ export const bundle = (...controls: readonly CompiledControl[]): PolicyBundle =>
   version: controls.map((control) => control.meta.id).join('+'),
 });
 
-const testLimits = { ...defaultPipelineLimits, housekeepingIntervalMs: 3_600_000, recoveryRetryMs: 1 };
+const testLimits = {
+  ...defaultPipelineLimits,
+  housekeepingIntervalMs: 3_600_000,
+  recoveryRetryMs: 1,
+  recoveryRetryMaxMs: 4,
+};
 
 export const open = (
   store: MemoryStore,

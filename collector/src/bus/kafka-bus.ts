@@ -27,7 +27,7 @@ export type KafkaBusOptions = {
 
 export type KafkaBus = { readonly writer: BusWriter; readonly reader: BusReader };
 
-const defaultInFlightBytes = 32 * 1024 * 1024;
+const defaultInFlightBytes = 128 * 1024 * 1024;
 const sendBytes = 4 * 1024 * 1024;
 const queueBytes = 64 * 1024 * 1024;
 /** max.message.bytes of the batches topic: the largest batch, with its header, and room. */

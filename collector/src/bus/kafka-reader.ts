@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { logEvents } from '../log-events.ts';
 import type { ClusterId } from '../timeline/timeline.ts';
 import type { BatchHandler, StreamBatch } from './bus.ts';
+import { clusterKey } from './by-cluster.ts';
 import { decodeBatch, recordKey } from './kafka-record.ts';
 
 type KafkaRecord = Message;
@@ -20,11 +21,16 @@ type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
 type Tracked = { readonly record: KafkaRecord; readonly batch: StreamBatch | undefined; isDone: boolean };
 type Partition = { readonly tracked: Tracked[]; readonly clusters: Map<string, ClusterId> };
 
+/** What a batch takes once it is handed over: its content is decompressed then. */
+const heldBytesOf = ({ record, batch }: Tracked): number =>
+  Math.max(record.value.byteLength, batch?.batch.uncompressedBytes ?? 0);
+
 export type KafkaReaderOptions = {
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly groupId: string;
   readonly topic: string;
+  /** Bytes, uncompressed, that were handed over and are not recorded yet. */
   readonly inFlightBytes: number;
   readonly logger: Logger;
 };
@@ -105,7 +111,7 @@ export class KafkaReader {
       stream.on('close', () => this.#end.resolve());
       await this.#end.promise;
       // What was handed over is recorded and committed before the partitions are given up.
-      this.#pending = [];
+      this.#release(this.#takePending());
       stream.pause();
       await Promise.all(this.#running);
     } finally {
@@ -128,29 +134,44 @@ export class KafkaReader {
     }
     const { tenant, cluster } = batch.stream;
     known.clusters.set(recordKey(batch.stream), { tenant, cluster });
-    this.#inFlightBytes += record.value.byteLength;
+    this.#inFlightBytes += heldBytesOf(tracked);
     if (this.#inFlightBytes > this.#options.inFlightBytes) this.#stream?.pause();
     this.#pending.push(tracked);
     // Everything that one fetch brought goes over in one call.
     if (this.#pending.length === 1) setImmediate(() => this.#follow(this.#handOver(handler)));
   }
 
+  /** A cluster whose line waits holds back its own partition's offset, not the others'. */
   async #handOver(handler: BatchHandler): Promise<void> {
-    const chunk = this.#pending.filter(({ record }) => this.#partitions.has(record.partition));
-    this.#pending = [];
+    const pending = this.#takePending();
+    const chunk = pending.filter(({ record }) => this.#partitions.has(record.partition));
+    this.#release(pending.filter(({ record }) => !this.#partitions.has(record.partition)));
+    const clusters = Map.groupBy(chunk, ({ batch }) => (batch === undefined ? '' : clusterKey(batch.stream)));
+    await Promise.all([...clusters.values()].map((each) => this.#handOverOne(handler, each)));
+  }
+
+  async #handOverOne(handler: BatchHandler, chunk: readonly Tracked[]): Promise<void> {
     try {
-      if (chunk.length > 0) await handler.handle(chunk.flatMap(({ batch }) => batch ?? []));
+      await handler.handle(chunk.flatMap(({ batch }) => batch ?? []));
     } catch (error) {
       this.#failure ??= { error };
       this.#end.resolve();
       return;
     }
-    for (const tracked of chunk) {
-      tracked.isDone = true;
-      this.#inFlightBytes -= tracked.record.value.byteLength;
-    }
-    if (this.#inFlightBytes <= this.#options.inFlightBytes) this.#stream?.resume();
+    for (const tracked of chunk) tracked.isDone = true;
+    this.#release(chunk);
     await this.#commit();
+  }
+
+  #takePending(): readonly Tracked[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    return pending;
+  }
+
+  #release(chunk: readonly Tracked[]): void {
+    for (const tracked of chunk) this.#inFlightBytes -= heldBytesOf(tracked);
+    if (this.#inFlightBytes <= this.#options.inFlightBytes) this.#stream?.resume();
   }
 
   /** Commits, in each partition, the last record of the unbroken run of done ones. */

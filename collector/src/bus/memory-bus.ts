@@ -1,27 +1,49 @@
 /**
  * The bus of embedded mode: a bounded queue between gateway and pipeline in one process. It keeps nothing over a
  * restart and does not need to: a batch leaves the agent's spool only when it is recorded.
+ *
+ * Each cluster has a lane of its own within the bounds of all: one whose batches are not taken makes its own agent wait,
+ * nobody else's. Lanes take turns.
  */
+import type { ClusterId } from '../timeline/timeline.ts';
 import type { BatchHandler, BusReader, BusWriter, Feedback, StreamBatch } from './bus.ts';
+import { clusterKey } from './by-cluster.ts';
 
 export type MemoryBusLimits = {
   /** Payload bytes that wait for the pipeline before `publish` waits too. */
   readonly queueBytes: number;
-  /** Payload bytes handed to the pipeline and not yet recorded. */
+  /** The same, of one cluster. */
+  readonly clusterQueueBytes: number;
+  /** Bytes, uncompressed, that were handed to the pipeline and are not recorded yet. */
   readonly inFlightBytes: number;
-  /** Payload bytes of one hand-over. */
+  /** The same, of one cluster. */
+  readonly clusterInFlightBytes: number;
+  /** Bytes, uncompressed, of one hand-over. */
   readonly chunkBytes: number;
 };
 
 export const defaultMemoryBusLimits: MemoryBusLimits = {
   queueBytes: 64 * 1024 * 1024,
-  inFlightBytes: 16 * 1024 * 1024,
-  chunkBytes: 1024 * 1024,
+  clusterQueueBytes: 16 * 1024 * 1024,
+  inFlightBytes: 128 * 1024 * 1024,
+  clusterInFlightBytes: 32 * 1024 * 1024,
+  chunkBytes: 4 * 1024 * 1024,
 };
 
-/** What a queued batch costs beside its payload. */
+/** What a batch costs beside its content. */
 const batchOverheadBytes = 512;
-const costOf = (batch: StreamBatch): number => batch.batch.payload.byteLength + batchOverheadBytes;
+const queuedBytesOf = ({ batch }: StreamBatch): number => batch.payload.byteLength + batchOverheadBytes;
+const heldBytesOf = ({ batch }: StreamBatch): number =>
+  Math.max(batch.payload.byteLength, batch.uncompressedBytes) + batchOverheadBytes;
+
+type Lane = {
+  readonly id: ClusterId;
+  readonly queue: StreamBatch[];
+  queuedBytes: number;
+  inFlightBytes: number;
+  /** Calls of `publish` that wait. */
+  waiting: number;
+};
 
 export class BusClosedError extends Error {
   readonly code = 'closed';
@@ -34,9 +56,10 @@ export class BusClosedError extends Error {
 
 export type MemoryBus = { readonly writer: BusWriter; readonly reader: BusReader };
 
-class BoundedQueue implements BusWriter, BusReader {
+class BoundedLanes implements BusWriter, BusReader {
   readonly #limits: MemoryBusLimits;
-  readonly #queue: StreamBatch[] = [];
+  /** The one whose turn is next comes first. */
+  readonly #lanes = new Map<string, Lane>();
   readonly #listeners = new Set<(feedback: Feedback) => void>();
   readonly #running = new Set<Promise<void>>();
   #queuedBytes = 0;
@@ -50,13 +73,16 @@ class BoundedQueue implements BusWriter, BusReader {
     this.#limits = limits;
   }
 
-  async publish(batch: StreamBatch): Promise<'handed-over'> {
-    // A batch larger than the whole bound still passes when the queue is empty.
-    while (!this.#isClosed && this.#queuedBytes > 0 && this.#queuedBytes + costOf(batch) > this.#limits.queueBytes)
-      await this.#change.promise;
+  async publish(item: StreamBatch): Promise<'handed-over'> {
+    const lane = this.#laneOf(item);
+    const bytes = queuedBytesOf(item);
+    lane.waiting += 1;
+    while (!this.#isClosed && !this.#hasRoom(lane, bytes)) await this.#change.promise;
+    lane.waiting -= 1;
     if (this.#isClosed) throw new BusClosedError();
-    this.#queue.push(batch);
-    this.#queuedBytes += costOf(batch);
+    lane.queue.push(item);
+    lane.queuedBytes += bytes;
+    this.#queuedBytes += bytes;
     this.#wake();
     return 'handed-over';
   }
@@ -73,11 +99,12 @@ class BoundedQueue implements BusWriter, BusReader {
 
   async run(handler: BatchHandler): Promise<void> {
     while (!this.#isClosed && this.#failure === undefined) {
-      if (this.#queue.length === 0 || this.#inFlightBytes >= this.#limits.inFlightBytes) {
+      const lane = this.#nextLane();
+      if (lane === undefined) {
         await this.#change.promise;
         continue;
       }
-      const handled = this.#handOver(handler, this.#takeChunk());
+      const handled = this.#handOver(handler, lane, this.#takeChunk(lane));
       this.#running.add(handled);
       void handled.then(() => this.#running.delete(handled));
       this.#wake();
@@ -92,30 +119,67 @@ class BoundedQueue implements BusWriter, BusReader {
     await Promise.all(this.#running);
   }
 
+  #laneOf({ stream: { tenant, cluster } }: StreamBatch): Lane {
+    const key = clusterKey({ tenant, cluster });
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known;
+    const lane = { id: { tenant, cluster }, queue: [], queuedBytes: 0, inFlightBytes: 0, waiting: 0 };
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  /** A batch larger than a bound still passes when nothing else is there. */
+  #hasRoom(lane: Lane, bytes: number): boolean {
+    const { queueBytes, clusterQueueBytes } = this.#limits;
+    return (
+      (lane.queuedBytes === 0 || lane.queuedBytes + bytes <= clusterQueueBytes) &&
+      (this.#queuedBytes === 0 || this.#queuedBytes + bytes <= queueBytes)
+    );
+  }
+
   #wake(): void {
     this.#change.resolve();
     this.#change = Promise.withResolvers<void>();
   }
 
-  #takeChunk(): StreamBatch[] {
+  /** The first lane that has something to hand over and may; it goes to the end of the row. */
+  #nextLane(): Lane | undefined {
+    const { inFlightBytes, clusterInFlightBytes } = this.#limits;
+    if (this.#inFlightBytes >= inFlightBytes) return undefined;
+    for (const [key, lane] of this.#lanes) {
+      if (lane.queue.length === 0 || lane.inFlightBytes >= clusterInFlightBytes) continue;
+      this.#lanes.delete(key);
+      this.#lanes.set(key, lane);
+      return lane;
+    }
+    return undefined;
+  }
+
+  #takeChunk(lane: Lane): StreamBatch[] {
     const chunk: StreamBatch[] = [];
     let bytes = 0;
-    for (const batch of this.#queue) {
-      if (chunk.length > 0 && bytes + costOf(batch) > this.#limits.chunkBytes) break;
-      chunk.push(batch);
-      bytes += costOf(batch);
+    for (const item of lane.queue) {
+      if (chunk.length > 0 && bytes + heldBytesOf(item) > this.#limits.chunkBytes) break;
+      chunk.push(item);
+      bytes += heldBytesOf(item);
     }
-    this.#queue.splice(0, chunk.length);
-    this.#queuedBytes -= bytes;
+    lane.queue.splice(0, chunk.length);
+    const queuedBytes = chunk.reduce((sum, item) => sum + queuedBytesOf(item), 0);
+    lane.queuedBytes -= queuedBytes;
+    this.#queuedBytes -= queuedBytes;
+    lane.inFlightBytes += bytes;
     this.#inFlightBytes += bytes;
     return chunk;
   }
 
   /** Never rejects: a failure stops `run`. */
-  async #handOver(handler: BatchHandler, chunk: readonly StreamBatch[]): Promise<void> {
+  async #handOver(handler: BatchHandler, lane: Lane, chunk: readonly StreamBatch[]): Promise<void> {
     try {
       await handler.handle(chunk);
-      this.#inFlightBytes -= chunk.reduce((sum, batch) => sum + costOf(batch), 0);
+      const bytes = chunk.reduce((sum, item) => sum + heldBytesOf(item), 0);
+      lane.inFlightBytes -= bytes;
+      this.#inFlightBytes -= bytes;
+      if (lane.inFlightBytes + lane.queue.length + lane.waiting === 0) this.#lanes.delete(clusterKey(lane.id));
     } catch (error) {
       this.#failure ??= { error };
     } finally {
@@ -125,6 +189,6 @@ class BoundedQueue implements BusWriter, BusReader {
 }
 
 export const openMemoryBus = (limits: MemoryBusLimits = defaultMemoryBusLimits): MemoryBus => {
-  const queue = new BoundedQueue(limits);
+  const queue = new BoundedLanes(limits);
   return { writer: queue, reader: queue };
 };

@@ -16,8 +16,11 @@ const describe = (error: unknown): string => {
   return `${error.name}${code}`;
 };
 
+/** What a batch says of its size is what it was let in by: memory is counted with it. */
 const decompress = (batch: Batch, limitBytes: number): Uint8Array =>
-  batch.compression === 'none' ? batch.payload : zstdDecompressSync(batch.payload, { maxOutputLength: limitBytes });
+  batch.compression === 'none'
+    ? batch.payload
+    : zstdDecompressSync(batch.payload, { maxOutputLength: Math.min(limitBytes, batch.uncompressedBytes) });
 
 export const decode = (batch: Batch, limits: { readonly batchUncompressedBytes: number }): Decoded => {
   let bytes: Uint8Array;

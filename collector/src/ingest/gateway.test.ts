@@ -263,7 +263,12 @@ test('a batch above its limit is refused before it is read', async () => {
 
 test('an agent that ignores its credit is cut off', async () => {
   const limits = { streamCreditBytes: 1_000, batchBytes: 1_000 };
-  const { gateway, hold } = await setUp(limits, 0, { queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 });
+  const { gateway, hold } = await setUp(limits, 0, {
+    ...defaultMemoryBusLimits,
+    queueBytes: 1,
+    inFlightBytes: 1,
+    chunkBytes: 1,
+  });
   const gate = Promise.withResolvers<void>();
   void hold(gate.promise);
   const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
@@ -276,7 +281,12 @@ test('an agent that ignores its credit is cut off', async () => {
 
 test('while the bus is full, no socket is read beyond the bound, and all arrives when it empties', async () => {
   const limits = { ingestBytes: 1_500, heartbeatIntervalMs: 60_000 };
-  const { gateway, hold, taken } = await setUp(limits, 0, { queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 });
+  const { gateway, hold, taken } = await setUp(limits, 0, {
+    ...defaultMemoryBusLimits,
+    queueBytes: 1,
+    inFlightBytes: 1,
+    chunkBytes: 1,
+  });
   const gate = Promise.withResolvers<void>();
   void hold(gate.promise);
   const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 30 }));

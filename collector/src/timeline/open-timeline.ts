@@ -15,6 +15,8 @@ export type TimelineOptions = {
   readonly dataDir: string;
   readonly logger: Logger;
   readonly nowUs: () => number;
+  /** Told of each failed attempt to write. */
+  readonly onWriteFailure?: (outcome: 'retryable' | 'refused') => void;
   /** Of the embedded server; see EmbeddedClickHouseOptions. */
   readonly maxMemoryBytes?: number;
 };
@@ -32,7 +34,9 @@ export async function openTimeline(options: TimelineOptions): Promise<Timeline> 
   const { connection, stopServer } = await openServer(options);
   try {
     await migrate(connection, options.logger);
-    const writer = await openTimelineWriter({ connection, logger: options.logger, nowUs: options.nowUs });
+    const { logger, nowUs, onWriteFailure } = options;
+    const onFailure = onWriteFailure === undefined ? {} : { onFailure: onWriteFailure };
+    const writer = await openTimelineWriter({ connection, logger, nowUs, ...onFailure });
     const reader = openTimelineReader(connection);
     return {
       connection,

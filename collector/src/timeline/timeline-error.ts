@@ -9,7 +9,7 @@ export type TimelineErrorCode =
   | 'bad-store-settings' // CLICKHOUSE_URL and its companions do not make sense
   | 'migration-changed' // a migration that was already applied reads differently now
   | 'store-newer' // the store has migrations that this version does not know
-  | 'store-refused' // schema, grants or credentials: retrying cannot help
+  | 'store-refused' // schema, grants or credentials: an operator has to act
   | 'store-unreachable' // network, overload, timeout: retrying can help
   | 'bad-batch' // a batch that is neither new nor wholly recorded, or has rows that are not its own
   | 'unsafe-integer' // a 64-bit value beyond 2^53 was read

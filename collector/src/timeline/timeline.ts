@@ -16,14 +16,19 @@ import type {
 
 export type ClusterId = { readonly tenant: string; readonly cluster: string };
 
+/** A stream of which nothing more is taken until its cluster is forgotten: a batch did not continue what is stored. */
+export type RefusedStream = { readonly stream: StreamId; readonly error: unknown };
+
 export type TimelineWriter = {
   /**
-   * Makes whole batches durable, in the order given, each exactly once; resolves after their commit rows are durable.
-   * One insert per table carries all of them. Passing failures are retried inside, for ever, with backoff and the same
-   * deduplication tokens; a rejection means that the store refuses (schema, grants) and the caller must stop.
-   * Batches at or below the watermark are skipped. A predecessor's unfinished batch is completed, not repeated.
+   * Makes whole batches durable, in the order given and that of the calls, each exactly once; resolves after their
+   * commit rows are durable. One insert per table carries all of them. Whatever the store answers, the same inserts are
+   * tried again, for ever, with backoff and the same deduplication tokens: a store that is away or refuses (schema,
+   * grants) only delays. Batches at or below the watermark are skipped. A predecessor's unfinished batch is completed,
+   * not repeated. A batch that does not continue its stream is not recorded, nor is any later one of that stream: those
+   * streams are the answer, the others are recorded. A rejection means that the writer is closed or broken.
    */
-  record(batches: readonly RecordedBatch[]): Promise<void>;
+  record(batches: readonly RecordedBatch[]): Promise<readonly RefusedStream[]>;
   /** Last recorded sequence of a stream; 0 when none. */
   watermark(stream: StreamId): Promise<number>;
   close(): Promise<void>;

@@ -79,7 +79,7 @@ export async function openTestApi(
     timeline,
     connected,
     mode,
-    record: (...batches) => timeline.writer.record(batches),
+    record: async (...batches) => void (await timeline.writer.record(batches)),
     get,
     async all<T>(path: string, token = readerToken) {
       const items: T[] = [];

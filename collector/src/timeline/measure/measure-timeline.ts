@@ -45,7 +45,7 @@ try {
   }
   const cpuBefore = process.cpuUsage();
   const insertMs = await timed(async () => {
-    const underWay: Promise<void>[] = [];
+    const underWay: Promise<unknown>[] = [];
     for (const batches of calls) {
       if (underWay.length === callsInFlight) await underWay.shift();
       underWay.push(timeline.writer.record(batches));

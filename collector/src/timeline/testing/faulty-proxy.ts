@@ -8,18 +8,27 @@ export type Fault =
   | 'cut-within' // the store sees half of the request
   | 'cut-after' // the store has done it, and the answer never arrives
   | 'overloaded' // the store says it is short of memory
-  | 'lost-answer'; // the store has done it, and the answer is an error that may pass
+  | 'lost-answer' // the store has done it, and the answer is an error that may pass
+  | 'refused' // the store says that it will not (grants)
+  | 'lost-refusal' // the store has done it, and the answer says that it will not
+  | 'hung'; // nothing is answered, until `release`
 
 export type FaultyProxy = {
   readonly url: string;
   /** Asked for each insert, with its table. */
   fault: (table: string) => Fault;
+  /** Asked for every other query. */
+  readFault: () => Fault;
+  /** Ends the connections that hang. */
+  release(): void;
   close(): Promise<void>;
 };
 
 const memoryLimitExceeded = '241';
+const accessDenied = '497';
 
 export async function openFaultyProxy(upstream: string): Promise<FaultyProxy> {
+  const hanging = new Set<IncomingMessage>();
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => response.destroy());
   });
@@ -27,6 +36,11 @@ export async function openFaultyProxy(upstream: string): Promise<FaultyProxy> {
   const proxy: FaultyProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     fault: () => 'none',
+    readFault: () => 'none',
+    release() {
+      for (const request of hanging) request.socket.destroy();
+      hanging.clear();
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
@@ -36,10 +50,12 @@ export async function openFaultyProxy(upstream: string): Promise<FaultyProxy> {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = new URL(request.url ?? '/', upstream).searchParams.get('query') ?? '';
     const table = /^INSERT INTO (\w+)/.exec(query)?.[1];
-    const fault = table === undefined ? 'none' : proxy.fault(table);
+    const fault = table === undefined ? proxy.readFault() : proxy.fault(table);
     if (fault === 'cut-before') return void request.socket.destroy();
     const body = Buffer.concat(await request.toArray());
+    if (fault === 'hung') return void hanging.add(request);
     if (fault === 'overloaded') return fail(response);
+    if (fault === 'refused') return fail(response, accessDenied);
     if (fault === 'cut-within') {
       await cutWithin(request, body);
       return void request.socket.destroy();
@@ -47,12 +63,13 @@ export async function openFaultyProxy(upstream: string): Promise<FaultyProxy> {
     const answer = await forward(request, body);
     if (fault === 'cut-after') return void request.socket.destroy();
     if (fault === 'lost-answer') return fail(response);
+    if (fault === 'lost-refusal') return fail(response, accessDenied);
     response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 
-  function fail(response: ServerResponse): void {
-    response.writeHead(500, { 'X-ClickHouse-Exception-Code': memoryLimitExceeded });
-    response.end(`Code: ${memoryLimitExceeded}. DB::Exception: injected. (MEMORY_LIMIT_EXCEEDED)`);
+  function fail(response: ServerResponse, code = memoryLimitExceeded): void {
+    response.writeHead(500, { 'X-ClickHouse-Exception-Code': code });
+    response.end(`Code: ${code}. DB::Exception: injected. (INJECTED)`);
   }
 
   function upstreamRequest(request: IncomingMessage, done: (answer: IncomingMessage) => void) {

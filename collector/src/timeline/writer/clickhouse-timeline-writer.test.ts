@@ -10,7 +10,11 @@ import { expectedContent, storedContent } from '../testing/stored-content.ts';
 import { type FaultyProxy, openFaultyProxy } from '../testing/faulty-proxy.ts';
 import { openTestStore, type TestStore } from '../testing/open-test-store.ts';
 import { TimelineError } from '../timeline-error.ts';
-import { type ClickHouseTimelineWriter, openTimelineWriter } from './clickhouse-timeline-writer.ts';
+import {
+  type ClickHouseTimelineWriter,
+  openTimelineWriter,
+  type TimelineWriterOptions,
+} from './clickhouse-timeline-writer.ts';
 import { storedRows } from './stored-row.ts';
 import { tableInserts } from './table-inserts.ts';
 import { recordTables } from './tables.ts';
@@ -32,7 +36,7 @@ const nowUs = () => Date.now() * 1_000;
 const newStream = (): StreamId => ({ tenant: 'default', cluster: `cluster-${++clusters}`, epoch: 'e1' });
 
 function openWriter(
-  options: { throughProxy?: boolean; maxInsertBytes?: number } = {},
+  options: Partial<TimelineWriterOptions> & { throughProxy?: boolean } = {},
 ): Promise<ClickHouseTimelineWriter> {
   const { throughProxy = false, ...rest } = options;
   const connection = throughProxy ? { ...store.connection, url: proxy.url } : store.connection;
@@ -110,7 +114,18 @@ test('recorded batches are skipped, changed boundaries are refused', async () =>
   await assertRecorded(stream, batches);
   const last = batches.at(-1)!;
   const shifted = { ...last, lastSequence: last.lastSequence + 5 };
-  await assert.rejects(writer.record([shifted]), { code: 'bad-batch' });
+  const other = newStream();
+  const [refused, ...others] = await writer.record([shifted, ...sampleBatches(other, 2)]);
+  assert.deepEqual(refused?.stream, stream);
+  assert.ok(refused.error instanceof TimelineError && refused.error.code === 'bad-batch');
+  assert.deepEqual(others, []);
+  // The other stream was recorded all the same; this one takes nothing more until it is loaded anew.
+  assert.equal(await writer.watermark(other), sampleBatches(other, 2).at(-1)?.lastSequence);
+  const next = { ...last, firstSequence: last.lastSequence + 6, lastSequence: last.lastSequence + 6, ...noRows };
+  assert.equal((await writer.record([next])).length, 1);
+  writer.forget(stream);
+  assert.deepEqual(await writer.record([next]), []);
+  await assertRecorded(stream, [...batches, next]);
   await writer.close();
 });
 
@@ -220,15 +235,21 @@ test('an epoch keeps its ordinal, and a later epoch wins in the inventory', asyn
   await other.close();
 });
 
-test('a store that refuses stops the writer', async () => {
+test('a store that refuses for a while, or never answers, only delays', async () => {
   const stream = newStream();
-  const batches = sampleBatches(stream, 2);
-  const wrong = { ...store.connection, writer: store.connection.reader };
-  const writer = await openTimelineWriter({ connection: wrong, logger: store.logger, nowUs });
-  await assert.rejects(
-    writer.record(batches.slice(0, 1)),
-    (error) => error instanceof TimelineError && error.code === 'store-refused' && !error.retryable,
-  );
+  const batches = sampleBatches(stream, 6);
+  let refusals = 0;
+  const writer = await openWriter({
+    throughProxy: true,
+    onFailure: (outcome) => (refusals += outcome === 'refused' ? 1 : 0),
+  });
+  const faults: Record<number, 'refused' | 'lost-refusal' | 'cut-after'> = { 1: 'lost-refusal', 2: 'cut-after' };
+  let asked = 0;
+  proxy.fault = () => (asked++ < 60 ? (faults[asked % 3] ?? 'refused') : 'none');
+  await Promise.all([writer.record(batches.slice(0, 3)), writer.record(batches.slice(3))]);
+  proxy.fault = () => 'none';
+  assert.ok(refusals >= 30, `${refusals} refusals`);
+  await assertRecorded(stream, batches);
   await writer.close();
 });
 
@@ -313,6 +334,7 @@ test('an insert token names the rows: other rows of the same range, or of anothe
       recordedSequence: 0,
       plannedSequence: 0,
       link: '',
+      refusal: undefined,
       unfinished: new Map(),
     };
     const source = createVersionSource(1);

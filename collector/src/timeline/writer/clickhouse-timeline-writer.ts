@@ -13,10 +13,11 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { Logger } from 'pino';
 import { openStoreClient, type StoreConnection } from '../connection/store-connection.ts';
+import { logEvents } from '../log-events.ts';
 import { loadSql } from '../reader/sql-file.ts';
 import { type TimelineReader, timelineReader } from '../reader/timeline-reader.ts';
 import type { RecordedBatch, StreamId } from '../rows.ts';
-import type { ClusterId, TimelineWriter } from '../timeline.ts';
+import type { ClusterId, RefusedStream, TimelineWriter } from '../timeline.ts';
 import { TimelineError } from '../timeline-error.ts';
 import { insertRows } from './insert-rows.ts';
 import { type Plan, planBatches } from './plan-batches.ts';
@@ -35,6 +36,8 @@ export type TimelineWriterOptions = {
   readonly maxInsertBytes?: number;
   readonly retry?: RetryPolicy;
   readonly random?: () => number;
+  /** Told of each failed attempt to read or write the store: it passes, or the store refuses (schema, grants). */
+  readonly onFailure?: (outcome: 'retryable' | 'refused') => void;
 };
 
 export type ClickHouseTimelineWriter = TimelineWriter & {
@@ -54,9 +57,10 @@ export async function openTimelineWriter(options: TimelineWriterOptions): Promis
     logger: options.logger,
     signal: closing.signal,
     random: options.random ?? Math.random,
+    onFailure: options.onFailure,
   };
   try {
-    const generation = options.generation ?? (await untilDone('generation', scope, () => nextGeneration(reader)));
+    const generation = options.generation ?? (await nextGeneration(reader));
     const states = new StreamStates({ client, reader, scope, nowUs: options.nowUs });
     return new Writer({ client, scope, closing, states, generation, options });
   } catch (error) {
@@ -83,15 +87,16 @@ class Writer implements ClickHouseTimelineWriter {
   readonly #parts: Parts;
   #planning: Promise<unknown> = Promise.resolve();
   #committing: Promise<unknown> = Promise.resolve();
-  /** Set by the first refusal; the streams in memory are ahead of the store from then on. */
+  /** Set by the first failure that is not the store's; the streams in memory are ahead of the store from then on. */
   #failure: unknown;
-  readonly #underWay = new Set<Promise<void>>();
+  #closed: Promise<void> | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  record(batches: readonly RecordedBatch[]): Promise<void> {
+  record(batches: readonly RecordedBatch[]): Promise<readonly RefusedStream[]> {
     const call = this.#record(batches);
     this.#underWay.add(call);
     void Promise.allSettled([call]).then(() => this.#underWay.delete(call));
@@ -106,14 +111,19 @@ class Writer implements ClickHouseTimelineWriter {
     this.#parts.states.forget(cluster);
   }
 
-  /** What is under way and has not been refused or acknowledged rejects with 'closed'. */
-  async close(): Promise<void> {
+  /** What is under way and not durable rejects with 'closed'. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#parts.closing.abort();
     await Promise.allSettled(this.#underWay);
     await this.#parts.client.close();
   }
 
-  async #record(batches: readonly RecordedBatch[]): Promise<void> {
+  async #record(batches: readonly RecordedBatch[]): Promise<readonly RefusedStream[]> {
     // Plans are made one after another, in the order of the calls; so are commits, in the order of the plans.
     const planned = this.#planning.then(() => this.#plan(batches));
     this.#planning = planned.catch(() => {});
@@ -123,6 +133,7 @@ class Writer implements ClickHouseTimelineWriter {
       await commitTurn;
       this.#requireHealthy();
       await this.#commit(plan);
+      return plan.refused;
     } catch (error) {
       this.#failure ??= error;
       throw error;
@@ -139,6 +150,8 @@ class Writer implements ClickHouseTimelineWriter {
     const withStates: { batch: RecordedBatch; state: Awaited<ReturnType<StreamStates['of']>> }[] = [];
     for (const batch of batches) withStates.push({ batch, state: await states.of(batch.stream) });
     const plan = planBatches(withStates, { recordedAtUs: options.nowUs(), generation });
+    for (const { stream, error } of plan.refused)
+      options.logger.error({ ...stream, err: error }, logEvents.streamRefused);
     const commitTurn = this.#committing;
     const { promise, resolve: commitDone } = Promise.withResolvers<void>();
     this.#committing = promise;

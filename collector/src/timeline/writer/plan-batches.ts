@@ -4,6 +4,7 @@
  */
 import { batchLink, batchRoot, chainVersion } from '../chain/chain.ts';
 import type { RecordedBatch } from '../rows.ts';
+import type { RefusedStream } from '../timeline.ts';
 import { TimelineError } from '../timeline-error.ts';
 import { type StoredRow, storedRows } from './stored-row.ts';
 import type { StreamState } from './stream-state.ts';
@@ -16,16 +17,21 @@ export type Plan = {
   readonly inserts: ReadonlyMap<string, readonly TableRows[]>;
   readonly commits: readonly FieldValues[];
   readonly advances: readonly { readonly state: StreamState; readonly lastSequence: number }[];
+  /** Their batches are in none of the above. */
+  readonly refused: readonly RefusedStream[];
 };
 
 export type PlanContext = { readonly recordedAtUs: number; readonly generation: number };
 
-/** Batches at or below what is planned already are left out. Throws 'bad-batch' before any state has moved. */
+/**
+ * Batches at or below what is planned already are left out. A batch that does not continue its stream ('bad-batch')
+ * refuses the stream, this batch and all later ones; the other streams are planned.
+ */
 export function planBatches(
   batches: readonly { readonly batch: RecordedBatch; readonly state: StreamState }[],
   context: PlanContext,
 ): Plan {
-  const fresh = selectFresh(batches);
+  const { fresh, refused } = selectFresh(batches);
   const inserts = new Map<string, TableRows[]>();
   const commits: FieldValues[] = [];
   for (const { batch, state } of fresh) {
@@ -42,34 +48,46 @@ export function planBatches(
     commits.push(commitRow({ batch, state, counts, root: batchRoot(digests) }, context));
   }
   const advances = fresh.map(({ batch, state }) => ({ state, lastSequence: batch.lastSequence }));
-  return { inserts, commits, advances };
+  return { inserts, commits, advances, refused };
 }
 
 type Fresh = readonly { readonly batch: RecordedBatch; readonly state: StreamState }[];
 
-function selectFresh(batches: Fresh): Fresh {
+function selectFresh(batches: Fresh): { readonly fresh: Fresh; readonly refused: readonly RefusedStream[] } {
   const planned = new Map<StreamState, number>();
-  return batches.filter(({ batch, state }) => {
+  const refused = new Set<StreamState>();
+  const fresh = batches.filter(({ batch, state }) => {
     const upTo = planned.get(state) ?? state.plannedSequence;
-    if (batch.lastSequence <= upTo) return false;
-    if (batch.firstSequence <= upTo || batch.firstSequence > batch.lastSequence) {
-      throw badBatch(batch, `recorded or planned already up to ${upTo}`);
+    if (state.refusal === undefined && batch.lastSequence <= upTo) return false;
+    state.refusal ??= faultOf(batch, upTo);
+    if (state.refusal === undefined) {
+      planned.set(state, batch.lastSequence);
+      return true;
     }
-    planned.set(state, batch.lastSequence);
-    requireOwnRows(batch);
-    return true;
+    refused.add(state);
+    return false;
   });
+  return { fresh, refused: [...refused].map(({ stream, refusal }) => ({ stream, error: refusal })) };
 }
 
-function requireOwnRows(batch: RecordedBatch): void {
+function faultOf(batch: RecordedBatch, upTo: number): TimelineError | undefined {
+  const { firstSequence, lastSequence } = batch;
+  if (firstSequence <= upTo || firstSequence > lastSequence) {
+    return badBatch(batch, `recorded or planned already up to ${upTo}`);
+  }
+  return foreignRow(batch);
+}
+
+function foreignRow(batch: RecordedBatch): TimelineError | undefined {
   for (const table of recordTables) {
     for (const row of table.rows(batch)) {
       const sequence = row['sequence'] as number;
       if (sequence < batch.firstSequence || sequence > batch.lastSequence) {
-        throw badBatch(batch, `a row of ${table.name} has sequence ${sequence}`);
+        return badBatch(batch, `a row of ${table.name} has sequence ${sequence}`);
       }
     }
   }
+  return undefined;
 }
 
 function badBatch(batch: RecordedBatch, why: string): TimelineError {

@@ -20,6 +20,8 @@ export type StreamState = {
   plannedSequence: number;
   /** Link of the last planned batch. */
   link: string;
+  /** Why nothing more is taken of the stream, once a batch did not continue it; until the state is loaded anew. */
+  refusal: unknown;
   /** Rows beyond the watermark that were in the store when the state was loaded, by table. */
   readonly unfinished: ReadonlyMap<string, readonly StoredRow[]>;
 };
@@ -46,6 +48,7 @@ export async function loadStreamState(
     recordedSequence,
     plannedSequence: recordedSequence,
     link: last?.link ?? genesisLink,
+    refusal: undefined,
     unfinished,
   };
 }

@@ -1,6 +1,7 @@
-/** Repeats a store call until it succeeds or is refused. Backoff doubles up to a ceiling, with jitter. */
+/** Repeats a store call until it succeeds, with backoff. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { backoffMs } from '../../backoff.ts';
 import { logEvents } from '../log-events.ts';
 import { TimelineError } from '../timeline-error.ts';
 import { attempt } from './classify-failure.ts';
@@ -16,38 +17,35 @@ export type RetryScope = {
   readonly signal: AbortSignal;
   /** 0 ≤ random() < 1 */
   readonly random: () => number;
+  /** Told of each failed attempt. */
+  readonly onFailure?: ((outcome: 'retryable' | 'refused') => void) | undefined;
 };
 
-/** Throws TimelineError 'store-refused' | 'closed'; never gives up otherwise. `what` names the call in logs and errors. */
+/**
+ * Never gives up: what the store refuses (schema, grants) an operator can put right while it runs, and until then the
+ * agents' spools hold on. Throws TimelineError 'closed' only. `what` names the call in logs and errors.
+ */
 export async function untilDone<T>(what: string, scope: RetryScope, call: () => Promise<T>): Promise<T> {
   for (let failures = 0; ; failures += 1) {
     if (scope.signal.aborted) throw closed(what);
     const result = await attempt(call);
-    switch (result.outcome) {
-      case 'success':
-        if (failures > 0) scope.logger.info({ call: what, failures }, logEvents.insertRecovered);
-        return result.value;
-      case 'refused':
-        scope.logger.error({ call: what, err: result.cause }, logEvents.insertRefused);
-        throw new TimelineError(
-          'store-refused',
-          `The store refuses ${what}: check its schema (migrations) and the user's grants. Nothing after this is recorded.`,
-          { cause: result.cause },
-        );
-      case 'retryable':
-        await backOff(what, scope, { failures, cause: result.cause });
+    if (result.outcome === 'success') {
+      if (failures > 0) scope.logger.info({ call: what, failures }, logEvents.insertRecovered);
+      return result.value;
     }
+    scope.onFailure?.(result.outcome);
+    await backOff(what, scope, { failures: failures + 1, ...result });
   }
 }
 
-async function backOff(what: string, scope: RetryScope, failure: { failures: number; cause: unknown }): Promise<void> {
-  const { firstBackoffMs, maxBackoffMs } = scope.policy;
-  const ceilingMs = Math.min(firstBackoffMs * 2 ** Math.min(failure.failures, 20), maxBackoffMs);
-  const waitMs = Math.round(ceilingMs * (0.5 + scope.random() / 2));
-  scope.logger.warn(
-    { call: what, failures: failure.failures + 1, waitMs, err: failure.cause },
-    logEvents.insertRetried,
-  );
+type Failure = { readonly failures: number; readonly outcome: 'retryable' | 'refused'; readonly cause: unknown };
+
+async function backOff(what: string, scope: RetryScope, { failures, outcome, cause }: Failure): Promise<void> {
+  const { firstBackoffMs: firstMs, maxBackoffMs: maxMs } = scope.policy;
+  const waitMs = backoffMs({ firstMs, maxMs }, failures, scope.random());
+  const fields = { call: what, failures, waitMs, err: cause };
+  if (outcome === 'refused') scope.logger.error(fields, logEvents.insertRefused);
+  else scope.logger.warn(fields, logEvents.insertRetried);
   try {
     await sleep(waitMs, undefined, { signal: scope.signal });
   } catch {

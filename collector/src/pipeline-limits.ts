@@ -1,0 +1,35 @@
+/** The bounds of the line, each with its default. */
+import { maxUncompressedBatchBytes } from '@driftline/proto';
+import type { MemoryLimits } from './cluster-memory.ts';
+import { defaultCorrelatorLimits } from './forensics/correlate.ts';
+import type { FullRequestLimits } from './full-requests.ts';
+import { defaultGroupLimits } from './group-recorder.ts';
+import type { GroupLimits } from './group-recorder.ts';
+import { defaultInventoryLimits } from './inventory/inventory.ts';
+
+export type PipelineLimits = MemoryLimits &
+  GroupLimits &
+  FullRequestLimits & {
+    readonly batchUncompressedBytes: number;
+    /** How long a hole may stay before it is asked for again. */
+    readonly resendIntervalMs: number;
+    /** How often deadlines and objects asked for are looked after. */
+    readonly housekeepingIntervalMs: number;
+    /** Wait before a cluster's memory is tried to be rebuilt for the second time; it doubles with each failure. */
+    readonly recoveryRetryMs: number;
+    /** The longest such wait. */
+    readonly recoveryRetryMaxMs: number;
+  };
+
+export const defaultPipelineLimits: PipelineLimits = {
+  inventory: defaultInventoryLimits,
+  correlator: defaultCorrelatorLimits,
+  ...defaultGroupLimits,
+  batchUncompressedBytes: maxUncompressedBatchBytes,
+  fullRequestIntervalMs: 10_000,
+  fullRequestAttempts: 6,
+  resendIntervalMs: 2_000,
+  housekeepingIntervalMs: 1_000,
+  recoveryRetryMs: 500,
+  recoveryRetryMaxMs: 15_000,
+};
