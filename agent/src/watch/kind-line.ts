@@ -22,7 +22,9 @@ import type { ApiKind } from '../kube/api-kind.ts';
 import type { KindProgress, KnownChange, KnownKind, ObjectName } from '../known/known.ts';
 import type { MessageSink } from '../message-sink.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import { CommitFloor, serverStampUs } from './commit-floor.ts';
+import { CommitFloor } from './commit-floor.ts';
+import { ListPass } from './list-pass.ts';
+import { nameKey, nameOf } from './object-name.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import type { ChangeType } from './watch-event.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
@@ -53,7 +55,7 @@ export type ListEnd = {
 
 type Sighting = { readonly object: JsonObject; readonly bytes: number; readonly sight: Sight };
 /** What an observation moves, and what it is known to have been committed after. */
-type Moving = {
+export type Moving = {
   readonly progress: Partial<KindProgress>;
   readonly notBeforeUs: number;
   readonly floorUs: number;
@@ -211,11 +213,11 @@ export class KindLine {
     this.#emit({ bodies: [delta], bytes, changes: [name], progress });
   }
 
-  /** Deletes the known objects that are not in `listed` (see listKey). */
+  /** Deletes the known objects that are not in `listed` (see nameKey). */
   async removeExcept(listed: ReadonlySet<string>, resourceVersion: string): Promise<void> {
     await this.#unlessStopped(this.#known.settled());
     const missing: ObjectName[] = [];
-    for (const object of this.#known.objects()) if (!listed.has(listKey(object))) missing.push(object);
+    for (const object of this.#known.objects()) if (!listed.has(nameKey(object))) missing.push(object);
     const notBeforeUs = this.#floor.us;
     const { budget, metrics } = this.#ports;
     for (const name of missing) {
@@ -281,84 +283,6 @@ export class KindLine {
   }
 }
 
-/** One complete list of a kind, in pages or as a streamed initial state. */
-export class ListPass {
-  readonly #line: KindLine;
-  readonly #cause: GapCause;
-  readonly #isFirst: boolean;
-  readonly #start: KindProgress;
-  readonly #startUs: number;
-  readonly #notBeforeUs: number;
-  readonly #listed = new Set<string>();
-  #canDelete = true;
-
-  constructor(line: KindLine, cause: GapCause) {
-    this.#line = line;
-    this.#start = line.progress();
-    this.#isFirst = !this.#start.isSynced;
-    this.#cause = this.#isFirst ? 'epoch_start' : cause;
-    this.#startUs = line.heardUs;
-    this.#notBeforeUs = this.#isFirst ? 0 : this.#start.seenAtUs;
-    line.countList(this.#cause);
-  }
-
-  async item(object: JsonObject, bytes: number): Promise<void> {
-    this.#listed.add(listKey(nameOf(object)));
-    await this.#line.present({ object, bytes, sight: this.#isFirst ? 'first-list' : 'relist' }, this.#after(object));
-  }
-
-  /** A change within a streamed initial state. */
-  async observe({ type, object, bytes }: ChangeEvent): Promise<void> {
-    if (type === 'ADDED') {
-      await this.item(object, bytes);
-    } else if (type === 'MODIFIED') {
-      this.#listed.add(listKey(nameOf(object)));
-      await this.#line.present({ object, bytes, sight: 'modified' }, this.#after(object));
-    } else {
-      this.#listed.delete(listKey(nameOf(object)));
-      await this.#line.absent(object, bytes, this.#after(object));
-    }
-  }
-
-  /** Of what a list shows nothing is known but that it is newer than what was seen, and than its own stamps. */
-  #after(object: JsonObject): Moving {
-    const floorUs = this.#notBeforeUs;
-    return { progress: {}, notBeforeUs: Math.max(floorUs, serverStampUs(object)), floorUs };
-  }
-
-  /** An item that cannot even be named: then no object's absence proves its deletion. */
-  hasUnnamed(): void {
-    this.#canDelete = false;
-  }
-
-  /** The list begins anew: what was listed before proves nothing about what is there now. */
-  restart(): void {
-    this.#listed.clear();
-  }
-
-  /** Deletes what was not listed, confesses what was not seen, and says that the kind is complete at this version. */
-  async complete(end: ListEnd): Promise<void> {
-    const { resourceVersion } = end;
-    if (this.#canDelete) await this.#line.removeExcept(this.#listed, resourceVersion);
-    const bodies: MessageBody[] = [];
-    if (this.#isFirst || this.#start.seenVersion !== resourceVersion || !this.#canDelete) {
-      bodies.push(
-        this.#line.gap({
-          cause: this.#cause,
-          detail: this.#canDelete ? '' : 'listed objects could not be read: deletions were not inferred',
-          fromVersion: this.#start.seenVersion,
-          toVersion: resourceVersion,
-          fromUs: this.#startUs,
-          toUs: end.seenAtUs,
-        }),
-      );
-    }
-    const { group, resource, kind } = this.#line.kind;
-    bodies.push({ type: 'kind-synced', group, resource, kind, resourceVersion, objects: this.#listed.size });
-    await this.#line.synced(bodies, end);
-  }
-}
-
 function rejection(source: string, reason: string, bytes: number): Rejected {
   return { type: 'rejected', source, reason, detail: '', bytes };
 }
@@ -372,13 +296,4 @@ function tryCapture(...[observation, ports]: Parameters<typeof captureObject>): 
     if (error instanceof RangeError) return { type: 'unreadable', reason: 'nested too deeply' };
     throw error;
   }
-}
-
-function nameOf(object: JsonObject): ObjectName {
-  const metadata = ownObject(object, 'metadata');
-  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') };
-}
-
-function listKey(name: ObjectName): string {
-  return `${name.namespace}/${name.name}`;
 }
