@@ -4,6 +4,7 @@
  * named where they have a name: `spec.template.spec.containers[name=web].securityContext.privileged`.
  */
 import type { JsonObject } from '@driftline/proto';
+import type { ReadPath } from './read-path.ts';
 
 export type Severity = 'critical' | 'high' | 'medium' | 'low' | 'info';
 export type Category = 'identity' | 'network' | 'data' | 'compute' | 'supply-chain' | 'governance';
@@ -114,6 +115,17 @@ export type FactOf<T> = { readonly key: ObjectKey; readonly value: T };
 
 export type PolicyLanguageName = 'cel' | 'relation' | 'validating-admission-policy' | 'kyverno' | 'gatekeeper' | 'rego';
 
+/**
+ * What evaluations read of their own object: with equal values there (and unchanged reads of the view) the answer is the
+ * same, whatever else changed. A path too many costs an evaluation; one that is missing is a wrong answer.
+ */
+export type OwnReads = {
+  /** What the verdict depends on. */
+  readonly deciding: readonly ReadPath[];
+  /** What is read besides when the verdict is neither pass nor not-applicable: for values, reasons and paths. */
+  readonly telling: readonly ReadPath[];
+};
+
 /** A control ready to run, whatever language it was written in. */
 export type CompiledControl = {
   readonly meta: ControlMeta;
@@ -126,6 +138,11 @@ export type CompiledControl = {
   readonly selfContained: boolean;
   /** Digest of everything its answers depend on: with an equal one, a reloaded control judges nothing again. */
   readonly digest?: string;
+  /**
+   * What it reads of an object of one of its kinds, as far as that is known before it runs; absent or undefined: it does
+   * not know, and runs at every change. The object's apiVersion and kind name that kind: the engine sees to it.
+   */
+  reads?(kind: GroupKind): OwnReads | undefined;
   evaluate(object: JsonObject, view: TrackedView): Verdict;
 };
 
@@ -148,5 +165,18 @@ export type Transition = {
   readonly reason: string;
 };
 
-/** One observed change as the engine takes it; undefined before = new, undefined after = deleted. */
-export type ObjectChange = { readonly key: ObjectKey; readonly uid: string; readonly after: JsonObject | undefined };
+/** One observed change as the engine takes it. Objects that were handed in are never written to afterwards. */
+export type ObjectChange = {
+  readonly key: ObjectKey;
+  readonly uid: string;
+  /** undefined: deleted. */
+  readonly after: JsonObject | undefined;
+  /** Names the content of `after`: equal digests are equal objects. */
+  readonly digest?: string;
+  /**
+   * A form of the object that the caller has at hand. When it is the one the engine was given last (its digest says so),
+   * only controls that read what differs are judged; parts that both share make finding that cheap. An engine without a
+   * store remembers the form itself.
+   */
+  readonly earlier?: { readonly object: JsonObject; readonly digest: string } | undefined;
+};

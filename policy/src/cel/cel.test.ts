@@ -165,32 +165,6 @@ describe('types', () => {
   });
 });
 
-describe('reads', () => {
-  const paths = (source: string): readonly string[] =>
-    compiled(source)
-      .reads.paths.map((path) => path.join('/'))
-      .sort();
-
-  it('names variables and paths', () => {
-    assert.deepEqual(paths('object.spec.containers.all(c, c.x == oldObject.y) && request.userInfo.username != ""'), [
-      'object/spec/containers',
-      'oldObject/y',
-      'request/userInfo/username',
-    ]);
-    assert.deepEqual([...compiled('has(oldObject.a) || n > 1').reads.variables].sort(), ['n', 'oldObject']);
-    assert.deepEqual(paths('object.metadata.labels["a.b"] == object.?spec[?labels[names[0]]]'), [
-      'labels',
-      'names',
-      'object/metadata/labels/a.b',
-      'object/spec',
-    ]);
-  });
-
-  it('leaves out comprehension variables that hide a declared one', () => {
-    assert.deepEqual([...compiled('names.all(object, object != "")').reads.variables], ['names']);
-  });
-});
-
 describe('evaluation', () => {
   it('judges a Deployment', () => {
     const bindings = { object: deployment };

@@ -5,7 +5,7 @@ import type { Cause } from './verdict-book.ts';
 
 export type DirtySubject = {
   readonly subject: Subject;
-  /** Set when all its controls are to run: the object itself changed. */
+  /** Set when all its controls are to run. */
   readonly whole: Cause | undefined;
   /** By control id, in addition. */
   readonly controls: ReadonlyMap<string, Cause>;
@@ -13,19 +13,22 @@ export type DirtySubject = {
 
 export type Dirt = {
   markSubject(subject: Subject, cause: Cause): void;
+  /** The object or the control itself changed: this is the cause then, whatever else the control read. */
   markControl(subject: Subject, control: CompiledControl, cause: Cause): void;
   markAll(evaluations: Iterable<Evaluation>, cause: Cause): void;
   /** Everything marked, in the order of keys; nothing is marked afterwards. */
   take(): readonly DirtySubject[];
 };
 
-export function createDirt(): Dirt {
-  let dirty = new Map<Subject, { whole: Cause | undefined; controls: Map<string, Cause> }>();
+type Marks = { whole: Cause | undefined; readonly own: Map<string, Cause>; readonly woken: Map<string, Cause> };
 
-  function mark(subject: Subject): { whole: Cause | undefined; controls: Map<string, Cause> } {
+export function createDirt(): Dirt {
+  let dirty = new Map<Subject, Marks>();
+
+  function mark(subject: Subject): Marks {
     let marks = dirty.get(subject);
     if (marks === undefined) {
-      marks = { whole: undefined, controls: new Map() };
+      marks = { whole: undefined, own: new Map(), woken: new Map() };
       dirty.set(subject, marks);
     }
     return marks;
@@ -36,13 +39,17 @@ export function createDirt(): Dirt {
       mark(subject).whole = cause;
     },
     markControl(subject, control, cause) {
-      mark(subject).controls.set(control.meta.id, cause);
+      mark(subject).own.set(control.meta.id, cause);
     },
     markAll(evaluations, cause) {
-      for (const { subject, control } of evaluations) mark(subject).controls.set(control.meta.id, cause);
+      for (const { subject, control } of evaluations) mark(subject).woken.set(control.meta.id, cause);
     },
     take() {
-      const taken = [...dirty].map(([subject, marks]) => ({ subject, ...marks }));
+      const taken = [...dirty].map(([subject, { whole, own, woken }]) => ({
+        subject,
+        whole,
+        controls: own.size === 0 ? woken : woken.size === 0 ? own : new Map([...woken, ...own]),
+      }));
       dirty = new Map();
       return taken.sort((a, b) => compareKeys(a.subject.key, b.subject.key));
     },

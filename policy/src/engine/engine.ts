@@ -171,9 +171,10 @@ class IncrementalEngine implements Engine {
     const wasPresent = subject.present;
     if (wasPresent && (change.after === undefined || change.uid !== subject.uid))
       this.#judge.close(subject, 'the object was deleted', cause);
-    if (wasPresent || change.after !== undefined) this.#inventory.place(subject, change, this.#waker(cause));
-    if (change.after !== undefined) this.#dirt.markSubject(subject, cause);
-    else this.#inventory.release(subject);
+    const { after } = change;
+    if (after !== undefined) this.#judge.markChanged(subject, { ...change, after }, { dirt: this.#dirt, cause });
+    if (wasPresent || after !== undefined) this.#inventory.place(subject, change, this.#waker(cause));
+    if (after === undefined) this.#inventory.release(subject);
     return wasPresent || subject.present ? [subject] : [];
   }
 

@@ -18,6 +18,8 @@ export type SubjectVerdicts = {
   told: Map<string, Outcome> | undefined;
   /** Tracked controls only, by control id. */
   evaluations: Map<string, Evaluation> | undefined;
+  /** Whether every control was judged on the object as it was placed last, or would say the same of it. */
+  isCurrent: boolean;
 };
 
 export type Subject = {
@@ -26,6 +28,8 @@ export type Subject = {
   present: boolean;
   /** Held for good when the engine has no store, else only while a batch is judged. */
   object: JsonObject | undefined;
+  /** Names the content of the object placed last; undefined when the caller did not say. */
+  digest: string | undefined;
   labels: JsonObject | undefined;
   /** Evaluations that read the object itself. */
   readers: ReadNode | undefined;

@@ -38,6 +38,7 @@ export class Inventory {
       uid: '',
       present: false,
       object: undefined,
+      digest: undefined,
       labels: undefined,
       readers: undefined,
       pins: 0,
@@ -81,11 +82,18 @@ export class Inventory {
     subject.present = change.after !== undefined;
     if (change.after !== undefined) subject.uid = change.uid;
     subject.object = change.after;
+    subject.digest = change.after === undefined ? undefined : change.digest;
     subject.labels = objectAt(change.after, 'metadata', 'labels');
     if (subject.readers !== undefined) wake(subject.readers);
     kind.all.update(subject, labelsBefore, wake);
     this.scope(subject.key, subject.key.namespace).update(subject, labelsBefore, wake);
     for (const facts of kind.facts.values()) facts.update(subject, change.after, wake);
+  }
+
+  /** The form placed last, when it is at hand; to be asked before the change is placed. */
+  earlier(subject: Subject, { earlier }: ObjectChange): JsonObject | undefined {
+    if (!subject.present || subject.object !== undefined) return subject.object;
+    return earlier !== undefined && earlier.digest === subject.digest ? earlier.object : undefined;
   }
 
   object(subject: Subject): JsonObject | undefined {

@@ -1,6 +1,8 @@
 /** Runs controls on subjects and keeps, for the tracked ones, what each run read. */
 import type { JsonObject } from '@driftline/proto';
-import type { CompiledControl, TrackedView, Verdict } from '../contract.ts';
+import type { CompiledControl, GroupKind, ObjectChange, TrackedView, Verdict } from '../contract.ts';
+import { groupOf } from '../language/pod-template.ts';
+import { stringAt } from '../language/read-json.ts';
 import { createDeadlines } from './deadlines.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Dirt, DirtySubject } from './dirt.ts';
@@ -13,6 +15,9 @@ import { NotAssessable, type Recording, RecordingView, type ViewSource } from '.
 import type { Cause, KnownFinding, VerdictBook } from './verdict-book.ts';
 
 export type JudgeParts = { readonly source: ViewSource; readonly book: VerdictBook; readonly roster: Roster };
+
+/** Where marks go, and why they are made. */
+export type Marking = { readonly dirt: Dirt; readonly cause: Cause };
 
 const bundle: Cause = { type: 'bundle' };
 
@@ -31,9 +36,51 @@ export class Judge {
     this.#roster = roster;
   }
 
+  /** Runs all of them, then throws what the first one threw: a subject that threw is judged whole at its next change. */
   run(dirty: readonly DirtySubject[]): void {
-    for (const one of dirty) this.#runSubject(one);
+    let failure: { readonly thrown: unknown } | undefined;
+    for (const one of dirty) {
+      try {
+        this.#runSubject(one);
+      } catch (thrown) {
+        failure ??= { thrown };
+      }
+    }
     this.#rewritten.clear();
+    if (failure !== undefined) throw failure.thrown;
+  }
+
+  /** Marks what the change of an object can concern; to be called before it is placed. `after` is what it becomes. */
+  markChanged(subject: Subject, change: ObjectChange & { readonly after: JsonObject }, marking: Marking): void {
+    const { dirt, cause } = marking;
+    const { verdicts } = subject;
+    const concerned = verdicts?.isCurrent === true ? this.#concerned(subject, verdicts, change) : undefined;
+    if (concerned === undefined) dirt.markSubject(subject, cause);
+    else for (const { control } of concerned) dirt.markControl(subject, control, cause);
+    if (verdicts !== undefined && concerned?.size !== 0) verdicts.isCurrent = false;
+  }
+
+  /** undefined: all, or it cannot be said. */
+  #concerned(
+    subject: Subject,
+    { codes }: SubjectVerdicts,
+    change: ObjectChange & { readonly after: JsonObject },
+  ): ReadonlySet<Slot> | undefined {
+    const { key } = subject;
+    const { after } = change;
+    const before = this.#source.inventory.earlier(subject, change);
+    // What calls itself something else is not laid out as its kind says.
+    if (before === undefined || !isOfKind(after, key)) return undefined;
+    const concerned = new Set<Slot>();
+    try {
+      this.#roster.plan(key).compare(before, after, ({ slot, decides }) => {
+        if (decides || !isQuiet(codes[slot.position])) concerned.add(slot);
+      });
+    } catch {
+      // Nested beyond the stack.
+      return undefined;
+    }
+    return concerned;
   }
 
   /** The object has gone, or another took its name: its findings end, its evaluations are forgotten. */
@@ -74,21 +121,32 @@ export class Judge {
   #runSubject({ subject, whole, controls }: DirtySubject): void {
     const { inventory } = this.#source;
     const slots = subject.present ? this.#roster.slots(subject.key) : [];
-    if (slots.length > 0)
-      subject.verdicts ??= { slots, codes: new Uint8Array(slots.length), told: undefined, evaluations: undefined };
+    if (slots.length > 0) subject.verdicts ??= createVerdicts(slots);
     const rewritten = this.#takeRestored(subject, slots);
     if (!subject.present) inventory.release(subject);
     const { verdicts } = subject;
     if (verdicts === undefined) return;
+    verdicts.isCurrent = false;
     const lost = this.#fetch(subject);
-    for (const slot of verdicts.slots) {
+    for (const slot of whole === undefined ? this.#slotsOf(subject, controls) : verdicts.slots) {
       const id = slot.control.meta.id;
       const cause = whole ?? controls.get(id);
       if (cause === undefined) continue;
       const outcome = lost ?? this.#evaluate(subject, verdicts, slot.control);
       this.#book.replace({ subject, slot, outcome, cause, rewritten: this.#rewritten.has(id) || rewritten.has(id) });
     }
+    verdicts.isCurrent = lost === undefined;
     inventory.letGo([subject]);
+  }
+
+  /** In the order of control ids, as all slots are. */
+  #slotsOf({ key }: Subject, controls: ReadonlyMap<string, Cause>): readonly Slot[] {
+    const slots: Slot[] = [];
+    for (const id of controls.keys()) {
+      const slot = this.#roster.slot(key, id);
+      if (slot !== undefined) slots.push(slot);
+    }
+    return slots.length < 2 ? slots : slots.sort((a, b) => a.position - b.position);
   }
 
   /** Puts the object at hand; answers with the outcome of every control when that fails. */
@@ -153,6 +211,19 @@ export class Judge {
     verdicts.slots = after;
     verdicts.codes = codes;
   }
+}
+
+function createVerdicts(slots: readonly Slot[]): SubjectVerdicts {
+  return { slots, codes: new Uint8Array(slots.length), told: undefined, evaluations: undefined, isCurrent: false };
+}
+
+function isOfKind(object: JsonObject, { group, kind }: GroupKind): boolean {
+  return stringAt(object, 'kind') === kind && groupOf(stringAt(object, 'apiVersion')) === group;
+}
+
+/** Whether the verdict has nothing more to say than its code. */
+function isQuiet(code: number | undefined): boolean {
+  return code === outcomeCode.pass || code === outcomeCode.notApplicable;
 }
 
 const noReads: ReadonlySet<never> = new Set();

@@ -1,6 +1,7 @@
 /** Which controls judge which kind, in the order of their ids. */
 import type { CompiledControl, GroupKind } from '../contract.ts';
 import { compareText, type Slot } from './graph.ts';
+import { createReadPlan, type ReadPlan } from './read-plan.ts';
 
 export type RosterChange = {
   readonly kind: GroupKind;
@@ -10,6 +11,9 @@ export type RosterChange = {
 
 export type Roster = {
   slots(kind: GroupKind): readonly Slot[];
+  slot(kind: GroupKind, control: string): Slot | undefined;
+  /** What these slots read of an object of the kind. */
+  plan(kind: GroupKind): ReadPlan;
   /** Kinds any control judges, in order: those that controls name, and those seen that a control takes by rule. */
   kinds(): readonly GroupKind[];
   control(id: string): CompiledControl | undefined;
@@ -17,7 +21,13 @@ export type Roster = {
   replace(controls: readonly CompiledControl[]): readonly RosterChange[];
 };
 
-type Entry = { readonly kind: GroupKind; readonly slots: readonly Slot[] };
+type Entry = {
+  readonly kind: GroupKind;
+  readonly slots: readonly Slot[];
+  readonly byId: ReadonlyMap<string, Slot>;
+  /** Made when a change is first compared. */
+  plan: ReadPlan | undefined;
+};
 
 const none: readonly Slot[] = [];
 
@@ -40,21 +50,30 @@ export function createRoster(initial: readonly CompiledControl[]): Roster {
   }
 
   /** Kinds that no control names come up as they are seen. */
-  function slots(kind: GroupKind): readonly Slot[] {
+  function entry(kind: GroupKind): Entry | undefined {
     const known = byKind.get(`${kind.group}/${kind.kind}`);
-    if (known !== undefined || takers.length === 0) return known?.slots ?? none;
+    if (known !== undefined || takers.length === 0) return known;
     const { group, kind: name } = kind;
-    const entry = entryOf({ group, kind: name }, takers);
-    byKind.set(`${group}/${name}`, entry);
-    return entry.slots;
+    const made = entryOf({ group, kind: name }, takers);
+    byKind.set(`${group}/${name}`, made);
+    return made;
+  }
+
+  function plan(kind: GroupKind): ReadPlan {
+    const found = entry(kind);
+    if (found === undefined) return createReadPlan(kind, none);
+    found.plan ??= createReadPlan(found.kind, found.slots);
+    return found.plan;
   }
 
   replace(initial);
   return {
-    slots,
+    slots: (kind) => entry(kind)?.slots ?? none,
+    slot: (kind, control) => entry(kind)?.byId.get(control),
+    plan,
     kinds: () =>
       [...byKind.values()]
-        .filter((entry) => entry.slots.length > 0)
+        .filter(({ slots }) => slots.length > 0)
         .map(({ kind }) => kind)
         .sort(compareKinds),
     control: (id) => byId.get(id),
@@ -76,7 +95,8 @@ function entriesOf(controls: readonly CompiledControl[], seen: readonly Entry[])
 function entryOf(kind: GroupKind, controls: readonly CompiledControl[]): Entry {
   const judging = controls.filter((control) => judges(control, kind));
   const ordered = judging.sort((a, b) => compareText(a.meta.id, b.meta.id));
-  return { kind, slots: ordered.map((control, position) => ({ control, position })) };
+  const slots = ordered.map((control, position) => ({ control, position }));
+  return { kind, slots, byId: new Map(slots.map((slot) => [slot.control.meta.id, slot])), plan: undefined };
 }
 
 function judges(control: CompiledControl, { group, kind }: GroupKind): boolean {

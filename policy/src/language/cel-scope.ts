@@ -45,13 +45,36 @@ export function requestName(source: string): string | undefined {
   return /\b(oldObject|request|authorizer)\b/.exec(source)?.[1];
 }
 
-/** A path with `{name}` placeholders as a function of their values, or the name that is none of `names`. */
+/** Whether the name is bound for every control. */
+export function isReserved(name: string): boolean {
+  return Object.hasOwn(objectScope, name) || Object.hasOwn(podScope, name);
+}
+
+/** A path with `{name}` placeholders. */
+export type PathTemplate = {
+  fill(values: Readonly<Record<string, unknown>>): string;
+  /** undefined when a placeholder has no value. */
+  fillStatic(values: Readonly<Record<string, string>>): string | undefined;
+  /** What follows the item's path, when the template is that and nothing else in front. */
+  readonly afterItem: string | undefined;
+};
+
+/** The template, or the placeholder that is none of `names`. */
 export function pathTemplate(
   template: string,
   names: readonly string[],
-): { readonly unknown: string } | { readonly fill: (bindings: Readonly<Record<string, unknown>>) => string } {
+  each: Each | undefined,
+): PathTemplate | { readonly unknown: string } {
   const parts = template.split(/\{(\w+)\}/);
-  const unknown = parts.find((part, index) => index % 2 === 1 && !names.includes(part));
+  const placeholders = parts.filter((_, index) => index % 2 === 1);
+  const unknown = placeholders.find((name) => !names.includes(name));
   if (unknown !== undefined) return { unknown };
-  return { fill: (bindings) => parts.map((part, index) => (index % 2 === 0 ? part : String(bindings[part]))).join('') };
+  const fill: PathTemplate['fill'] = (values) =>
+    parts.map((part, index) => (index % 2 === 0 ? part : String(values[part]))).join('');
+  const [before, name, after] = parts;
+  return {
+    fill,
+    fillStatic: (values) => (placeholders.every((one) => Object.hasOwn(values, one)) ? fill(values) : undefined),
+    afterItem: before === '' && name === each?.pathName && parts.length === 3 ? after : undefined,
+  };
 }

@@ -13,6 +13,7 @@ import {
 import { type CelProblem, compileCelSection, type CompiledSection, type Validation } from './compile-cel-section.ts';
 import type { ControlParts } from './compile-relation.ts';
 import { valueAtFieldPath, valueText } from './field-value.ts';
+import { ownReadsOf } from './own-reads.ts';
 import { type Item, itemsOf, type SubjectContext, subjectContext } from './subject-context.ts';
 
 export type CelCompilation = { readonly control: CompiledControl } | { readonly problems: readonly CelProblem[] };
@@ -29,6 +30,7 @@ export function compileCelControl(parts: ControlParts, section: CelSection): Cel
       kinds: match.kinds,
       selfContained: !compiled.readsNamespace,
       digest,
+      reads: (kind) => ownReadsOf(compiled, kind),
       evaluate(object, view) {
         const context = subjectContext(object);
         if (!match.appliesTo(context) || (match.isPodBearing && context.pod === undefined)) return notApplicable;
@@ -58,22 +60,28 @@ function judge(judged: Judged, view: TrackedView): Verdict {
   }
   const violations: Violation[] = [];
   const { each } = compiled;
-  if (each === undefined) validate(judged, { bindings, path: '', budget }, violations);
+  if (each === undefined) validate(judged, { bindings, path: '', item: undefined, budget }, violations);
   else {
-    const items =
-      each.podLists === undefined ? listedItems(compiled, bindings, budget) : context.podItems(each.podLists);
+    const isOfPod = each.podLists !== undefined;
+    const items = isOfPod ? context.podItems(each.podLists) : listedItems(compiled, bindings, budget);
     for (const { value, path, index } of items) {
       bindings[each.as] = value;
       bindings[each.pathName] = path;
       bindings[each.indexName] = index;
-      validate(judged, { bindings, path, budget }, violations);
+      validate(judged, { bindings, path, item: isOfPod ? value : undefined, budget }, violations);
     }
   }
   return violations.length === 0 ? pass : { verdict: 'fail', violations };
 }
 
 /** What validations run on: the object, or an item of `each`. */
-type Ground = { readonly bindings: Bindings; readonly path: string; readonly budget: Budget };
+type Ground = {
+  readonly bindings: Bindings;
+  readonly path: string;
+  /** What is at the path, where that is sure: an author's `each.path` need not lead to the items. */
+  readonly item: Json | undefined;
+  readonly budget: Budget;
+};
 
 function validate({ compiled, object, parts }: Judged, ground: Ground, violations: Violation[]): void {
   for (const validation of compiled.validations) {
@@ -113,7 +121,7 @@ function bindingsOf(
 function listedItems({ items, itemsPath }: CompiledSection, bindings: Bindings, budget: Budget): readonly Item[] {
   const values = items?.evaluate(bindings, budget);
   if (!Array.isArray(values)) throw new EvaluationError('each.in must give a list');
-  return itemsOf(values as readonly Json[], itemsPath?.(bindings) ?? '');
+  return itemsOf(values as readonly Json[], itemsPath?.fill(bindings) ?? '');
 }
 
 function violationOf(validation: Validation, ground: Ground, object: JsonObject): Violation {
@@ -122,11 +130,22 @@ function violationOf(validation: Validation, ground: Ground, object: JsonObject)
   const reason = reasonOf(validation, ground);
   if (validation.value !== undefined)
     return { path, value: valueText(toJson(validation.value.evaluate(bindings, budget)) as Json), reason };
-  return { path, value: path === '' ? '' : valueText(valueAtFieldPath(object, path)), reason };
+  return { path, value: path === '' ? '' : valueText(valueAt(validation, { ...ground, path }, object)), reason };
+}
+
+/** The value at a violation's path. Names of items can be anything, so the way to an item is not looked up again. */
+function valueAt(
+  { path: template, pathExpression }: Validation,
+  { path, item }: Ground,
+  object: JsonObject,
+): Json | undefined {
+  if (item === undefined || pathExpression !== undefined) return valueAtFieldPath(object, path);
+  if (template === undefined) return item;
+  return template.afterItem === undefined ? valueAtFieldPath(object, path) : valueAtFieldPath(item, template.afterItem);
 }
 
 function pathOf({ path, pathExpression }: Validation, ground: Ground): string {
-  if (path !== undefined) return path(ground.bindings);
+  if (path !== undefined) return path.fill(ground.bindings);
   if (pathExpression === undefined) return ground.path;
   const made = pathExpression.evaluate(ground.bindings, ground.budget);
   if (typeof made !== 'string') throw new EvaluationError('pathExpression must give a string');

@@ -1,14 +1,8 @@
 /** The `cel` section of a control file, compiled: every problem noted, not only the first. */
 import { dynType } from '../cel/index.ts';
 import type { CelSection, CelValidation } from '../load/control-file.ts';
-import { type Each, eachOf, itemScope, pathTemplate, requestName, scopeOf } from './cel-scope.ts';
-import {
-  type Bindings,
-  compileExpression,
-  type Expression,
-  type ExpressionOptions,
-  type Scope,
-} from './compile-expression.ts';
+import { type Each, eachOf, itemScope, type PathTemplate, pathTemplate, requestName, scopeOf } from './cel-scope.ts';
+import { compileExpression, type Expression, type ExpressionOptions, type Scope } from './compile-expression.ts';
 
 /** `keys` lead to the expression inside the control file; line and column (from 1) are places in its text. */
 export type CelProblem = {
@@ -25,7 +19,7 @@ export type CompiledSection = {
   readonly each: Each | undefined;
   /** General form of `each`. */
   readonly items: Expression | undefined;
-  readonly itemsPath: ((bindings: Bindings) => string) | undefined;
+  readonly itemsPath: PathTemplate | undefined;
   readonly validations: readonly Validation[];
   readonly readsNamespace: boolean;
 };
@@ -35,7 +29,7 @@ export type Validation = {
   readonly message: string;
   readonly messageExpression: Expression | undefined;
   /** Without either: the item, or the object as a whole. */
-  readonly path: ((bindings: Bindings) => string) | undefined;
+  readonly path: PathTemplate | undefined;
   readonly pathExpression: Expression | undefined;
   readonly value: Expression | undefined;
 };
@@ -147,16 +141,16 @@ class SectionCompiler {
     return expression;
   }
 
-  #template(keys: readonly PropertyKey[], template: string, scope: Scope): (bindings: Bindings) => string {
+  #template(keys: readonly PropertyKey[], template: string, scope: Scope): PathTemplate {
     const places = Object.keys(scope).filter((name) => name.endsWith('Path'));
-    const made = pathTemplate(template, places);
-    if ('fill' in made) return made.fill;
+    const made = pathTemplate(template, places, this.#each);
+    if ('fill' in made) return made;
     const known =
       places.length === 0
         ? 'there are no placeholders here'
         : `placeholders here: ${places.map((name) => `{${name}}`).join(', ')}`;
     this.#refuse(keys, `{${made.unknown}} is unknown; ${known}`);
-    return () => '';
+    return { fill: () => '', fillStatic: () => '', afterItem: undefined };
   }
 
   #refuse(keys: readonly PropertyKey[], reason: string, { line, column }: Place = { line: 1, column: 1 }): void {
@@ -182,4 +176,5 @@ const never: Expression = {
   type: dynType,
   names: new Set(),
   variables: new Set(),
+  reads: { variables: new Set(), paths: [], alias: undefined },
 };

@@ -1,5 +1,15 @@
 /** One CEL expression of a policy file: compiled with the names in scope, evaluated to a value or an exception. */
-import { boolType, type CelType, compileCel, dynType, formatType, stringType, type Value } from '../cel/index.ts';
+import type { ReadPath } from '../read-path.ts';
+import {
+  boolType,
+  type CelType,
+  compileCel,
+  dynType,
+  formatType,
+  type Reads,
+  stringType,
+  type Value,
+} from '../cel/index.ts';
 
 export type Bindings = Readonly<Record<string, Value>>;
 
@@ -17,8 +27,9 @@ export type Expression = {
   readonly type: CelType;
   /** Top-level names it mentions. */
   readonly names: ReadonlySet<string>;
-  /** Names it selects from `variables`. */
+  /** Names it selects from `variables`; '' when it reads them in another way. */
   readonly variables: ReadonlySet<string>;
+  readonly reads: Reads;
 };
 
 export type ExpressionProblem = { readonly reason: string; readonly line: number; readonly column: number };
@@ -65,7 +76,8 @@ export function compileExpression(
       },
       type: program.type,
       names: program.reads.variables,
-      variables: new Set(program.reads.paths.filter(([root]) => root === 'variables').map((path) => path[1] ?? '')),
+      variables: new Set(program.reads.paths.filter(([root]) => root === 'variables').map(([, name]) => textOf(name))),
+      reads: program.reads,
     },
   };
 }
@@ -75,6 +87,8 @@ export function evaluateBool(expression: Expression, bindings: Bindings, budget:
   if (typeof value !== 'boolean') throw new EvaluationError('an expression that decides must give a bool');
   return value;
 }
+
+const textOf = (step: ReadPath[number] | undefined): string => (typeof step === 'string' ? step : '');
 
 function shortened(source: string): string {
   const line = source.replaceAll(/\s+/g, ' ').trim();

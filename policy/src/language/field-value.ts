@@ -1,5 +1,6 @@
 /** Values at field paths as violations name them: `spec.containers[name=web].image`, `rules[0].verbs`, `metadata.labels[team/owner]`. */
 import { canonicalJson, isJsonArray, isJsonObject, itemPath, type Json, ownValue } from '@driftline/proto';
+import type { ReadPath } from '../read-path.ts';
 
 const step = /\.?([A-Za-z_$][\w$-]*)|\[name=([^\]]*)\]|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\[([^\]]*)\]/y;
 
@@ -22,6 +23,18 @@ export function valueAtFieldPath(value: Json | undefined, path: string): Json | 
     current = follow(current, step);
   }
   return current;
+}
+
+/** What finding the value at the path, or below it, reads: down to where the path enters a list. */
+export function fieldPathReads(path: string): readonly ReadPath[] {
+  const steps = stepsOf(path);
+  if (steps === undefined) return [[]];
+  const read: string[] = [];
+  for (const { index, member } of steps) {
+    if (member === undefined || index !== undefined) break;
+    read.push(member);
+  }
+  return [read];
 }
 
 const nowhere: Step = { index: undefined, name: undefined, member: undefined };

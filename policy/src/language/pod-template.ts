@@ -32,6 +32,11 @@ export function isPodBearing(kind: GroupKind): boolean {
   return placeOf.has(`${kind.group}/${kind.kind}`);
 }
 
+/** Keys that lead to the object whose `spec` and `metadata` are the pod's; undefined for kinds without a pod. */
+export function podParentOf(kind: GroupKind): readonly string[] | undefined {
+  return placeOf.get(`${kind.group}/${kind.kind}`)?.parent;
+}
+
 /** The pod of an object of a pod-bearing kind; undefined for other kinds and when there is no pod spec. */
 export function podTemplateOf(object: JsonObject, kind: GroupKind): PodTemplate | undefined {
   const place = placeOf.get(`${kind.group}/${kind.kind}`);
