@@ -6,6 +6,7 @@
 import { problemText } from '@driftline/policy';
 import type { Bundle } from '@driftline/policy';
 import { libraryFolder, readLibrary } from '@driftline/policy/library';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter } from './bus/bus.ts';
@@ -24,8 +25,8 @@ import { logEvents } from './log-events.ts';
 import { createMetrics } from './metrics.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import { openPipeline } from './pipeline.ts';
-import { defaultPipelineLimits } from './pipeline-limits.ts';
 import type { Pipeline } from './pipeline.ts';
+import { defaultPipelineLimits } from './pipeline-limits.ts';
 import { Scope } from './scope.ts';
 import { openClusterBindings } from './timeline/bindings/cluster-bindings.ts';
 import { openClusterClaims } from './timeline/bindings/cluster-claims.ts';
@@ -56,10 +57,10 @@ export type CollectorExtension = {
   open(parts: CollectorParts): Promise<{ close(): Promise<void> }>;
 };
 
-export type CollectorOptions = {
 /** How long a stop waits for the store to take what was handed over. */
 const stopGraceMs = 10_000;
 
+export type CollectorOptions = {
   readonly config: CollectorConfig;
   readonly logger: Logger;
   /** Instead of the tokens file. */
@@ -130,13 +131,13 @@ const watermarkOf =
     const epochs = await recovery.epochs({ tenant: stream.tenant, cluster: stream.cluster });
     return epochs.find(({ epoch }) => epoch === stream.epoch)?.recordedSequence ?? 0;
   };
-  #isClosing = false;
 
 class Composition {
   readonly #options: CollectorOptions;
   readonly #scope: Scope;
   readonly #failed = Promise.withResolvers<never>();
   #isRunning = true;
+  #isClosing = false;
 
   constructor(options: CollectorOptions, scope: Scope) {
     this.#options = options;
@@ -254,10 +255,10 @@ class Composition {
   }
 
   #fail(error: unknown): void {
+    if (this.#isClosing) return;
     this.#isRunning = false;
     this.#options.logger.fatal({ event: logEvents.collectorFailed, err: error });
     this.#failed.reject(error);
-    if (this.#isClosing) return;
   }
 }
 

@@ -11,6 +11,8 @@ export type PipelineLimits = MemoryLimits &
   GroupLimits &
   FullRequestLimits & {
     readonly batchUncompressedBytes: number;
+    /** Objects that are compared with an agent's digests for one batch; what is beyond is left unanswered. */
+    readonly comparedObjectsPerBatch: number;
     /** How long a hole may stay before it is asked for again. */
     readonly resendIntervalMs: number;
     /** How often deadlines and objects asked for are looked after. */
@@ -26,6 +28,7 @@ export const defaultPipelineLimits: PipelineLimits = {
   correlator: defaultCorrelatorLimits,
   ...defaultGroupLimits,
   batchUncompressedBytes: maxUncompressedBatchBytes,
+  comparedObjectsPerBatch: 200_000,
   fullRequestIntervalMs: 10_000,
   fullRequestAttempts: 6,
   resendIntervalMs: 2_000,

@@ -174,12 +174,13 @@ class PipelineOfClusters implements Pipeline {
         return this.#askForMissing(item.stream, stream, admission.resendFrom);
       case 'admitted': {
         if (admission.missing !== undefined) this.#confessMissing(item.stream, admission.missing);
-        const { rows, needFull } = prepare(this.#prepare, memory, item, admission);
+        const { rows, needFull, verdicts } = prepare(this.#prepare, memory, item, admission);
         stream.nextSequence = item.batch.lastSequence + 1;
         stream.resendAskedAtMs = 0;
         const asked = askForWhole(memory, item.stream, needFull, this.#deps.now());
+        const found = verdicts.map((verdict) => ({ type: 'kind-verdict', stream: item.stream, verdict }) as const);
         const recorded = this.#record(line, { id: item.stream, stream }, rows);
-        return Promise.all([recorded, this.#publish(asked)]).then(() => undefined);
+        return Promise.all([recorded, this.#publish([...asked, ...found])]).then(() => undefined);
       }
     }
   }

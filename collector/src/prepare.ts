@@ -2,7 +2,7 @@
  * From an admitted batch to its rows: decode → apply → judge → correlate. Synchronous, and a function of the batch and
  * the cluster's memory, so that the same batches always become the same rows.
  */
-import type { MessageBody, ObjectRef } from '@driftline/proto';
+import type { KindVerdict, MessageBody, ObjectRef } from '@driftline/proto';
 import { applyMessage } from './apply-message.ts';
 import { openRows, rejectedRow, sequenceGap } from './batch-rows.ts';
 import type { At, BatchRows } from './batch-rows.ts';
@@ -14,14 +14,18 @@ import type { CollectorMetrics } from './metrics.ts';
 import type { ClusterId } from './timeline/timeline.ts';
 
 export type PrepareDeps = {
-  readonly limits: { readonly batchUncompressedBytes: number };
+  readonly limits: { readonly batchUncompressedBytes: number; readonly comparedObjectsPerBatch: number };
   readonly metrics: CollectorMetrics;
   readonly onFailure: (error: unknown, body: MessageBody) => void;
   readonly onPostureFailure: (error: unknown, id: ClusterId) => void;
   readonly onUndecodable: (item: StreamBatch, reason: string, detail: string) => void;
 };
 
-export type Prepared = { readonly rows: BatchRows; readonly needFull: ReadonlyMap<string, ObjectRef> };
+export type Prepared = {
+  readonly rows: BatchRows;
+  readonly needFull: ReadonlyMap<string, ObjectRef>;
+  readonly verdicts: readonly KindVerdict[];
+};
 
 const recordMissing = (
   rows: BatchRows,
@@ -73,23 +77,25 @@ export const prepare = (
   if (stream === undefined) throw new Error('prepare: the stream was not opened by admission');
   const rows = openRows(item.stream, admission.fromSequence, item.batch.lastSequence);
   const needFull = new Map<string, ObjectRef>();
+  const verdicts: KindVerdict[] = [];
   const decoded = decode(item.batch, deps.limits);
   if (decoded.type === 'undecodable') {
     metrics.rejected.inc();
     deps.onUndecodable(item, decoded.reason, decoded.detail);
     if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, stream.lastObservedUs);
     recordUndecodable(rows, stream, decoded, item.batch.payload.byteLength);
-    return { rows, needFull };
+    return { rows, needFull, verdicts };
   }
   const skipped = admission.fromSequence - item.batch.firstSequence;
   const messages = skipped === 0 ? decoded.messages : decoded.messages.slice(skipped);
   if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, messages[0]?.observedAtUs ?? 0);
-  const step = { memory, stream, rows, needFull, metrics, onFailure };
+  const comparing = { leftObjects: deps.limits.comparedObjectsPerBatch };
+  const step = { memory, stream, rows, needFull, verdicts, comparing, metrics, onFailure };
   let sequence = admission.fromSequence;
   for (const message of messages) {
     applyMessage(step, message, sequence);
     sequence += 1;
   }
   scorePosture(deps, memory, { sequence: rows.lastSequence, observedAtUs: stream.lastObservedUs }, rows);
-  return { rows, needFull };
+  return { rows, needFull, verdicts };
 };
