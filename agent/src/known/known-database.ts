@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { CoverageState } from '@driftline/proto';
+import type { CoverageState, KindMember } from '@driftline/proto';
 
 /** The last sent version of an object; `packed` is packed-form.ts's. */
 export type KnownObject = {
@@ -22,6 +22,12 @@ export type KindProgress = {
   readonly seenAtUs: number;
   /** A list was completed in this epoch. */
   readonly isSynced: boolean;
+  /** The collector has the same objects, and gets every change: nothing has to be sent whole first. */
+  readonly isAgreed: boolean;
+  /** Version up to which it was last found to have the same; '' when it never was in this epoch. */
+  readonly agreedVersion: string;
+  /** When; 0 when never. */
+  readonly agreedAtUs: number;
   /** The last coverage message, '' when there was none. */
   readonly coverage: CoverageState | '';
   readonly coverageReason: string;
@@ -40,6 +46,9 @@ export type KnownDatabase = {
   put(kind: number, name: ObjectName, object: KnownObject): void;
   remove(kind: number, name: ObjectName): void;
   objects(kind: number): Iterable<ObjectName & { readonly uid: string }>;
+  members(kind: number): Iterable<KindMember>;
+  /** Objects of one kind. */
+  countOf(kind: number): number;
   count(): number;
   begin(): void;
   commit(appliedSequence: number): void;
@@ -62,14 +71,15 @@ const pragmas = `
   PRAGMA foreign_keys = OFF;
   PRAGMA trusted_schema = OFF;`;
 
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const schema = `
   CREATE TABLE stream (epoch TEXT NOT NULL, applied_sequence INTEGER NOT NULL) STRICT;
   CREATE TABLE kinds (
     id INTEGER PRIMARY KEY, grp TEXT NOT NULL, resource TEXT NOT NULL,
     resume_version TEXT NOT NULL DEFAULT '', seen_version TEXT NOT NULL DEFAULT '', seen_at_us INTEGER NOT NULL DEFAULT 0,
-    is_synced INTEGER NOT NULL DEFAULT 0, coverage TEXT NOT NULL DEFAULT '', coverage_reason TEXT NOT NULL DEFAULT '',
+    is_synced INTEGER NOT NULL DEFAULT 0, is_agreed INTEGER NOT NULL DEFAULT 0,
+    agreed_version TEXT NOT NULL DEFAULT '', agreed_at_us INTEGER NOT NULL DEFAULT 0, coverage TEXT NOT NULL DEFAULT '', coverage_reason TEXT NOT NULL DEFAULT '',
     UNIQUE (grp, resource)
   ) STRICT;
   CREATE TABLE objects (
@@ -125,15 +135,16 @@ function kindStatements(database: DatabaseSync): Pick<KnownDatabase, 'kinds' | '
   const select = database.prepare('SELECT * FROM kinds');
   const insert = database.prepare('INSERT INTO kinds (grp, resource) VALUES (?, ?)');
   const update = database.prepare(
-    'UPDATE kinds SET resume_version = ?, seen_version = ?, seen_at_us = ?, is_synced = ?, coverage = ?, ' +
-      'coverage_reason = ? WHERE id = ?',
+    'UPDATE kinds SET resume_version = ?, seen_version = ?, seen_at_us = ?, is_synced = ?, is_agreed = ?, ' +
+      'agreed_version = ?, agreed_at_us = ?, coverage = ?, coverage_reason = ? WHERE id = ?',
   );
   return {
     kinds: () => select.all().map(toKindRow),
     addKind: (group, resource) => Number(insert.run(group, resource).lastInsertRowid),
     writeKind(id, kind) {
-      const { resumeVersion, seenVersion, seenAtUs, coverage, coverageReason } = kind;
-      update.run(resumeVersion, seenVersion, seenAtUs, kind.isSynced ? 1 : 0, coverage, coverageReason, id);
+      const { resumeVersion, seenVersion, seenAtUs, agreedVersion, agreedAtUs, coverage, coverageReason } = kind;
+      const seen = [resumeVersion, seenVersion, seenAtUs, kind.isSynced ? 1 : 0];
+      update.run(...seen, kind.isAgreed ? 1 : 0, agreedVersion, agreedAtUs, coverage, coverageReason, id);
     },
   };
 }
@@ -147,12 +158,15 @@ function toKindRow(row: ReturnType<StatementSync['all']>[number]): KindRow {
     seenVersion: String(row['seen_version']),
     seenAtUs: Number(row['seen_at_us']),
     isSynced: Number(row['is_synced']) === 1,
+    isAgreed: Number(row['is_agreed']) === 1,
+    agreedVersion: String(row['agreed_version']),
+    agreedAtUs: Number(row['agreed_at_us']),
     coverage: String(row['coverage']) as CoverageState | '',
     coverageReason: String(row['coverage_reason']),
   };
 }
 
-type ObjectStatements = Pick<KnownDatabase, 'get' | 'put' | 'remove' | 'objects' | 'count'>;
+type ObjectStatements = Pick<KnownDatabase, 'get' | 'put' | 'remove' | 'objects' | 'members' | 'countOf' | 'count'>;
 
 function objectStatements(database: DatabaseSync): ObjectStatements {
   const select = database.prepare(
@@ -168,6 +182,8 @@ function objectStatements(database: DatabaseSync): ObjectStatements {
   const remove = database.prepare('DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?');
   const count = database.prepare('SELECT count(*) AS n FROM objects');
   const list = database.prepare('SELECT namespace, name, uid FROM objects WHERE kind = ?');
+  const member = database.prepare('SELECT namespace, name, uid, content_hash FROM objects WHERE kind = ?');
+  const countOfKind = database.prepare('SELECT count(*) AS n FROM objects WHERE kind = ?');
   return {
     get(kind, { namespace, name }) {
       const row = select.get(kind, namespace, name);
@@ -189,6 +205,17 @@ function objectStatements(database: DatabaseSync): ObjectStatements {
         yield { namespace: row['namespace'] as string, name: row['name'] as string, uid: row['uid'] as string };
       }
     },
+    *members(kind) {
+      for (const row of member.iterate(kind)) {
+        yield {
+          namespace: row['namespace'] as string,
+          name: row['name'] as string,
+          uid: row['uid'] as string,
+          contentHash: row['content_hash'] as string,
+        };
+      }
+    },
+    countOf: (kind) => Number(countOfKind.get(kind)?.['n'] ?? 0),
     count: () => Number(count.get()?.['n'] ?? 0),
   };
 }

@@ -58,6 +58,17 @@ function content(known: Known): Record<string, string> {
   return Object.fromEntries([...kind.objects()].map((name) => [name.name, kind.get(name)?.contentHash ?? '']));
 }
 
+/** Written or staged, durable or not: members are what get knows. */
+function assertMembers(known: Known): void {
+  const kind = known.kind('', 'pods');
+  const members = new Map([...kind.members()].map(({ name, uid, contentHash }) => [name, { uid, contentHash }]));
+  const got = ['a', 'b', 'c', 'd'].flatMap((name) => {
+    const object = kind.get({ namespace: 'shop', name });
+    return object === undefined ? [] : [[name, { uid: object.uid, contentHash: object.contentHash }] as const];
+  });
+  assert.deepEqual(members, new Map(got));
+}
+
 async function* from(messages: readonly SpooledMessage[]): AsyncGenerator<SpooledMessage> {
   yield* messages;
 }
@@ -83,6 +94,7 @@ test('after a kill at any moment, known objects and the resume version agree wit
         const body = delta(name, value, sequence + 10);
         const { promise, resolve } = Promise.withResolvers<SequenceRange>();
         stage(known, body, promise);
+        assertMembers(known);
         waiting.push(() => {
           spool.push({ sequence, body });
           resolve({ firstSequence: sequence, lastSequence: sequence });

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import type { KindMember } from '@driftline/proto';
 import {
   type KindProgress,
   type KindRow,
@@ -7,7 +8,7 @@ import {
   type ObjectName,
   openKnownDatabase,
 } from './known-database.ts';
-import { type Staged, StagedKind, Staging } from './staging.ts';
+import { type Staged, StagedKind, Staging, nameKey } from './staging.ts';
 
 export type { KindProgress, KnownObject, ObjectName } from './known-database.ts';
 
@@ -33,6 +34,10 @@ export type KnownKind = {
   flush(): Promise<void>;
   /** What is written; await settled first. Do not stage while iterating. */
   objects(): Iterable<ObjectName & { readonly uid: string }>;
+  /** What `get` knows, each object once. Take all of it in one turn: nothing may be staged meanwhile. */
+  members(): Iterable<KindMember>;
+  /** Objects written, which is about as many. */
+  count(): number;
 };
 
 /**
@@ -112,6 +117,9 @@ const newProgress: KindProgress = {
   seenVersion: '',
   seenAtUs: 0,
   isSynced: false,
+  isAgreed: false,
+  agreedVersion: '',
+  agreedAtUs: 0,
   coverage: '',
   coverageReason: '',
 };
@@ -137,7 +145,18 @@ function createKind(row: KindRow, database: KnownDatabase, staging: Staging): Kn
       staging.commit();
     },
     objects: () => database.objects(row.id),
+    members: () => membersOf(database.members(row.id), staged),
+    count: () => database.countOf(row.id),
   };
+}
+
+function* membersOf(written: Iterable<KindMember>, staged: StagedKind): Generator<KindMember> {
+  const overlay = staged.overlay();
+  for (const member of written) if (!overlay.has(nameKey(member))) yield member;
+  for (const { name, object } of overlay.values()) {
+    if (object === 'forgotten') continue;
+    yield { namespace: name.namespace, name: name.name, uid: object.uid, contentHash: object.contentHash };
+  }
 }
 
 type Opened = { readonly database: KnownDatabase; readonly isNew: boolean; readonly problem: string | undefined };

@@ -48,6 +48,13 @@ function applyMessage(known: Known, body: MessageBody, durable: Durable): void {
       known.kind(body.group, body.resource).stage({ progress, durable });
       return;
     }
+    case 'kind-digest': {
+      // Everything of the kind up to there is in messages before, or was written before this message was made.
+      const { resourceVersion } = body;
+      const progress = { resumeVersion: resourceVersion, seenVersion: resourceVersion, isSynced: true };
+      known.kind(body.group, body.resource).stage({ progress, durable });
+      return;
+    }
     case 'coverage': {
       // The audit stream is not a kind that is watched.
       if (body.group === 'audit.k8s.io') return;
@@ -58,6 +65,7 @@ function applyMessage(known: Known, body: MessageBody, durable: Durable): void {
     case 'audit':
     case 'gap':
     case 'rejected':
+    case 'kind-entries':
       return;
   }
 }

@@ -167,11 +167,14 @@ export class Staging {
   }
 }
 
+/** A staged change that is not written yet. */
+export type Overlaid = { readonly name: ObjectName; readonly object: KnownObject | 'forgotten' };
+
 /** One kind's share: what was staged is what the next diff starts from, durable or not. */
 export class StagedKind {
   readonly id: number;
   readonly #staging: Staging;
-  readonly #overlay = new Map<string, { readonly object: KnownObject | 'forgotten'; readonly entry: Entry }>();
+  readonly #overlay = new Map<string, Overlaid & { readonly entry: Entry }>();
   #latest: KindProgress;
   /** What of it may be written. */
   written: KindProgress;
@@ -194,11 +197,18 @@ export class StagedKind {
     return this.#overlay.size === 0 ? undefined : this.#overlay.get(nameKey(name))?.object;
   }
 
+  /** What is staged and not written, by nameKey: the last change of each name. */
+  overlay(): ReadonlyMap<string, Overlaid> {
+    return this.#overlay;
+  }
+
   stage({ changes = [], progress, durable }: Staged): void {
     if (progress !== undefined) this.#latest = { ...this.#latest, ...progress };
     if (durable !== undefined) {
       const entry: Entry = { kind: this, changes, progress: this.#latest, lastSequence: undefined };
-      for (const change of changes) this.#overlay.set(nameKey(change), { object: change.object ?? 'forgotten', entry });
+      for (const change of changes) {
+        this.#overlay.set(nameKey(change), { name: change, object: change.object ?? 'forgotten', entry });
+      }
       this.lastEntry = entry;
       this.#staging.enqueue(entry, durable);
     } else if (this.lastEntry === undefined) {
@@ -217,6 +227,6 @@ export class StagedKind {
   }
 }
 
-function nameKey(name: ObjectName): string {
+export function nameKey(name: ObjectName): string {
   return `${name.namespace}/${name.name}`;
 }
