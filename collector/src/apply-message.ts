@@ -19,7 +19,7 @@ import { divergenceGap, gapRow, lostVersionGap, readAudit, rejectedRow, sweptRow
 import type { At, BatchRows } from './batch-rows.ts';
 import { isNewestEpoch } from './cluster-memory.ts';
 import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
-import { applyDelta } from './inventory/apply-delta.ts';
+import { type Applied, applyDelta } from './inventory/apply-delta.ts';
 import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
 import { syncKind } from './inventory/sync-kind.ts';
 import type { CollectorMetrics } from './metrics.ts';
@@ -45,22 +45,22 @@ const reject = (step: MessageStep, at: At, rejected: Parameters<typeof rejectedR
   step.rows.rejected.push(rejectedRow(rejected, at));
 };
 
-const judgeAndCorrelate = (step: MessageStep, row: VersionRow, after: Parameters<typeof judgeChange>[2]): void => {
+type Forms = Pick<Parameters<ClusterMemory['judge']['change']>[0], 'after' | 'digest' | 'earlier'>;
+
+const judgeAndCorrelate = (step: MessageStep, row: VersionRow, forms: Forms): void => {
   step.rows.versions.push(row);
   step.metrics.versions.inc();
-  judgeChange(step, row, after);
+  const key = { group: row.group, kind: row.kind, namespace: row.namespace, name: row.name };
+  step.memory.judge.change({ key, uid: row.uid, ...forms }, row, step.rows);
   const links = step.memory.correlator.change({ ...row, epoch: step.stream.epoch });
   step.rows.links.push(...links);
 };
 
-const judgeChange = (
-  step: MessageStep,
-  row: VersionRow,
-  after: Parameters<ClusterMemory['judge']['change']>[0]['after'],
-): void => {
-  const key = { group: row.group, kind: row.kind, namespace: row.namespace, name: row.name };
-  step.memory.judge.change({ key, uid: row.uid, after }, row, step.rows);
-};
+const formsOf = ({ after, before, earlier }: Extract<Applied, { type: 'version' }>, digest: string): Forms => ({
+  after,
+  digest,
+  earlier: before && earlier && { object: earlier, digest: before.contentHash },
+});
 
 const sizeOf = (delta: Delta): number => (delta.full ?? delta.patch ?? '').length;
 
@@ -70,7 +70,7 @@ const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
   switch (applied.type) {
     case 'version':
       memory.wanted.delete(applied.key);
-      judgeAndCorrelate(step, versionRow(delta, applied, at), applied.after);
+      judgeAndCorrelate(step, versionRow(delta, applied, at), formsOf(applied, delta.contentHash));
       return;
     case 'duplicate':
       memory.wanted.delete(objectKey(delta.ref));
@@ -118,7 +118,7 @@ const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => 
   const { deleted, unsure } = syncKind(memory.inventory, synced, stream);
   for (const entry of deleted) {
     memory.wanted.delete(objectKey(entry.ref));
-    judgeAndCorrelate(step, sweptRow(entry, synced, at), undefined);
+    judgeAndCorrelate(step, sweptRow(entry, synced, at), { after: undefined });
   }
   for (const ref of unsure) step.needFull.set(objectKey(ref), ref);
 };

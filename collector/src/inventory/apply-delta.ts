@@ -19,6 +19,8 @@ export type Applied =
       /** JSON Pointers; empty for first versions and deletes. */
       readonly paths: readonly string[];
       readonly before: InventoryEntry | undefined;
+      /** The object that `before` stands for, when this is another version of it; shares what did not change with `after`. */
+      readonly earlier: JsonObject | undefined;
     }
   /** The same content again: nothing to record. */
   | { readonly type: 'duplicate' }
@@ -95,16 +97,16 @@ const deletion = (inventory: Inventory, key: string, delta: Delta): Applied => {
   // The place already holds a successor: its predecessor's end is no news.
   if (delta.ref.uid !== '' && before.ref.uid !== '' && delta.ref.uid !== before.ref.uid) return { type: 'duplicate' };
   inventory.remove(key);
-  return { type: 'version', key, ref: refWithUid(delta.ref, before), text: '', after: undefined, paths: [], before };
+  const ref = refWithUid(delta.ref, before);
+  return { type: 'version', key, ref, text: '', after: undefined, paths: [], before, earlier: undefined };
 };
 
 const refWithUid = (ref: ObjectRef, before: InventoryEntry): ObjectRef =>
   ref.uid === '' ? { ...ref, uid: before.ref.uid } : ref;
 
-const pathsOf = (inventory: Inventory, key: string, form: Form): readonly string[] => {
-  if (form.patched !== undefined) return changedPaths(form.patched.operations, form.patched.before);
-  const before = inventory.shared(key);
-  return before === undefined ? [] : changedPaths(diff(before, form.after), before);
+const pathsOf = ({ patched, after }: Form, earlier: JsonObject | undefined): readonly string[] => {
+  if (patched !== undefined) return changedPaths(patched.operations, patched.before);
+  return earlier === undefined ? [] : changedPaths(diff(earlier, after), earlier);
 };
 
 const read = (inventory: Inventory, key: string, delta: Delta): Attempt => {
@@ -132,7 +134,8 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
   const contradiction = contradicts(form.after, ref);
   if (contradiction !== undefined) return rejected('reference', `${contradiction} contradicts the reference`).failed;
   const sameUid = before !== undefined && before.ref.uid === ref.uid;
-  const paths = sameUid ? pathsOf(inventory, key, form) : [];
+  const earlier = sameUid ? (form.patched?.before ?? inventory.shared(key)) : undefined;
+  const paths = sameUid ? pathsOf(form, earlier) : [];
   const entry: InventoryEntry = {
     ref,
     apiVersion: delta.apiVersion,
@@ -141,5 +144,5 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
     epoch,
   };
   inventory.put(entry, form.text, form.after);
-  return { type: 'version', key, ref, text: form.text, after: form.after, paths, before };
+  return { type: 'version', key, ref, text: form.text, after: form.after, paths, before, earlier };
 };

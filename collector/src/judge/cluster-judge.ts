@@ -80,7 +80,7 @@ const objectsOf = function* (inventory: Inventory): Generator<ObjectChange> {
     const after = inventory.object(key);
     if (entry === undefined || after === undefined) continue;
     const { group, kind, namespace, name, uid } = entry.ref;
-    yield { key: { group, kind, namespace, name }, uid, after };
+    yield { key: { group, kind, namespace, name }, uid, after, digest: entry.contentHash };
   }
 };
 
