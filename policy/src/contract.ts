@@ -144,6 +144,20 @@ export type CompiledControl = {
    */
   reads?(kind: GroupKind): OwnReads | undefined;
   evaluate(object: JsonObject, view: TrackedView): Verdict;
+  /** 'change': it reads the object before or who asks, so it says nothing of states and `kinds` is empty. */
+  readonly judges?: 'change';
+  /** What an admission policy says of the request that made a change. */
+  evaluateChange?(change: RequestedChange, view: TrackedView): Verdict;
+};
+
+/** A change as an admission policy sees it, in the words of AdmissionReview. */
+export type RequestedChange = {
+  /** Null for a deletion. */
+  readonly object: JsonObject | null;
+  /** Null for a creation. */
+  readonly oldObject: JsonObject | null;
+  /** AdmissionRequest without the objects: operation, userInfo, kind, name, namespace … as far as they are known. */
+  readonly request: JsonObject;
 };
 
 export type FindingState = 'opened' | 'updated' | 'resolved' | 'reopened' | 'excepted';

@@ -4,6 +4,7 @@ import type { CompiledControl } from '../contract.ts';
 import type { RelationControl } from '../language/relation-control.ts';
 import type { ControlCase } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
+import type { PolicyProblem } from './problem.ts';
 import type { PolicyFile, Position } from './yaml-file.ts';
 
 export type LoadedControl = {
@@ -22,6 +23,8 @@ export type Bundle = {
   /** Ordered by id. */
   readonly controls: readonly LoadedControl[];
   readonly frameworks: readonly FrameworkFile[];
+  /** What the files say that is not evaluated, and why. */
+  readonly notes: readonly PolicyProblem[];
 };
 
 export type BundleSource = {

@@ -2,7 +2,7 @@
 import { compileControl } from './compile-control.ts';
 import { fileApiVersion } from './control-file.ts';
 import type { PolicyLanguage } from './policy-language.ts';
-import { type PolicyProblem } from './problem.ts';
+import type { PolicyProblem } from './problem.ts';
 import { problemAt, type YamlFile } from './yaml-file.ts';
 
 const group = fileApiVersion.slice(0, fileApiVersion.indexOf('/'));
@@ -18,6 +18,7 @@ export const controlLanguage: PolicyLanguage = {
         ...oneDocumentAFile(documents),
         ...results.flatMap((result) => ('problems' in result ? result.problems : [])),
       ],
+      notes: [],
     };
   },
 };

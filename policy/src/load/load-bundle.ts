@@ -25,9 +25,11 @@ export function loadBundle(source: BundleSource): BundleResult {
   const hashes = files.map(({ path, text }) => ({ path, hash: source.sha256(text) }));
   const sources = source.sha256(canonicalJson(hashes.filter(({ path }) => !/\.ya?ml$/.test(path))));
   const controls = new Map<string, LoadedControl>();
+  const notes: PolicyProblem[] = [];
   for (const [language, own] of documents.ofLanguage) {
     const loaded = language.load(own, { source, frameworks, sources });
     problems.push(...loaded.problems);
+    notes.push(...loaded.notes);
     for (const control of loaded.controls) {
       const { id } = control.control.meta;
       const other = controls.get(id);
@@ -40,7 +42,15 @@ export function loadBundle(source: BundleSource): BundleResult {
   if (problems.length > 0) return { ok: false, problems };
   const version = source.sha256(canonicalJson([hashes, source.params ?? {}])).slice(0, 16);
   const ordered = [...controls.values()].sort((a, b) => (a.control.meta.id < b.control.meta.id ? -1 : 1));
-  return { ok: true, bundle: Object.freeze({ version, controls: ordered, frameworks: [...frameworks.values()] }) };
+  return {
+    ok: true,
+    bundle: Object.freeze({
+      version,
+      controls: ordered,
+      frameworks: [...frameworks.values()],
+      notes: notes.sort(byPlace),
+    }),
+  };
 }
 
 function byPlace(a: PolicyProblem, b: PolicyProblem): number {

@@ -20,6 +20,8 @@ export type PolicyLanguage = {
 export type LanguageResult = {
   readonly controls: readonly LoadedControl[];
   readonly problems: readonly PolicyProblem[];
+  /** What was understood and is not evaluated, with the reason: it hinders no loading, and somebody must be told. */
+  readonly notes: readonly PolicyProblem[];
 };
 
 export function documentTypeOf({ value }: YamlFile): DocumentType | undefined {

@@ -6,6 +6,8 @@ export type PolicyProblem = {
     | 'bad-cel'
     | 'unknown-relation'
     | 'unknown-requirement'
+    | 'unknown-reference'
+    | 'not-evaluated'
     | 'duplicate'
     | 'not-supported'
     | 'limit';

@@ -1,0 +1,59 @@
+/**
+ * The admission request that a policy sees when the state of an object is judged: the one that would create it. Who asks
+ * is not in it, so what reads that, or the object before, judges changes and not states.
+ */
+import type { JsonObject } from '@driftline/proto';
+import type { ObjectKey, RequestedChange } from '../../contract.ts';
+import { dynType } from '../../cel/index.ts';
+import type { ReadPath } from '../../read-path.ts';
+import type { Scope } from '../compile-expression.ts';
+import { stringAt } from '../read-json.ts';
+import { resourceNameOf } from './resource-name.ts';
+
+/** Names of a ValidatingAdmissionPolicy but `authorizer`, which asks the API server questions that nobody can ask later. */
+export const admissionScope: Scope = {
+  object: dynType,
+  oldObject: dynType,
+  request: dynType,
+  params: dynType,
+  namespaceObject: dynType,
+  variables: dynType,
+};
+
+/** The creation of an object as it is now. */
+export function creationOf(object: JsonObject, key: ObjectKey): RequestedChange {
+  return { object, oldObject: null, request: createRequest(object, key) };
+}
+
+function createRequest(object: JsonObject, key: ObjectKey): JsonObject {
+  const apiVersion = stringAt(object, 'apiVersion');
+  const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
+  const kind = { group: key.group, version, kind: key.kind };
+  const resource = { group: key.group, version, resource: resourceNameOf(key.kind) };
+  return {
+    operation: 'CREATE',
+    kind,
+    requestKind: kind,
+    resource,
+    requestResource: resource,
+    subResource: '',
+    requestSubResource: '',
+    name: key.name,
+    namespace: key.namespace,
+    dryRun: false,
+  };
+}
+
+const ofTheRequester = new Set(['userInfo', 'options', 'uid']);
+
+/** What a policy reads that only a request has: the first such path, as text; undefined when it judges a state. */
+export function readOfChange(paths: readonly ReadPath[]): string | undefined {
+  return paths
+    .find(
+      ([root, field]) =>
+        root === 'oldObject' || (root === 'request' && (typeof field !== 'string' || ofTheRequester.has(field))),
+    )
+    ?.slice(0, 2)
+    .filter((step) => typeof step === 'string')
+    .join('.');
+}

@@ -1,0 +1,205 @@
+/**
+ * Gatekeeper's ConstraintTemplates and constraints. A constraint becomes a control; the code of its template runs when it
+ * has a part for the engine K8sNativeValidation (CEL).
+ */
+import { canonicalJson, type Json, type JsonObject } from '@driftline/proto';
+import type { CompiledControl, RequestedChange, TrackedView, Verdict } from '../../contract.ts';
+import { dynType } from '../../cel/index.ts';
+import type { LoadContext, LoadedControl } from '../../load/bundle.ts';
+import type { LanguageResult, PolicyLanguage } from '../../load/policy-language.ts';
+import { policyMeta } from '../../load/policy-meta.ts';
+import type { PolicyProblem } from '../../load/problem.ts';
+import { readShape } from '../../load/read-shape.ts';
+import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
+import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
+import { admissionScope, creationOf } from '../admission/request.ts';
+import { failed } from '../admission/verdict.ts';
+import { objectAt, objectKeyOf } from '../read-json.ts';
+import { createConstraintMatch } from './constraint-match.ts';
+import {
+  type Constraint,
+  constraintSchema,
+  nativeEngine,
+  nativeSourceSchema,
+  type Template,
+  templateSchema,
+} from './constraint-template.ts';
+import { withDefaults } from './default-parameters.ts';
+
+const templateGroup = 'templates.gatekeeper.sh';
+const constraintGroup = 'constraints.gatekeeper.sh';
+
+export const gatekeeper: PolicyLanguage = {
+  kinds: ['ConstraintTemplate', `constraints (${constraintGroup})`],
+  takes: ({ group, kind }) => group === constraintGroup || (group === templateGroup && kind === 'ConstraintTemplate'),
+  load(documents, context) {
+    const loading = new Loading(context);
+    loading.read(documents);
+    return loading.result();
+  },
+};
+
+type LoadedTemplate = { readonly file: YamlFile; readonly template: Template; readonly cel: CelPolicy | undefined };
+
+/** Variables that Gatekeeper itself defines, before those of the template. */
+const given = { anyObject: dynType, params: dynType };
+
+class Loading {
+  readonly #context: LoadContext;
+  readonly #templates = new Map<string, LoadedTemplate>();
+  readonly #controls: LoadedControl[] = [];
+  readonly #problems: PolicyProblem[] = [];
+  readonly #notes: PolicyProblem[] = [];
+  readonly #used = new Set<string>();
+
+  constructor(context: LoadContext) {
+    this.#context = context;
+  }
+
+  read(documents: readonly YamlFile[]): void {
+    const isTemplate = ({ value }: YamlFile) => (value as { kind?: unknown }).kind === 'ConstraintTemplate';
+    for (const file of documents.filter(isTemplate)) this.#readTemplate(file);
+    for (const file of documents.filter((file) => !isTemplate(file))) this.#readConstraint(file);
+    for (const [kind, { file }] of this.#templates) {
+      if (!this.#used.has(kind))
+        this.#note(file, ['metadata', 'name'], `the template ${kind} has no constraint, so it is about nothing`);
+    }
+  }
+
+  result(): LanguageResult {
+    return { controls: this.#controls, problems: this.#problems, notes: this.#notes };
+  }
+
+  #readTemplate(file: YamlFile): void {
+    const shape = readShape(templateSchema, file);
+    if ('problems' in shape) {
+      this.#problems.push(...shape.problems);
+      return;
+    }
+    const template = shape.value;
+    const { kind } = template.spec.crd.spec.names;
+    const other = this.#templates.get(kind);
+    if (other === undefined) this.#templates.set(kind, { file, template, cel: this.#compile(file, template) });
+    else
+      this.#refuse(
+        file,
+        ['spec', 'crd', 'spec', 'names', 'kind'],
+        'duplicate',
+        `${kind} is in ${other.file.path} already`,
+      );
+  }
+
+  /** The CEL of a template, or undefined when it has none or a problem. */
+  #compile(file: YamlFile, template: Template): CelPolicy | undefined {
+    const code = template.spec.targets[0]?.code ?? [];
+    const index = code.findIndex(({ engine }) => engine === nativeEngine);
+    if (index === -1) {
+      const reason = `${template.metadata.name} has no code for ${nativeEngine}; its Rego runs only as a compiled bundle`;
+      this.#refuse(file, ['spec', 'targets', 0], 'not-supported', reason);
+      return undefined;
+    }
+    const keys = ['spec', 'targets', 0, 'code', index, 'source'];
+    const source = readShape(nativeSourceSchema, partOf(file, keys, code[index]?.source));
+    if ('problems' in source) {
+      this.#problems.push(...source.problems);
+      return undefined;
+    }
+    const compiled = compileCelPolicy(source.value, { scope: admissionScope, given });
+    if ('policy' in compiled) return compiled.policy;
+    this.#problems.push(
+      ...compiled.problems.map(
+        ({ keys: within, reason, line, column }): PolicyProblem => ({
+          code: 'bad-cel',
+          file: file.path,
+          ...file.within([...keys, ...within], { line, column }),
+          reason: `${String(within.at(-1))}: ${reason}`,
+        }),
+      ),
+    );
+    return undefined;
+  }
+
+  #readConstraint(file: YamlFile): void {
+    const shape = readShape(constraintSchema, file);
+    if ('problems' in shape) {
+      this.#problems.push(...shape.problems);
+      return;
+    }
+    const constraint = shape.value;
+    const loaded = this.#templates.get(constraint.kind);
+    this.#used.add(constraint.kind);
+    if (loaded === undefined) {
+      this.#refuse(file, ['kind'], 'unknown-reference', `there is no template that defines ${constraint.kind}`);
+      return;
+    }
+    if (loaded.cel === undefined) return;
+    const digest = this.#context.source.sha256(canonicalJson([loaded.template, constraint] as unknown as Json));
+    const control = { ...createControl(constraint, loaded.template, loaded.cel), digest };
+    this.#controls.push({
+      control,
+      at: { file: file.path, ...file.at(['metadata', 'name']) },
+      cases: [],
+      withParams: () => control,
+    });
+  }
+
+  #refuse(file: YamlFile, keys: readonly PropertyKey[], code: PolicyProblem['code'], reason: string): void {
+    this.#problems.push(problemAt(file, keys, code, reason));
+  }
+
+  #note(file: YamlFile, keys: readonly PropertyKey[], reason: string): void {
+    this.#notes.push(problemAt(file, keys, 'not-evaluated', reason));
+  }
+}
+
+/** A part of a file as a file of its own, so that problems in it are placed in the whole. */
+function partOf(file: YamlFile, keys: readonly PropertyKey[], value: unknown): YamlFile {
+  return {
+    path: file.path,
+    value,
+    at: (inner) => file.at([...keys, ...inner]),
+    within: (inner, place) => file.within([...keys, ...inner], place),
+  };
+}
+
+function createControl(constraint: Constraint, template: Template, cel: CelPolicy): CompiledControl {
+  const { kind, metadata, spec } = constraint;
+  const match = createConstraintMatch(spec?.match ?? {});
+  const readsNamespace = cel.paths.some(([root]) => root === 'namespaceObject');
+  const schema = template.spec.crd.spec.validation?.openAPIV3Schema as JsonObject | undefined;
+  const parameters = withDefaults((spec?.parameters ?? {}) as JsonObject, schema);
+  const params = { ...constraint, spec: { ...spec, parameters } } as unknown as JsonObject;
+  const evaluateChange = (change: RequestedChange, view: TrackedView): Verdict => {
+    const object = change.object ?? change.oldObject ?? {};
+    const key = objectKeyOf(object);
+    if (!match.appliesTo(object, key, view)) return { verdict: 'not-applicable' };
+    const namespace = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
+    const bindings = {
+      ...change,
+      params,
+      namespaceObject: readsNamespace && key.namespace !== '' ? (view.get(namespace) ?? null) : null,
+    };
+    const input = { bindings, given: { anyObject: object, params: parameters } };
+    return cel.matches(input) ? failed(cel.violations(input)) : { verdict: 'not-applicable' };
+  };
+  return {
+    meta: policyMeta({
+      id: `gatekeeper/${kind}/${metadata.name}`,
+      title: `${kind} ${metadata.name}`,
+      policy: mergedAnnotations(template, constraint),
+    }),
+    language: 'gatekeeper',
+    kinds: [],
+    judgesKind: (one) => match.judgesKind(one),
+    selfContained: !match.readsNamespace && !readsNamespace,
+    evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
+    evaluateChange,
+  };
+}
+
+/** What the constraint says of itself goes before what its template says. */
+function mergedAnnotations(template: Template, constraint: Constraint): JsonObject {
+  const annotations = (document: Template | Constraint) =>
+    objectAt(document as unknown as JsonObject, 'metadata', 'annotations') ?? {};
+  return { metadata: { annotations: { ...annotations(template), ...annotations(constraint) } } };
+}
