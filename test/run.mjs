@@ -7,6 +7,7 @@ const suites = {
   fast: [
     '{proto,policy,agent,collector,cli,deploy}/**/*.test.ts',
     'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts',
+    'test/real/witness/check.test.ts',
   ],
   real: ['test/real/**/*.test.ts'],
 };

@@ -27,6 +27,11 @@ export class Process {
     this.#program = program;
   }
 
+  /** 0 while it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   start(): void {
     const { file, environment, logFile } = this.#program;
     const log = openSync(logFile, 'a', 0o600);

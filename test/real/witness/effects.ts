@@ -1,0 +1,118 @@
+/**
+ * What faults do to what can be seen, and so the widest gaps that they may cause. A fault notes when something was blind,
+ * forgotten or lost; from all notes of a schedule the allowances follow. What is not noted here excuses nothing: an agent
+ * or collector that is killed and comes back with its disk, a wire that was cut for less than the watch window, a collector
+ * that was away while the spool had room, all cost nothing.
+ */
+import type { Allowance } from './check.ts';
+import type { ObjectHistory } from './history.ts';
+
+export type Effect = {
+  readonly type: /** The agent could not see the API server. */
+    | 'blind'
+    /** The API server forgot what it could tell of the past. */
+    | 'past-forgotten'
+    /** The agent lost its state: what it knew, and what the collector had not recorded yet. */
+    | 'state-lost'
+    /** What the agent sent did not reach the timeline. Costs nothing by itself. */
+    | 'unrecorded'
+    /** The spool had less room than what came. */
+    | 'spool-short'
+    /** Records of the spool were destroyed. */
+    | 'spool-damaged';
+  readonly fault: string;
+  /** Times of performance.now(). */
+  readonly fromMs: number;
+  readonly toMs: number;
+};
+
+export type TimesOfRevisions = {
+  /** The newest revision that was there at a time of performance.now(). */
+  revisionAt(timeMs: number): number;
+  timeOf(revision: number): number;
+};
+
+/** What happened this long before a fault may still have been on its way. */
+const inFlightMs = 3_000;
+/** Within this time after a fault every part has tried again: the longest pause of a reflector is 30 s. */
+const recoveryMs = 40_000;
+/** Where an API server's watch cache is sure to hold what happened: its guarantee is 75 s. */
+const watchWindowMs = 60_000;
+/** A new kind is looked for 1, 4 and 16 s after its definition changed. */
+const kindDiscoveryMs = 30_000;
+
+export function allowancesOf(
+  effects: readonly Effect[],
+  histories: readonly ObjectHistory[],
+  times: TimesOfRevisions,
+): readonly Allowance[] {
+  const blind = effects.filter(({ type }) => type === 'blind');
+  const unrecorded = effects.filter(({ type }) => type === 'unrecorded');
+  const allowances: Allowance[] = [];
+  const allow = (effect: Effect, causes: readonly string[], others: readonly Effect[]): void => {
+    const { fromMs, toMs } = joined(effect, others);
+    allowances.push({
+      fault: effect.fault,
+      causes,
+      kinds: undefined,
+      fromRevision: times.revisionAt(fromMs - inFlightMs),
+      toRevision: times.revisionAt(toMs + recoveryMs),
+    });
+  };
+  for (const effect of effects) {
+    switch (effect.type) {
+      case 'past-forgotten':
+        allow(effect, ['relist'], blind);
+        break;
+      case 'blind':
+        if (effect.toMs - effect.fromMs > watchWindowMs) allow(effect, ['relist'], blind);
+        break;
+      case 'state-lost':
+        allow(effect, ['epoch_start', 'relist', 'spool_damage'], [...blind, ...unrecorded]);
+        break;
+      case 'spool-short':
+        allow(effect, ['spool_full', 'sequence_hole', 'undecodable'], unrecorded);
+        break;
+      case 'spool-damaged':
+        allow(effect, ['spool_damage', 'sequence_hole', 'undecodable', 'epoch_start'], [...blind, ...unrecorded]);
+        break;
+      case 'unrecorded':
+        break;
+    }
+  }
+  return [...allowances, ...newKinds(histories, times, blind)];
+}
+
+/** The effect together with all that touch it, and those that touch these. */
+function joined(effect: Effect, others: readonly Effect[]): { readonly fromMs: number; readonly toMs: number } {
+  let { fromMs, toMs } = effect;
+  for (let isGrowing = true; isGrowing; ) {
+    isGrowing = false;
+    for (const other of others) {
+      const isNear = other.fromMs <= toMs + recoveryMs && other.toMs + recoveryMs >= fromMs;
+      if (!isNear || (other.fromMs >= fromMs && other.toMs <= toMs)) continue;
+      [fromMs, toMs] = [Math.min(fromMs, other.fromMs), Math.max(toMs, other.toMs)];
+      isGrowing = true;
+    }
+  }
+  return { fromMs, toMs };
+}
+
+/** Objects of a kind can change before anybody could know that there is such a kind. */
+function newKinds(
+  histories: readonly ObjectHistory[],
+  times: TimesOfRevisions,
+  blind: readonly Effect[],
+): readonly Allowance[] {
+  const definitions = histories.filter(({ kind }) => kind === 'customresourcedefinitions.apiextensions.k8s.io');
+  return definitions.flatMap(({ key, runs }) => {
+    const name = key.slice(key.indexOf('/') + 1);
+    const began = runs.filter(({ form }, at) => form !== undefined && (at === 0 || runs[at - 1]?.form === undefined));
+    return began.map(({ revisions: [fromRevision = 0] }): Allowance => {
+      const fromMs = times.timeOf(fromRevision);
+      const { toMs } = joined({ type: 'blind', fault: '', fromMs, toMs: fromMs + kindDiscoveryMs }, blind);
+      const toRevision = times.revisionAt(toMs);
+      return { fault: `new kind ${name}`, causes: ['epoch_start', 'relist'], kinds: [name], fromRevision, toRevision };
+    });
+  });
+}

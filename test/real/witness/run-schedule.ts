@@ -1,0 +1,174 @@
+/** One schedule from its first write to the verdict. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { check } from './check.ts';
+import type { Problem, RecordedGap, Verdict } from './check.ts';
+import type { WitnessedCluster } from './cluster.ts';
+import { allowancesOf } from './effects.ts';
+import type { Effect } from './effects.ts';
+import { faults } from './faults.ts';
+import type { Stage } from './faults.ts';
+import { seededRandom } from './random.ts';
+import type { Schedule } from './schedule.ts';
+import { clusterName, openSystem } from './system.ts';
+import type { System } from './system.ts';
+import { brokenSequences, readGaps, readVersions, rejectedInput } from './timeline.ts';
+import { runWorkload } from './workload.ts';
+
+export type RunOptions = {
+  /** The workload goes on until the faults are through and this many writes were taken. */
+  readonly minWrites: number;
+  readonly pauseMs: number;
+  readonly say: (line: string) => void;
+  /** After the last fault, for the timeline to tell everything. */
+  readonly settleTimeoutMs: number;
+};
+
+export type Outcome = {
+  readonly problems: readonly Problem[];
+  readonly writes: number;
+  /** Versions that etcd saw of watched kinds, and runs of them with a form of their own. */
+  readonly versions: number;
+  readonly runs: number;
+  readonly excused: number;
+  readonly gaps: readonly RecordedGap[];
+  readonly faults: readonly string[];
+  readonly seconds: number;
+  readonly folder: string;
+};
+
+type Judged = { readonly verdict: Verdict; readonly gaps: readonly RecordedGap[] };
+
+const minPassMs = 1_000;
+
+export async function runSchedule(
+  schedule: Schedule,
+  cluster: WitnessedCluster,
+  options: RunOptions,
+): Promise<Outcome> {
+  const startedMs = performance.now();
+  const { control, redactionKey } = cluster;
+  const system = await openSystem({ control, redactionKey, useWatchList: schedule.useWatchList });
+  let problems: readonly Problem[] | undefined;
+  try {
+    system.collector.start();
+    await system.collector.ready();
+    system.agent.start();
+    await system.agent.ready();
+    const firstLookRevision = await cluster.etcd.caughtUp();
+    const versionsBefore = cluster.history.versionCount();
+    const effects: Effect[] = [];
+    const done: string[] = [];
+    const writes = await runFaults(schedule, { cluster, system, effects, done, options });
+    const judge = (): Promise<Judged> => judgeNow(cluster, system, { effects, firstLookRevision });
+    const { verdict, gaps } = await settled(judge, options.settleTimeoutMs);
+    problems = [...verdict.problems, ...(await recordingProblems(system))];
+    if (problems.length > 0) await keepEvidence(cluster, system, { problems, effects, firstLookRevision });
+    return {
+      problems,
+      writes,
+      versions: cluster.history.versionCount() - versionsBefore,
+      runs: verdict.runs,
+      excused: verdict.excused,
+      gaps,
+      faults: done,
+      seconds: Math.round((performance.now() - startedMs) / 1000),
+      folder: system.folder,
+    };
+  } finally {
+    await system.close({ keepsFolder: problems === undefined || problems.length > 0 });
+  }
+}
+
+type Running = {
+  readonly cluster: WitnessedCluster;
+  readonly system: System;
+  readonly effects: Effect[];
+  readonly done: string[];
+  readonly options: RunOptions;
+};
+
+/** Writers and faults beside each other; everything runs again at the end. Returns how many writes were taken. */
+async function runFaults({ seed, tracks }: Schedule, running: Running): Promise<number> {
+  const { cluster, system, effects, done, options } = running;
+  const random = seededRandom(`run ${seed}`);
+  const writer = cluster.writer();
+  const stop = new AbortController();
+  const writing = runWorkload({
+    writer,
+    signal: stop.signal,
+    pauseMs: options.pauseMs,
+    random: random.fork('workload'),
+    prefix: `w${seed}`,
+  });
+  try {
+    await Promise.all(
+      tracks.map(async (steps, at) => {
+        const stage: Stage = {
+          cluster,
+          system,
+          random: random.fork(`track ${at}`),
+          note: (effect) => effects.push(effect),
+        };
+        for (const { pauseMs, fault } of steps) {
+          await sleep(pauseMs);
+          options.say(`${fault} at ${writer.written} writes`);
+          done.push(fault);
+          await faults[fault](stage);
+        }
+      }),
+    );
+    while (writer.written < options.minWrites) await sleep(100);
+  } finally {
+    stop.abort();
+    await writing;
+    writer.close();
+  }
+  options.say(`${writer.written} writes: ${JSON.stringify(Object.fromEntries(writer.perVerb))}`);
+  await Promise.all([system.collector.ready(), system.agent.ready()]);
+  return writer.written;
+}
+
+async function judgeNow(
+  cluster: WitnessedCluster,
+  system: System,
+  { effects, firstLookRevision }: { readonly effects: readonly Effect[]; readonly firstLookRevision: number },
+): Promise<Judged> {
+  await cluster.etcd.caughtUp();
+  const store = system.store();
+  const [recorded, gaps] = [await readVersions(store, clusterName), await readGaps(store, clusterName)];
+  const histories = cluster.history.objects();
+  const allowances = allowancesOf(effects, histories, cluster);
+  return { verdict: check({ histories, recorded, gaps, allowances, firstLookRevision }), gaps };
+}
+
+/** Judges until there is nothing to say against the timeline twice in a row, or the time is over. */
+async function settled(judge: () => Promise<Judged>, timeoutMs: number): Promise<Judged> {
+  const endMs = performance.now() + timeoutMs;
+  for (let cleanPasses = 0; ; ) {
+    const startedMs = performance.now();
+    const judged = await judge();
+    cleanPasses = judged.verdict.problems.length === 0 ? cleanPasses + 1 : 0;
+    if (cleanPasses === 2 || performance.now() > endMs) return judged;
+    await sleep(Math.max(minPassMs, performance.now() - startedMs));
+  }
+}
+
+/** What somebody needs who looks for the cause: beside the logs, the objects in question as etcd and as the timeline tell them. */
+async function keepEvidence(cluster: WitnessedCluster, system: System, judged: object): Promise<void> {
+  const keys = new Set(
+    (judged as { problems: readonly Problem[] }).problems.map(({ where }) => where.split(/ \d+:\d+ /)[0]),
+  );
+  const histories = cluster.history.objects().filter(({ key }) => keys.has(key));
+  const recorded = (await readVersions(system.store(), clusterName)).filter(({ key }) => keys.has(key));
+  const gaps = await readGaps(system.store(), clusterName);
+  const evidence = { ...judged, gaps, histories, recorded };
+  writeFileSync(join(system.folder, 'evidence.json'), JSON.stringify(evidence, undefined, 1));
+}
+
+async function recordingProblems(system: System): Promise<readonly Problem[]> {
+  const store = system.store();
+  const sentences = [...(await brokenSequences(store, clusterName)), ...(await rejectedInput(store, clusterName))];
+  return sentences.map((what): Problem => ({ code: 'altered', where: 'the timeline', what }));
+}

@@ -1,0 +1,30 @@
+/** From a seed to a plan: which faults, in which order, at which moments, on which kind of cluster. */
+import { faultNames } from './faults.ts';
+import type { FaultName } from './faults.ts';
+import { seededRandom } from './random.ts';
+
+export type Step = { readonly pauseMs: number; readonly fault: FaultName };
+
+export type Schedule = {
+  readonly seed: number;
+  readonly hasWatchCache: boolean;
+  readonly useWatchList: boolean;
+  /** Tracks run beside each other; the steps of a track one after the other. */
+  readonly tracks: readonly (readonly Step[])[];
+};
+
+export type ScheduleOptions = {
+  /** Instead of the seed's own choice. */
+  readonly faults?: readonly FaultName[];
+  readonly stepsPerTrack: number;
+};
+
+export function planSchedule(seed: number, { faults, stepsPerTrack }: ScheduleOptions): Schedule {
+  const random = seededRandom(`schedule ${seed}`);
+  const chosen = faults ?? Array.from({ length: random.between(1, 4) }, () => random.pick(faultNames));
+  const trackCount = chosen.length > 1 && random.chance(0.5) ? 2 : 1;
+  const tracks = Array.from({ length: trackCount }, () =>
+    Array.from({ length: stepsPerTrack }, () => ({ pauseMs: random.between(300, 3000), fault: random.pick(chosen) })),
+  );
+  return { seed, hasWatchCache: random.chance(0.6), useWatchList: random.chance(0.7), tracks };
+}

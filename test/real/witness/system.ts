@@ -1,0 +1,123 @@
+/** What is judged: an agent and a collector of this checkout as processes, with wires to the API server and to each other. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '../../fakes/embedded/process.ts';
+import type { ControlPlane } from '../control-plane/control-plane.ts';
+import { Process } from '../flow/processes.ts';
+import { embeddedStore } from '../flow/recorded.ts';
+import type { StoreAccess } from '../flow/recorded.ts';
+import { ApiFront } from './api-front.ts';
+import { Link } from './link.ts';
+
+export const agentUser = 'witnessed-agent';
+export const clusterName = 'witnessed';
+const agentToken = 'agent-token-of-the-witnessed-cluster';
+
+export type SystemOptions = {
+  readonly control: ControlPlane;
+  readonly redactionKey: Buffer;
+  readonly spoolLimit?: string;
+  readonly useWatchList?: boolean;
+};
+
+export type System = {
+  readonly folder: string;
+  readonly agent: Process;
+  readonly agentStateDir: string;
+  readonly collector: Process;
+  readonly front: ApiFront;
+  readonly toApiServer: Link;
+  readonly toCollector: Link;
+  store(): StoreAccess;
+  /** Gives the agent another token and lets the old one expire. */
+  writeToken(token: string): void;
+  close(options: { readonly keepsFolder: boolean }): Promise<void>;
+};
+
+export async function openSystem(options: SystemOptions): Promise<System> {
+  const { control } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-witness-'));
+  mkdirSync(join(folder, 'logs'));
+  const [apiLinkPort = 0, frontPort = 0, collectorLinkPort = 0, gatewayPort = 0, apiPort = 0, healthPort = 0] =
+    await freePorts(6);
+  const front = await ApiFront.listen({
+    port: frontPort,
+    server: control.server,
+    ca: readFileSync(control.caFile, 'utf8'),
+    pki: join(control.dir, 'pki'),
+    token: control.tokenOf(agentUser),
+  });
+  const toApiServer = await Link.listen(apiLinkPort, frontPort);
+  const toCollector = await Link.listen(collectorLinkPort, gatewayPort);
+  const file = (name: string, content: string | Buffer): string => {
+    writeFileSync(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const tokenFile = file('kube-token', front.token);
+  const agentStateDir = join(folder, 'agent');
+  const agent = new Process({
+    name: 'agent',
+    file: 'agent/src/main.ts',
+    logFile: join(folder, 'logs', 'agent.log'),
+    readyUrl: `http://127.0.0.1:${healthPort}/readyz`,
+    environment: {
+      DRIFTLINE_AGENT_CLUSTER: clusterName,
+      DRIFTLINE_AGENT_COLLECTOR: `http://127.0.0.1:${collectorLinkPort}`,
+      DRIFTLINE_AGENT_TOKEN_FILE: file('agent-token', agentToken),
+      DRIFTLINE_AGENT_STATE_DIR: agentStateDir,
+      DRIFTLINE_AGENT_REDACTION_KEY_FILE: file('redaction-key', options.redactionKey),
+      DRIFTLINE_AGENT_KUBECONFIG: file('kubeconfig', kubeconfigText({ control, port: apiLinkPort, tokenFile })),
+      DRIFTLINE_AGENT_HEALTH_LISTEN: `127.0.0.1:${healthPort}`,
+      DRIFTLINE_AGENT_LOG_LEVEL: 'debug',
+      ...(options.spoolLimit === undefined ? {} : { DRIFTLINE_AGENT_SPOOL_LIMIT: options.spoolLimit }),
+      ...(options.useWatchList === false ? { DRIFTLINE_AGENT_USE_WATCH_LIST: 'false' } : {}),
+    },
+  });
+  const dataDir = join(folder, 'collector');
+  const tokens = [{ token: agentToken, cluster: clusterName, role: 'agent' }];
+  const collector = new Process({
+    name: 'collector',
+    file: 'collector/src/main.ts',
+    logFile: join(folder, 'logs', 'collector.log'),
+    readyUrl: `http://127.0.0.1:${apiPort}/readyz`,
+    environment: {
+      DRIFTLINE_DATA_DIR: dataDir,
+      DRIFTLINE_LISTEN: `127.0.0.1:${gatewayPort}`,
+      DRIFTLINE_API_LISTEN: `127.0.0.1:${apiPort}`,
+      DRIFTLINE_TOKENS_FILE: file('tokens.json', JSON.stringify({ tokens })),
+      DRIFTLINE_LOG_LEVEL: 'debug',
+    },
+  });
+  return {
+    folder,
+    agent,
+    agentStateDir,
+    collector,
+    front,
+    toApiServer,
+    toCollector,
+    store: () => embeddedStore(dataDir),
+    writeToken: (token) => void file('kube-token', token),
+    async close({ keepsFolder }) {
+      await agent.stop();
+      await collector.stop();
+      await Promise.all([toApiServer.close(), toCollector.close(), front.close()]);
+      if (!keepsFolder) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+type KubeconfigOptions = { readonly control: ControlPlane; readonly port: number; readonly tokenFile: string };
+
+function kubeconfigText({ control, port, tokenFile }: KubeconfigOptions): string {
+  const server = `https://127.0.0.1:${port}`;
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'agent',
+    clusters: [{ name: 'cluster', cluster: { server, 'certificate-authority': control.caFile } }],
+    users: [{ name: 'agent', user: { tokenFile } }],
+    contexts: [{ name: 'agent', context: { cluster: 'cluster', user: 'agent' } }],
+  });
+}
