@@ -27,6 +27,11 @@ function secretVerbs(rule: Json): readonly string[] {
 
 export const clusterWideSecrets: RelationControl = {
   name: 'cluster-wide-secrets',
+  reads: [
+    ['object', 'metadata', 'labels'],
+    ['object', 'roleRef'],
+    ['object', 'subjects'],
+  ],
   evaluate({ object, view }) {
     if (isBuiltInRbac(object)) return { verdict: 'not-applicable' };
     const roleRef = objectAt(object, 'roleRef');

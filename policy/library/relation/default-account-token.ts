@@ -10,6 +10,11 @@ const accountMounts: Fact<boolean> = {
 
 export const defaultAccountToken: RelationControl = {
   name: 'default-account-token',
+  reads: [
+    ['podSpec', 'serviceAccountName'],
+    ['podSpec', 'serviceAccount'],
+    ['podSpec', 'automountServiceAccountToken'],
+  ],
   evaluate({ key, view, pod }) {
     if (pod === undefined) return { verdict: 'not-applicable' };
     const account = stringAt(pod.spec, 'serviceAccountName') || stringAt(pod.spec, 'serviceAccount') || 'default';

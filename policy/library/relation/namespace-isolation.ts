@@ -10,6 +10,7 @@ const networkPolicy: Fact<true> = {
 
 export const namespaceIsolation: RelationControl = {
   name: 'namespace-isolation',
+  reads: [],
   evaluate({ key, view, params }) {
     if (stringsOf(params['exempt']).includes(key.name)) return { verdict: 'not-applicable' };
     if (view.facts(networkPolicy, key.name).length > 0) return { verdict: 'pass' };

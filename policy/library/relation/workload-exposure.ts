@@ -16,7 +16,7 @@ const services: Fact<Door> = {
   group: '',
   kind: 'Service',
   project(service) {
-    const selector = [...labelsAt(service, 'spec', 'selector')];
+    const selector = [...labelsAt(service, 'spec', 'selector')].sort(([a], [b]) => (a < b ? -1 : 1));
     if (selector.length === 0) return undefined;
     return {
       selector,
@@ -24,7 +24,11 @@ const services: Fact<Door> = {
       hasExternalIps: listAt(service, 'spec', 'externalIPs').length > 0,
     };
   },
+  // One label of those it asks for is enough to be found by whom it selects.
+  keys: ({ selector }, { namespace }) => selector.slice(0, 1).map(([name, value]) => labelKey(namespace, name, value)),
 };
+
+const labelKey = (namespace: string, name: string, value: string): string => JSON.stringify([namespace, name, value]);
 
 /** Backends are `<namespace>/<service>`. */
 const ingressBackends: Fact<readonly string[]> = {
@@ -69,12 +73,21 @@ function sortedBackends(names: readonly string[]): readonly string[] | undefined
 
 export const workloadExposure: RelationControl = {
   name: 'workload-exposure',
+  reads: [
+    ['object', 'metadata', 'labels'],
+    ['podMeta', 'labels'],
+  ],
   evaluate({ object, key, view, params, pod }) {
     if (pod === undefined) return { verdict: 'not-applicable' };
     if (labelsAt(object, 'metadata', 'labels').get(stringAt(params, 'label')) === stringAt(params, 'value'))
       return { verdict: 'pass' };
     const labels = labelsAt(pod.meta, 'labels');
-    const selecting = view.facts(services, key.namespace).filter((service) => selects(service.value, labels));
+    // Asked even for a pod without labels: where Services cannot be seen, nothing passes.
+    const asked = labels.size === 0 ? [['', ''] as const] : [...labels];
+    const found = asked.flatMap(([name, value]) => view.lookup(services, labelKey(key.namespace, name, value)));
+    const selecting = found
+      .filter((service) => selects(service.value, labels))
+      .sort((a, b) => (a.key.name < b.key.name ? -1 : 1));
     const ways = selecting.flatMap((service) => waysTo(service, (fact, name) => view.lookup(fact, name)));
     if (ways.length === 0) return { verdict: 'pass' };
     const reason = `reachable from outside by ${ways.join(', ')}`;

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '@driftline/proto';
 import type { ObjectKey, TrackedView, Verdict } from '../contract.ts';
+import type { ReadPath } from '../read-path.ts';
 import type { PodTemplate } from './pod-template.ts';
 
 export type RelationInput = {
@@ -19,5 +20,11 @@ export type RelationInput = {
 export type RelationControl = {
   /** Equal to the file's name without `.ts`. */
   readonly name: string;
+  /**
+   * What it reads of its object: paths that begin with `object`, `podSpec` or `podMeta`. Nothing else of the object is
+   * handed to it, so nothing can be forgotten here in silence; and it runs again only when something of this changes.
+   * Absent: it gets the whole object, and runs at every change.
+   */
+  readonly reads?: readonly ReadPath[];
   readonly evaluate: (input: RelationInput) => Verdict;
 };
