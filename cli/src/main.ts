@@ -1,4 +1,5 @@
 /** The command line: parse, dispatch, print, exit code. The one reader of the process in this room. */
+import { text as readAll } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { createApiClient } from './api-client.ts';
 import { atCommand } from './command/at.ts';
@@ -7,6 +8,7 @@ import { text } from './command/command.ts';
 import { findingsCommand } from './command/findings.ts';
 import { logCommand } from './command/log.ts';
 import { policyCommand } from './command/policy.ts';
+import { scanCommand } from './command/scan.ts';
 import { scoreCommand } from './command/score.ts';
 import { showCommand } from './command/show.ts';
 import { statusCommand } from './command/status.ts';
@@ -22,6 +24,7 @@ const commands: readonly Command[] = [
   findingsCommand,
   scoreCommand,
   statusCommand,
+  scanCommand,
   policyCommand,
 ];
 
@@ -92,6 +95,7 @@ async function dispatch(args: readonly string[], settle: (code: ExitCode) => voi
     paint: createPaint(stdout.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'),
     columns: stdout.isTTY && stdout.columns > 0 ? stdout.columns : undefined,
     now: () => new Date(),
+    readStdin: () => readAll(process.stdin),
   });
 }
 

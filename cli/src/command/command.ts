@@ -21,6 +21,8 @@ export type CommandContext = {
   /** Columns of the terminal; undefined when it is none. */
   readonly columns: number | undefined;
   readonly now: () => Date;
+  /** All of standard input. */
+  readonly readStdin: () => Promise<string>;
 };
 
 export type Command = {
@@ -40,4 +42,10 @@ export type Command = {
 export function text(values: OptionValues, name: string): string | undefined {
   const value = values[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Every value of an option that can be given again. */
+export function texts(values: OptionValues, name: string): readonly string[] {
+  const value = values[name];
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }

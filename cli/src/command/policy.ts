@@ -3,6 +3,7 @@ import type { Bundle } from '@driftline/policy';
 import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
 import { table } from '../output/text.ts';
 import type { Command, CommandContext } from './command.ts';
+import { engine, loadPolicies } from './policies.ts';
 import { outputFormat, outputHelp, outputOptions, printData } from './scope.ts';
 
 export const policyCommand: Command = {
@@ -16,33 +17,10 @@ export const policyCommand: Command = {
     const [action, ...folders] = context.positionals;
     if (action !== 'test' && action !== 'list')
       throw new CliError(exitCode.usage, 'say what to do: driftline policy test, or driftline policy list');
-    const bundle = await load(folders);
+    const bundle = await loadPolicies({ folders, withLibrary: folders.length === 0 });
     return action === 'test' ? testPolicies(context, bundle) : listPolicies(context, bundle);
   },
 };
-
-/** Loaded when it is needed: the other commands start several times faster without the engine. */
-const engine = () => import('@driftline/policy');
-
-async function load(folders: readonly string[]): Promise<Bundle> {
-  const [{ readLibrary }, { problemText }] = await Promise.all([import('@driftline/policy/library'), engine()]);
-  const result = await readLibrary(folders.length === 0 ? {} : { folders }).catch((cause: unknown) => {
-    throw new CliError(
-      exitCode.usage,
-      `cannot read the policies: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  });
-  if (result.ok) {
-    if (result.bundle.controls.length === 0) throw new CliError(exitCode.usage, `no controls in ${folders.join(', ')}`);
-    return result.bundle;
-  }
-  const problems = result.problems.map(problemText);
-  throw new CliError(
-    exitCode.failed,
-    `${problems.length === 1 ? 'the policies are' : `${problems.length} problems, so the policies are`} refused:\n${problems.join('\n')}`,
-  );
-}
 
 async function testPolicies(context: CommandContext, bundle: Bundle): Promise<ExitCode> {
   const { runCases } = await engine();

@@ -122,3 +122,12 @@ export function kindAndName(positionals: readonly string[]): {
 export async function printData(context: CommandContext, data: unknown): Promise<void> {
   context.print(await dataText(outputFormat(context.values) === 'yaml' ? 'yaml' : 'json', data));
 }
+
+/** The value of --min-score. */
+export function minimumScore(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const score = Number(value);
+  if (value.trim() === '' || !(score >= 0 && score <= 100))
+    throw new CliError(exitCode.usage, `--min-score takes a number from 0 to 100, not '${value}'`);
+  return score;
+}

@@ -1,10 +1,11 @@
 /** `driftline score`: the posture, for clusters, categories and namespaces. */
 import type { ApiScore } from '@driftline/proto';
-import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
 import { parsePastMoment } from '../moment.ts';
 import { table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
 import {
+  minimumScore,
   outputFormat,
   outputHelp,
   outputOptions,
@@ -49,14 +50,6 @@ export const scoreCommand: Command = {
 function gateOf({ values }: CommandContext, items: readonly ApiScore[], minimum: number): ExitCode {
   const compared = items.filter((item) => values.namespace !== undefined || item.scope === 'cluster');
   return compared.length > 0 && compared.every((item) => item.score >= minimum) ? exitCode.ok : exitCode.failed;
-}
-
-function minimumScore(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const score = Number(value);
-  if (value.trim() === '' || !(score >= 0 && score <= 100))
-    throw new CliError(exitCode.usage, `--min-score takes a number from 0 to 100, not '${value}'`);
-  return score;
 }
 
 function renderScores(items: readonly ApiScore[]): string {

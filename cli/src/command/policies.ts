@@ -1,0 +1,32 @@
+/** Policies from disk, for commands that need no collector. */
+import type { Bundle } from '@driftline/policy';
+import { CliError, exitCode } from '../exit-code.ts';
+
+/** Loaded when it is needed: the other commands start several times faster without the engine. */
+export const engine = () => import('@driftline/policy');
+
+export type PolicyFolders = { readonly folders: readonly string[]; readonly withLibrary: boolean };
+
+export async function loadPolicies({ folders, withLibrary }: PolicyFolders): Promise<Bundle> {
+  const [{ readLibrary, libraryFolder }, { problemText }] = await Promise.all([
+    import('@driftline/policy/library'),
+    engine(),
+  ]);
+  const all = withLibrary ? [libraryFolder, ...folders] : folders;
+  const result = await readLibrary({ folders: all }).catch((cause: unknown) => {
+    throw new CliError(
+      exitCode.usage,
+      `cannot read the policies: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  });
+  if (result.ok) {
+    if (result.bundle.controls.length === 0) throw new CliError(exitCode.usage, `no controls in ${folders.join(', ')}`);
+    return result.bundle;
+  }
+  const problems = result.problems.map(problemText);
+  throw new CliError(
+    exitCode.failed,
+    `${problems.length === 1 ? 'the policies are' : `${problems.length} problems, so the policies are`} refused:\n${problems.join('\n')}`,
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * All objects given together, judged by the engine that judges clusters. Files show what is in them: a kind of which
+ * they hold no object is not covered, and what a control would have to know of it is not assessable.
+ */
+import {
+  type CompiledControl,
+  createEngine,
+  type Engine,
+  type GroupKind,
+  type ObjectChange,
+  type ScoreCard,
+  type Unanswered,
+} from '@driftline/policy';
+import { withoutDigests } from './credentials.ts';
+import type { ScanFinding, ScannedObject } from './finding.ts';
+
+export type Judged = {
+  readonly findings: readonly ScanFinding[];
+  readonly unanswered: readonly Unanswered[];
+  readonly score: ScoreCard;
+};
+
+export function judge(objects: readonly ScannedObject[], controls: readonly CompiledControl[], nowMs: number): Judged {
+  const present = new Set(objects.map(({ key }) => kindText(key)));
+  const engine = createEngine({ controls, covers: (kind) => present.has(kindText(kind)) });
+  const metas = new Map(controls.map(({ meta }) => [meta.id, meta]));
+  const findings: ScanFinding[] = [];
+  const unanswered: Unanswered[] = [];
+  let score: ScoreCard | undefined;
+  for (const layer of layersOf(objects)) {
+    engine.apply(
+      layer.map((scanned, index) => changeOf(scanned, index)),
+      nowMs,
+    );
+    score ??= engine.score();
+    const isWhole = layer.length === objects.length;
+    const told = isWhole ? undefined : new Set(layer.map(({ key }) => keyText(key)));
+    unanswered.push(
+      ...engine.unanswered().filter(({ object, uid }) => uid !== '' && told?.has(keyText(object)) !== false),
+    );
+    for (const scanned of layer) findings.push(...findingsOf(engine, scanned, metas));
+  }
+  return { findings, unanswered, score: score ?? engine.score() };
+}
+
+function kindText({ group, kind }: GroupKind): string {
+  return `${group}/${kind}`;
+}
+
+function keyText({ group, kind, namespace, name }: ScannedObject['key']): string {
+  return [group, kind, namespace, name].join('\n');
+}
+
+/**
+ * An object that is given several times (overlays of one base) is judged each time: the first of each together, then the
+ * second ones in their place, and so on. Judging is incremental, so a layer costs what differs.
+ */
+function layersOf(objects: readonly ScannedObject[]): readonly (readonly ScannedObject[])[] {
+  const seen = new Map<string, number>();
+  const layers: ScannedObject[][] = [[]];
+  for (const scanned of objects) {
+    const key = keyText(scanned.key);
+    const layer = seen.get(key) ?? 0;
+    seen.set(key, layer + 1);
+    (layers[layer] ??= []).push(scanned);
+  }
+  return layers;
+}
+
+function changeOf({ key, object }: ScannedObject, index: number): ObjectChange {
+  return { key, uid: `scanned-${index}`, after: object };
+}
+
+function findingsOf(
+  engine: Engine,
+  scanned: ScannedObject,
+  metas: ReadonlyMap<string, ScanFinding['control']>,
+): readonly ScanFinding[] {
+  return engine.findingsOf(scanned.key).flatMap(({ finding, severity, value, reason }) => {
+    const control = metas.get(finding.control);
+    if (control === undefined) return [];
+    return [
+      {
+        control,
+        severity,
+        object: scanned.key,
+        address: scanned.address,
+        path: finding.path,
+        value: withoutDigests(value),
+        reason: withoutDigests(reason),
+        place: scanned.locate(finding.path),
+      },
+    ];
+  });
+}

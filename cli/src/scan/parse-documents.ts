@@ -1,0 +1,161 @@
+/**
+ * Text becomes documents: YAML (many in one file) and JSON, read as Kubernetes' own tools read YAML, where `yes` and `on`
+ * are booleans and merge keys work. Positions of JSON are worked out only when somebody asks for one.
+ */
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type ParsedNode, type Tags } from 'yaml';
+import type { Document } from 'yaml';
+import { isJsonObject, type Json } from '@driftline/proto';
+import type { Place, Problem } from './finding.ts';
+import { offsetOf } from './locate.ts';
+
+export type ParsedDocument = {
+  readonly value: Json;
+  /** The template that the document was rendered from, as `helm template` says it in a comment; ''. */
+  readonly source: string;
+  /** Where a field path below `base` (keys and indices) is. */
+  readonly locate: (base: readonly (string | number)[], path: string) => Place;
+};
+
+export type Parsed = { readonly documents: readonly ParsedDocument[]; readonly problems: readonly Problem[] };
+
+/** A file above this is refused, in characters: no manifest is, and a tree of it would not fit. */
+export const maxFileLength = 64 * 1024 * 1024;
+/** How often aliases may be expanded, so that a small file cannot become a huge object. */
+const maxAliases = 1_000;
+
+export function parseDocuments(file: string, text: string): Parsed {
+  if (text.length > maxFileLength)
+    return {
+      documents: [],
+      problems: [{ file, line: 1, column: 1, reason: `longer than ${maxFileLength} characters` }],
+    };
+  const first = /^\s*[{[]/.test(text) ? jsonDocument(file, text) : undefined;
+  return first === undefined ? parseYaml(file, text) : { documents: [first], problems: [] };
+}
+
+/** Undefined when it is not JSON: the YAML reader then says where and why, without quoting what stands there. */
+function jsonDocument(file: string, text: string): ParsedDocument | undefined {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+  let tree: Tree | undefined;
+  return {
+    value,
+    source: '',
+    locate(base, path) {
+      tree ??= treesOf(file, text)[0];
+      return tree === undefined ? { file, line: 1, column: 1 } : placeIn(tree, base, path);
+    },
+  };
+}
+
+type Tree = { readonly file: string; readonly document: Document<ParsedNode>; readonly lines: LineCounter };
+
+function treesOf(file: string, text: string): readonly Tree[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    version: '1.1',
+    merge: true,
+    customTags: kubernetesTags,
+    logLevel: 'silent',
+  });
+  return Array.from(documents, (document) => ({ file, document: document as Document<ParsedNode>, lines }));
+}
+
+/** YAML 1.1 without what Go's reader does not have either: times and numbers to the base of 60. */
+function kubernetesTags(tags: Tags): Tags {
+  return tags.filter(
+    (tag) => typeof tag === 'string' || !(tag.tag.endsWith(':timestamp') || ('format' in tag && tag.format === 'TIME')),
+  );
+}
+
+function parseYaml(file: string, text: string): Parsed {
+  const documents: ParsedDocument[] = [];
+  const problems: Problem[] = [];
+  for (const tree of parsedTrees(file, text, problems)) {
+    const { document } = tree;
+    const [error] = document.errors;
+    if (error !== undefined) {
+      problems.push({ ...placeAt(tree, error.pos[0]), reason: `not valid YAML: ${hinted(error.message, text)}` });
+      continue;
+    }
+    if (document.contents === null) continue;
+    const value = valueOf(tree, problems);
+    if (value === undefined || value === null) continue;
+    documents.push({ value, source: sourceOf(document), locate: (base, path) => placeIn(tree, base, path) });
+  }
+  return { documents, problems };
+}
+
+function sourceOf({ commentBefore, contents }: Document<ParsedNode>): string {
+  const comment = `${commentBefore ?? ''}\n${contents?.commentBefore ?? ''}`;
+  return /^\s*Source: (\S+)$/m.exec(comment)?.[1] ?? '';
+}
+
+function parsedTrees(file: string, text: string, problems: Problem[]): readonly Tree[] {
+  try {
+    return treesOf(file, text);
+  } catch (error) {
+    // The parser goes as deep as the text does.
+    const reason = error instanceof RangeError ? 'nested too deep' : 'cannot be read as YAML';
+    problems.push({ file, line: 1, column: 1, reason });
+    return [];
+  }
+}
+
+function valueOf(tree: Tree, problems: Problem[]): Json | undefined {
+  try {
+    return tree.document.toJS({ maxAliasCount: maxAliases }) as Json;
+  } catch (error) {
+    const reason = error instanceof RangeError ? 'nested too deep' : 'aliases that expand to too much, or to nothing';
+    problems.push({ ...placeAt(tree, tree.document.range?.[0] ?? 0), reason });
+    return undefined;
+  }
+}
+
+function hinted(message: string, text: string): string {
+  const plain = message.replace(/\s+/g, ' ').trim();
+  return text.includes('{{') ? `${plain} (a template? render it first: helm template … | driftline scan -)` : plain;
+}
+
+function placeIn(tree: Tree, base: readonly (string | number)[], path: string): Place {
+  return placeAt(tree, offsetOf(tree.document, childAt(tree.document.contents ?? undefined, base), path));
+}
+
+function childAt(root: Node | undefined, keys: readonly (string | number)[]): Node | undefined {
+  let node: unknown = root;
+  for (const key of keys) {
+    if (isMap(node)) node = node.items.find((pair) => isScalar(pair.key) && pair.key.value === key)?.value;
+    else if (isSeq(node) && typeof key === 'number') node = node.items[key];
+    else return root;
+  }
+  return typeof node === 'object' && node !== null ? (node as Node) : root;
+}
+
+function placeAt({ file, lines }: Tree, offset: number): Place {
+  const { line, col } = lines.linePos(offset);
+  return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+/** The objects of a document: itself, or the items of a List, each with where it stands in the document. */
+export function objectsIn(
+  value: Json,
+): readonly { readonly value: Json; readonly base: readonly (string | number)[] }[] {
+  if (!isJsonObject(value)) return [{ value, base: [] }];
+  const { kind, items } = value;
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return [{ value, base: [] }];
+  const itemKind = kind.slice(0, -'List'.length);
+  return items.flatMap((item: Json, index) => {
+    const named =
+      isJsonObject(item) && itemKind !== '' && typeof item['kind'] !== 'string'
+        ? { apiVersion: value['apiVersion'] ?? '', kind: itemKind, ...item }
+        : item;
+    return objectsIn(named).map((inner) => ({ value: inner.value, base: ['items', index, ...inner.base] }));
+  });
+}

@@ -1,0 +1,62 @@
+/** The line of a scan: read → judge → find credentials → compare with the baseline → order. */
+import { loadPolicies } from '../command/policies.ts';
+import { severityRank } from '../severity.ts';
+import { cliVersion } from '../version.ts';
+import type { Baseline } from './baseline.ts';
+import { credentialFindings, exactPlace } from './credential-findings.ts';
+import { createRedactor } from './credentials.ts';
+import type { ScanFinding } from './finding.ts';
+import { judge } from './judge.ts';
+import { type InputOptions, readInputs } from './read-inputs.ts';
+import type { Report } from './report.ts';
+
+export type ScanSettings = Omit<InputOptions, 'redactor'> & {
+  readonly policyFolders: readonly string[];
+  readonly baseline: Baseline;
+  readonly failOn: Report['failOn'];
+  readonly nowMs: number;
+};
+
+export type ScanReport = Report & { readonly notes: readonly string[] };
+
+export async function scan(paths: readonly string[], settings: ScanSettings): Promise<ScanReport> {
+  const bundle = await loadPolicies({ folders: settings.policyFolders, withLibrary: true });
+  const input = await readInputs(paths, { ...settings, redactor: createRedactor() });
+  const controls = bundle.controls.map(({ control }) => control);
+  const judged = judge(input.objects, controls, settings.nowMs);
+  const byKey = new Map(input.objects.map((scanned) => [scanned.key, scanned]));
+  const placed = judged.findings.map((finding) => {
+    const scanned = byKey.get(finding.object);
+    return scanned === undefined ? finding : { ...finding, place: exactPlace(finding, scanned) };
+  });
+  const found = [...placed, ...credentialFindings(input.objects, input.texts, judged.findings)].sort(compareFindings);
+  return {
+    findings: found.map((finding) => ({ ...finding, isKnown: settings.baseline.isKnown(finding) })),
+    problems: input.problems,
+    notes: input.notes,
+    unanswered: judged.unanswered,
+    objects: input.objects,
+    fileCount: input.fileCount,
+    score: judged.score.cluster,
+    categories: judged.score.categories,
+    mended: settings.baseline.mended(found),
+    bundle: bundle.version,
+    version: cliVersion,
+    failOn: settings.failOn,
+  };
+}
+
+function compareFindings(a: ScanFinding, b: ScanFinding): number {
+  return (
+    severityRank(b.severity) - severityRank(a.severity) ||
+    compareText(a.place.file, b.place.file) ||
+    a.place.line - b.place.line ||
+    compareText(a.control.id, b.control.id) ||
+    compareText(a.path, b.path)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
