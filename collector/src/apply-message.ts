@@ -15,7 +15,16 @@ import type {
   MessageBody,
   ObjectRef,
 } from '@driftline/proto';
-import { divergenceGap, gapRow, lostVersionGap, readAudit, rejectedRow, sweptRow, versionRow } from './batch-rows.ts';
+import {
+  divergenceGap,
+  gapRow,
+  listedRow,
+  lostVersionGap,
+  readAudit,
+  rejectedRow,
+  sweptRow,
+  versionRow,
+} from './batch-rows.ts';
 import type { At, BatchRows } from './batch-rows.ts';
 import { isNewestEpoch } from './cluster-memory.ts';
 import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
@@ -24,6 +33,11 @@ import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
 import { syncKind } from './inventory/sync-kind.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { VersionRow } from './timeline/rows.ts';
+
+export type MessageLimits = {
+  /** UTF-8 bytes of one audit event; a larger one is rejected. */
+  readonly auditEventBytes: number;
+};
 
 export type MessageStep = {
   readonly memory: ClusterMemory;
@@ -35,13 +49,17 @@ export type MessageStep = {
   readonly verdicts: KindVerdict[];
   /** Objects that may still be compared for this batch. */
   readonly comparing: { leftObjects: number };
+  readonly limits: MessageLimits;
   readonly metrics: CollectorMetrics;
   /** Called with the error of a step that threw. */
   readonly onFailure: (error: unknown, body: MessageBody) => void;
 };
 
+const tooLarge = 'too-large';
+
 const reject = (step: MessageStep, at: At, rejected: Parameters<typeof rejectedRow>[0]): void => {
   step.metrics.rejected.inc();
+  if (rejected.reason === tooLarge) step.metrics.tooLarge.inc({ source: rejected.source });
   step.rows.rejected.push(rejectedRow(rejected, at));
 };
 
@@ -84,6 +102,8 @@ const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
     case 'rejected': {
       const { reason, detail } = applied;
       reject(step, at, { source: 'delta', reason, detail, bytes: sizeOf(delta) });
+      // It came, and would come the same again: its next change is asked for.
+      if (delta.full !== undefined) memory.wanted.delete(objectKey(delta.ref));
       const known = memory.inventory.get(objectKey(delta.ref));
       rows.gaps.push(lostVersionGap(delta, known?.resourceVersion ?? '', `rejected: ${reason}`, at));
       return;
@@ -94,9 +114,15 @@ const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
 const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
   const { correlator } = step.memory;
   if (correlator.knows(message.digest)) return;
+  const bytes = Buffer.byteLength(message.event);
+  if (bytes > step.limits.auditEventBytes) {
+    const detail = `the event has more than auditEventBytes, ${step.limits.auditEventBytes}`;
+    reject(step, at, { source: 'audit', reason: tooLarge, detail, bytes });
+    return;
+  }
   const read = readAudit(message, at);
   if (read.type === 'rejected') {
-    const rejected = { source: 'audit', reason: 'not-an-event', detail: read.reason, bytes: message.event.length };
+    const rejected = { source: 'audit', reason: 'not-an-event', detail: read.reason, bytes };
     reject(step, at, rejected);
     return;
   }
@@ -121,6 +147,7 @@ const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => 
     judgeAndCorrelate(step, sweptRow(entry, synced, at), { after: undefined });
   }
   for (const ref of unsure) step.needFull.set(objectKey(ref), ref);
+  if (memory.streams.size > 1) step.rows.coverage.push(listedRow(synced, unsure.length === 0, at));
 };
 
 /**
@@ -193,7 +220,9 @@ export const applyMessage = (step: MessageStep, message: Message, sequence: numb
   } catch (error) {
     step.onFailure(error, body);
     reject(step, at, { source: body.type, reason: 'failed', detail: nameOf(error), bytes: 0 });
-    if (body.type === 'delta') step.rows.gaps.push(lostVersionGap(body, '', 'the delta could not be applied', at));
+    const isRecorded = step.rows.versions.at(-1)?.sequence === sequence;
+    if (body.type === 'delta' && !isRecorded)
+      step.rows.gaps.push(lostVersionGap(body, '', 'the delta could not be applied', at));
   }
   step.stream.lastObservedUs = observedAtUs;
 };

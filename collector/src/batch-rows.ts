@@ -3,7 +3,16 @@ import { parseAuditEvent } from '@driftline/proto';
 import type { AuditMessage, Delta, Gap, KindDigest, KindSynced, Rejected } from '@driftline/proto';
 import type { Applied } from './inventory/apply-delta.ts';
 import type { InventoryEntry } from './inventory/inventory.ts';
-import type { AuditRow, GapRow, RecordedBatch, RejectedRow, StreamId, VersionRow } from './timeline/rows.ts';
+import { listedReasons } from './timeline/rows.ts';
+import type {
+  AuditRow,
+  CoverageRow,
+  GapRow,
+  RecordedBatch,
+  RejectedRow,
+  StreamId,
+  VersionRow,
+} from './timeline/rows.ts';
 
 type Rows<T> = T extends readonly (infer Row)[] ? Row[] : T;
 export type BatchRows = { readonly [K in keyof RecordedBatch]: Rows<RecordedBatch[K]> };
@@ -61,6 +70,19 @@ export const sweptRow = (entry: InventoryEntry, synced: KindSynced, at: At): Ver
   body: '',
   managers: [],
   synthesised: true,
+});
+
+/**
+ * Says in the timeline that what is held of the kind is as of this epoch, objects included that it never had to send: a
+ * collector that starts later has not seen them come.
+ */
+export const listedRow = ({ group, resource, kind }: KindSynced, isComplete: boolean, at: At): CoverageRow => ({
+  ...at,
+  group,
+  resource,
+  kind,
+  state: 'watched',
+  reason: isComplete ? listedReasons.complete : listedReasons.open,
 });
 
 /** The API server names a namespace twice: as the object's namespace and as its name. Objects are cluster-scoped. */

@@ -2,6 +2,7 @@
  * What a collector remembers of one cluster. All of it follows from the timeline: `recoverCluster` rebuilds it after a
  * restart or when another worker takes the cluster over.
  */
+import { objectKey } from '@driftline/proto';
 import type { ObjectRef } from '@driftline/proto';
 import { createCorrelator } from './forensics/correlate.ts';
 import type { Correlator, CorrelatorLimits } from './forensics/correlate.ts';
@@ -86,19 +87,32 @@ export type JudgedBefore = {
 
 export type OpenJudge = (id: ClusterId, inventory: Inventory, before: JudgedBefore) => ClusterJudge;
 
+/**
+ * The objects as they were last recorded. Those of a kind that the newest epoch has listed are as of that epoch, even
+ * where it had nothing to record of them; where older ones were asked for, and perhaps not answered, they are wanted.
+ *
+ * @param newestEpoch of the agents; undefined when none is recorded
+ */
 const recoverInventory = async (
   recovery: TimelineRecovery,
   id: ClusterId,
-  limits: InventoryLimits,
-): Promise<Inventory> => {
+  { limits, newestEpoch }: { readonly limits: InventoryLimits; readonly newestEpoch: string | undefined },
+): Promise<Pick<ClusterMemory, 'inventory' | 'wanted'>> => {
   const inventory = createInventory(limits);
+  const wanted = new Map<string, Wanted>();
+  const kinds = newestEpoch === undefined ? [] : await recovery.listedKinds({ ...id, epoch: newestEpoch });
+  const listed = new Map(kinds.map((each) => [`${each.group}\n${each.resource}`, each]));
   for await (const row of recovery.inventory(id)) {
     if (row.op === 'deleted') continue;
-    const { group, resource, kind, namespace, name, uid, apiVersion, resourceVersion, epoch, body } = row;
+    const { group, resource, kind, namespace, name, uid, apiVersion, resourceVersion, body } = row;
     const ref: ObjectRef = { group, resource, kind, namespace, name, uid };
+    const list = listed.get(`${group}\n${resource}`);
+    const epoch = newestEpoch !== undefined && list?.isComplete === true ? newestEpoch : row.epoch;
     inventory.put({ ref, apiVersion, resourceVersion, contentHash: sha256(body), epoch }, body);
+    if (newestEpoch !== undefined && list?.isComplete === false && epoch !== newestEpoch)
+      wanted.set(objectKey(ref), { ref, epoch: newestEpoch, askedAtMs: 0, attempts: 0 });
   }
-  return inventory;
+  return { inventory, wanted };
 };
 
 const recoverJudged = async (recovery: TimelineRecovery, id: ClusterId): Promise<JudgedBefore> => {
@@ -119,7 +133,8 @@ export const recoverCluster = async (
   limits: MemoryLimits,
 ): Promise<ClusterMemory> => {
   const epochs = await recovery.epochs(id);
-  const inventory = await recoverInventory(recovery, id, limits.inventory);
+  const newestEpoch = epochs.findLast(({ epoch }) => epoch !== collectorEpoch)?.epoch;
+  const { inventory, wanted } = await recoverInventory(recovery, id, { limits: limits.inventory, newestEpoch });
   const before = await recoverJudged(recovery, id);
   const correlator = createCorrelator(limits.correlator);
   const streams = new Map<string, StreamMemory>();
@@ -133,5 +148,5 @@ export const recoverCluster = async (
   const judge = openJudge(id, inventory, before);
   const judgedAtUs = [...before.findings, ...before.posture, ...before.unjudged].map(({ atUs }) => atUs);
   own.lastObservedUs = judgedAtUs.reduce((newest, atUs) => Math.max(newest, atUs), 0);
-  return { id, inventory, judge, correlator, streams, own, wanted: new Map() };
+  return { id, inventory, judge, correlator, streams, own, wanted };
 };

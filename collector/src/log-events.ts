@@ -12,8 +12,6 @@ export const logEvents = {
   clusterBound: 'cluster-bound',
   resendAsked: 'resend-asked',
   sequencesMissing: 'sequences-missing',
-  fullAsked: 'full-asked',
-  fullGivenUp: 'full-given-up',
   batchUndecodable: 'batch-undecodable',
   messageFailed: 'message-failed',
   judgingFailed: 'judging-failed',

@@ -16,6 +16,7 @@ export type CollectorMetrics = {
   readonly needFull: Counter;
   readonly comparisons: Counter<'outcome'>;
   readonly rejected: Counter;
+  readonly tooLarge: Counter<'source'>;
   readonly transitions: Counter;
   readonly links: Counter;
   readonly judgingFailures: Counter;
@@ -58,6 +59,12 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
       registers: [registry],
     }),
     rejected: counter('driftline_apply_rejected_total', 'Inputs that could not be read and were recorded as rejected'),
+    tooLarge: new Counter({
+      name: 'driftline_apply_too_large_total',
+      help: 'Objects (delta) and audit events that passed objectBytes or auditEventBytes and were rejected',
+      labelNames: ['source'],
+      registers: [registry],
+    }),
     transitions: counter('driftline_judge_transitions_total', 'Finding transitions'),
     links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),

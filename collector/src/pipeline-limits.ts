@@ -1,5 +1,6 @@
 /** The bounds of the line, each with its default. */
 import { maxUncompressedBatchBytes } from '@driftline/proto';
+import type { MessageLimits } from './apply-message.ts';
 import type { MemoryLimits } from './cluster-memory.ts';
 import { defaultCorrelatorLimits } from './forensics/correlate.ts';
 import type { FullRequestLimits } from './full-requests.ts';
@@ -9,7 +10,8 @@ import { defaultInventoryLimits } from './inventory/inventory.ts';
 
 export type PipelineLimits = MemoryLimits &
   GroupLimits &
-  FullRequestLimits & {
+  FullRequestLimits &
+  MessageLimits & {
     readonly batchUncompressedBytes: number;
     /** Objects that are compared with an agent's digests for one batch; what is beyond is left unanswered. */
     readonly comparedObjectsPerBatch: number;
@@ -28,9 +30,11 @@ export const defaultPipelineLimits: PipelineLimits = {
   correlator: defaultCorrelatorLimits,
   ...defaultGroupLimits,
   batchUncompressedBytes: maxUncompressedBatchBytes,
+  auditEventBytes: 8 * 1024 * 1024,
   comparedObjectsPerBatch: 200_000,
   fullRequestIntervalMs: 10_000,
-  fullRequestAttempts: 6,
+  fullRequestMaxIntervalMs: 600_000,
+  fullRequestObjects: 50_000,
   resendIntervalMs: 2_000,
   housekeepingIntervalMs: 1_000,
   recoveryRetryMs: 500,

@@ -177,7 +177,10 @@ class PipelineOfClusters implements Pipeline {
         const { rows, needFull, verdicts } = prepare(this.#prepare, memory, item, admission);
         stream.nextSequence = item.batch.lastSequence + 1;
         stream.resendAskedAtMs = 0;
-        const asked = askForWhole(memory, item.stream, needFull, this.#deps.now());
+        const asked = askForWhole(memory, item.stream, needFull, {
+          nowMs: this.#deps.now(),
+          limits: this.#deps.limits,
+        });
         const found = verdicts.map((verdict) => ({ type: 'kind-verdict', stream: item.stream, verdict }) as const);
         const recorded = this.#record(line, { id: item.stream, stream }, rows);
         return Promise.all([recorded, this.#publish([...asked, ...found])]).then(() => undefined);

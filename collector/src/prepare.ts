@@ -4,6 +4,7 @@
  */
 import type { KindVerdict, MessageBody, ObjectRef } from '@driftline/proto';
 import { applyMessage } from './apply-message.ts';
+import type { MessageLimits } from './apply-message.ts';
 import { openRows, rejectedRow, sequenceGap } from './batch-rows.ts';
 import type { At, BatchRows } from './batch-rows.ts';
 import type { StreamBatch } from './bus/bus.ts';
@@ -14,7 +15,10 @@ import type { CollectorMetrics } from './metrics.ts';
 import type { ClusterId } from './timeline/timeline.ts';
 
 export type PrepareDeps = {
-  readonly limits: { readonly batchUncompressedBytes: number; readonly comparedObjectsPerBatch: number };
+  readonly limits: MessageLimits & {
+    readonly batchUncompressedBytes: number;
+    readonly comparedObjectsPerBatch: number;
+  };
   readonly metrics: CollectorMetrics;
   readonly onFailure: (error: unknown, body: MessageBody) => void;
   readonly onPostureFailure: (error: unknown, id: ClusterId) => void;
@@ -90,7 +94,7 @@ export const prepare = (
   const messages = skipped === 0 ? decoded.messages : decoded.messages.slice(skipped);
   if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, messages[0]?.observedAtUs ?? 0);
   const comparing = { leftObjects: deps.limits.comparedObjectsPerBatch };
-  const step = { memory, stream, rows, needFull, verdicts, comparing, metrics, onFailure };
+  const step = { memory, stream, rows, needFull, verdicts, comparing, limits: deps.limits, metrics, onFailure };
   let sequence = admission.fromSequence;
   for (const message of messages) {
     applyMessage(step, message, sequence);

@@ -1,4 +1,5 @@
 /** What every timeline promises its collector, whatever keeps it: recording exactly once, and recovery of what counts. */
+import { listedReasons } from '@driftline/collector';
 import type {
   RecordedBatch,
   StreamId,
@@ -236,6 +237,23 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       (await recovery.posture(stream)).map((row) => row.score),
       [100],
     );
+  });
+
+  withTimeline('which kinds an epoch has listed completely is known, as far as it is recorded', async (timeline) => {
+    const stream = newStream();
+    const other = { ...stream, epoch: 'e2' };
+    const row = (sequence: number, resource: string, reason: string) =>
+      ({ sequence, group: '', resource, kind: resource, state: 'watched', reason, observedAtUs: baseUs }) as const;
+    await timeline.writer.record([
+      batch(stream, 1, { coverage: [row(1, 'pods', listedReasons.complete), row(1, 'nodes', listedReasons.open)] }),
+      batch(stream, 2, { coverage: [row(2, 'secrets', 'said by the agent'), row(2, 'pods', listedReasons.open)] }),
+      batch(other, 1, { coverage: [row(1, 'nodes', listedReasons.complete)] }),
+    ]);
+    const listed = async (of: StreamId) =>
+      Object.fromEntries((await timeline.recovery.listedKinds(of)).map((kind) => [kind.resource, kind.isComplete]));
+    assert.deepEqual(await listed(stream), { nodes: false, pods: true });
+    assert.deepEqual(await listed(other), { nodes: true });
+    assert.deepEqual(await listed({ ...stream, epoch: 'e3' }), {});
   });
 
   withTimeline('recent rows are bounded by time and by number', async ({ writer, recovery }) => {

@@ -3,10 +3,12 @@
  * ClickHouse one. `openMemoryTimeline` on the same store again is a restart. Rows are cloned and frozen on the way in,
  * so that a caller that keeps writing to what it recorded is found out.
  */
+import { listedReasons } from '@driftline/collector';
 import type {
   ClusterId,
   CoverageRow,
   LinkRow,
+  ListedKind,
   PostureRow,
   RecentRows,
   RecordedBatch,
@@ -122,6 +124,16 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
       const all = of(id).flatMap<UnjudgedRow>((batch) => [...batch.unjudged]);
       const last = lastBy(all, (row) => `${row.control}\n${placeOf(row)}`);
       return [...last.values()].filter((row) => row.state !== 'cleared');
+    },
+    async listedKinds(stream) {
+      const all = store.batches.filter((batch) => sameStream(batch.stream, stream)).flatMap(({ coverage }) => coverage);
+      const kinds = new Map<string, ListedKind>();
+      for (const { group, resource, reason } of all) {
+        const key = `${group}\n${resource}`;
+        const isComplete = reason === listedReasons.complete || kinds.get(key)?.isComplete === true;
+        if (isComplete || reason === listedReasons.open) kinds.set(key, { group, resource, isComplete });
+      }
+      return [...kinds.values()];
     },
     async coverage(id) {
       const all = of(id).flatMap<CoverageRow>((batch) => [...batch.coverage]);

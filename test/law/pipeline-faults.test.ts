@@ -182,3 +182,80 @@ describe('law 8: recording never waits', () => {
     await pipeline.close();
   });
 });
+
+describe('what is too large', () => {
+  const limits = { inventory: { ...defaultPipelineLimits.inventory, objectBytes: 300 }, auditEventBytes: 400 };
+  const small = body('a', { text: 'small' });
+  // Two bytes a character: within the limit by characters, beyond it by bytes.
+  const large = body('a', { text: 'ü'.repeat(140) });
+
+  test('an object is rejected with its reason, the line goes on, and its next version comes back whole', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store, bundle(tooLarge), () => 1_800_000_000_000, limits);
+    const agent = new AgentStream('e1');
+    agent.put(configMap('a'), large).put(configMap('b'), body('b', {}));
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    const rejected = () =>
+      store.batches.flatMap((batch) => batch.rejected.map(({ source, reason }) => [source, reason]));
+    assert.deepEqual(rejected(), [['delta', 'too-large']]);
+    assert.deepEqual(
+      versionsOf(store).map((row) => row.name),
+      ['b'],
+    );
+    // A patch against the form that is not held.
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), small)))]);
+    assert.deepEqual(feedback.at(-1), { type: 'recorded', stream, sequence: 3 });
+    assert.ok(feedback.some((each) => each.type === 'need-full' && each.objects[0]?.name === 'a'));
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    // Small and known, it grows by a patch beyond the limit, and shrinks again.
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), large)))]);
+    assert.equal(rejected().length, 2);
+    const asked = feedback.filter((each) => each.type === 'need-full').length;
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { text: 'again' }))))]);
+    assert.equal(feedback.filter((each) => each.type === 'need-full').length, asked + 1);
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    // Every version that is not there lies in a gap.
+    assert.deepEqual(
+      gapsOf(store).map((gap) => [gap.cause, gap.fromVersion, gap.toVersion]),
+      [
+        ['undecodable', '', '1'],
+        ['undecodable', '', '3'],
+        ['undecodable', '4', '5'],
+        ['undecodable', '4', '6'],
+      ],
+    );
+    await pipeline.close();
+  });
+
+  test('an object that was asked for and is too large is not asked for again until it changes', async () => {
+    const store = createMemoryStore();
+    let nowMs = 1_000_000;
+    const { pipeline, feedback } = open(store, bundle(tooLarge), () => nowMs, limits);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), large)))]);
+    const larger = body('a', { text: 'ü'.repeat(150) });
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), larger)))]);
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    nowMs += defaultPipelineLimits.fullRequestIntervalMs;
+    await pipeline.housekeep();
+    assert.equal(feedback.filter((each) => each.type === 'need-full').length, 1);
+    await pipeline.close();
+  });
+
+  test('an audit event is rejected with its reason', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = open(store, bundle(tooLarge), () => 1_800_000_000_000, limits);
+    const agent = new AgentStream('e1');
+    const event = JSON.stringify({ kind: 'Event', auditID: 'x', note: 'y'.repeat(500) });
+    agent.send({ type: 'audit', digest: 'd', event, source: 'webhook' }).put(configMap('b'), body('b', {}));
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    assert.deepEqual(
+      store.batches.flatMap((batch) => batch.rejected.map(({ source, reason, bytes }) => [source, reason, bytes])),
+      [['audit', 'too-large', event.length]],
+    );
+    assert.equal(versionsOf(store).length, 1);
+    await pipeline.close();
+  });
+});

@@ -69,6 +69,14 @@ const readFull = (delta: Delta, full: string): Attempt => {
   return { form: { text: full, after, patched: undefined } };
 };
 
+const oversize = (inventory: Inventory, text: string): { readonly failed: Applied } | undefined => {
+  const { objectBytes } = inventory.limits;
+  // A character takes one to three bytes.
+  if (text.length * 3 <= objectBytes) return undefined;
+  if (text.length <= objectBytes && Buffer.byteLength(text) <= objectBytes) return undefined;
+  return rejected('too-large', `the object has more than objectBytes, ${objectBytes}`);
+};
+
 const readPatch = (inventory: Inventory, key: string, delta: Delta, patch: string): Attempt => {
   const before = inventory.get(key);
   const needFull = (reason: string): Attempt => ({
@@ -88,6 +96,8 @@ const readPatch = (inventory: Inventory, key: string, delta: Delta, patch: strin
     return needFull('a patch that does not fit its base');
   }
   if (contentHash(form.text, sha256) !== delta.contentHash) return needFull('the patched form does not have its hash');
+  const tooLarge = oversize(inventory, form.text);
+  if (tooLarge !== undefined) return tooLarge;
   return { form };
 };
 
@@ -110,7 +120,7 @@ const pathsOf = ({ patched, after }: Form, earlier: JsonObject | undefined): rea
 };
 
 const read = (inventory: Inventory, key: string, delta: Delta): Attempt => {
-  if (delta.full !== undefined) return readFull(delta, delta.full);
+  if (delta.full !== undefined) return oversize(inventory, delta.full) ?? readFull(delta, delta.full);
   if (delta.patch !== undefined) return readPatch(inventory, key, delta, delta.patch);
   return rejected('no-body', 'neither a full object nor a patch');
 };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { objectKey } from '@driftline/proto';
 import type { ObjectRef } from '@driftline/proto';
-import { createInventory } from './inventory.ts';
+import { createInventory, defaultInventoryLimits } from './inventory.ts';
 
 const refOf = (name: string): ObjectRef => ({
   group: '',
@@ -23,7 +23,7 @@ const step = fc.record({
 test('a shared object is what the text says, whatever is kept parsed', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(0, 40, 1_000), (steps, parsedCharacters) => {
-      const inventory = createInventory({ warmCharacters: 1_000, parsedCharacters });
+      const inventory = createInventory({ ...defaultInventoryLimits, warmCharacters: 1_000, parsedCharacters });
       for (const { type, name, value } of steps) {
         const ref = refOf(name);
         const entry = { ref, apiVersion: 'v1', resourceVersion: '1', contentHash: value, epoch: 'e' };
@@ -42,7 +42,7 @@ test('a shared object is what the text says, whatever is kept parsed', () => {
 });
 
 test('what was put last is at hand without parsing, within the limit', () => {
-  const inventory = createInventory({ warmCharacters: 1_000, parsedCharacters: 40 });
+  const inventory = createInventory({ ...defaultInventoryLimits, warmCharacters: 1_000, parsedCharacters: 40 });
   const put = (name: string) => {
     const object = { data: { name } };
     const entry = { ref: refOf(name), apiVersion: 'v1', resourceVersion: '1', contentHash: '', epoch: 'e' };

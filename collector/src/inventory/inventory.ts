@@ -40,6 +40,7 @@ export type Inventory = {
   resourceOf(group: string, kind: string): string | undefined;
   keys(): IterableIterator<string>;
   readonly size: number;
+  readonly limits: InventoryLimits;
 };
 
 export type InventoryLimits = {
@@ -47,11 +48,15 @@ export type InventoryLimits = {
   readonly warmCharacters: number;
   /** Characters of the texts whose objects are kept parsed. An object takes several times its text. */
   readonly parsedCharacters: number;
+  /** UTF-8 bytes of one object's canonical JSON. A larger one is rejected, and asked for again with its next change. */
+  readonly objectBytes: number;
 };
 
 export const defaultInventoryLimits: InventoryLimits = {
   warmCharacters: 32 * 1024 * 1024,
   parsedCharacters: 8 * 1024 * 1024,
+  // The API server takes requests of 3 MiB; redaction can lengthen what it replaces.
+  objectBytes: 4 * 1024 * 1024,
 };
 
 /** Below this compression gains nothing. */
@@ -62,7 +67,7 @@ const tableKey = (group: string, resource: string): string => `${group}\n${resou
 const none: ReadonlyMap<string, Stored> = new Map();
 
 class CompactInventory implements Inventory {
-  readonly #limits: InventoryLimits;
+  readonly limits: InventoryLimits;
   readonly #entries = new Map<string, Stored>();
   readonly #byResource = new Map<string, Map<string, Stored>>();
   readonly #resources = new Map<string, string>();
@@ -74,7 +79,7 @@ class CompactInventory implements Inventory {
   #parsedCharacters = 0;
 
   constructor(limits: InventoryLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   get size(): number {
@@ -160,7 +165,7 @@ class CompactInventory implements Inventory {
     this.#parsed.set(key, { object, characters });
     this.#parsedCharacters += characters;
     for (const [oldest] of this.#parsed) {
-      if (this.#parsedCharacters <= this.#limits.parsedCharacters) break;
+      if (this.#parsedCharacters <= this.limits.parsedCharacters) break;
       this.#forgetParsed(oldest);
     }
   }
@@ -183,7 +188,7 @@ class CompactInventory implements Inventory {
     this.#warm.set(key, characters);
     this.#warmCharacters += characters;
     for (const [oldest] of this.#warm) {
-      if (this.#warmCharacters <= this.#limits.warmCharacters || oldest === key) break;
+      if (this.#warmCharacters <= this.limits.warmCharacters || oldest === key) break;
       this.#cool(oldest);
       const stored = this.#entries.get(oldest);
       if (stored !== undefined && typeof stored.text === 'string') stored.text = zstdCompressSync(stored.text);

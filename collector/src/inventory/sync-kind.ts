@@ -2,7 +2,8 @@
  * The end of a kind's list in a new epoch. The agent has lost its memory, so deletes that happened meanwhile were never
  * sent: what an older epoch reported and this one did not is gone. That conclusion needs the whole epoch to have been
  * seen by this process; where it was not (a restart in the middle), the objects are asked for instead: the agent sends
- * each one whole, or its delete.
+ * each one whole, or its delete. That they are as many as the agent counted proves nothing: one may have come for one
+ * that went.
  */
 import { objectKey } from '@driftline/proto';
 import type { KindSynced, ObjectRef } from '@driftline/proto';
@@ -23,22 +24,10 @@ export const syncKind = (
   stream: { readonly epoch: string; readonly seenFromStart: boolean },
 ): KindSync => {
   const stale: InventoryEntry[] = [];
-  let objects = 0;
-  for (const entry of inventory.ofResource(synced.group, synced.resource)) {
-    objects += 1;
+  for (const entry of inventory.ofResource(synced.group, synced.resource))
     if (entry.epoch !== stream.epoch) stale.push(entry);
-  }
-  if (stale.length === 0) return { deleted: [], unsure: [] };
   stale.sort(byPlace);
-  if (!stream.seenFromStart) {
-    if (objects === synced.objects) {
-      // As many as the agent counted: all of them were reported, only this process did not see it.
-      for (const { ref, resourceVersion } of stale)
-        inventory.touch(objectKey(ref), { resourceVersion, epoch: stream.epoch, uid: ref.uid });
-      return { deleted: [], unsure: [] };
-    }
-    return { deleted: [], unsure: stale.map((entry) => entry.ref) };
-  }
+  if (!stream.seenFromStart) return { deleted: [], unsure: stale.map((entry) => entry.ref) };
   for (const entry of stale) inventory.remove(objectKey(entry.ref));
   return { deleted: stale, unsure: [] };
 };

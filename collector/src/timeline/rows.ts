@@ -126,6 +126,12 @@ export type GapRow = {
   readonly observedAtUs: number;
 };
 
+/**
+ * `reason` of a coverage row that says that the kind was listed in the epoch: what is held of it is as of that list, or
+ * all but the objects of older epochs, which were asked for.
+ */
+export const listedReasons = { complete: 'listed completely', open: 'listed; older objects were asked for' } as const;
+
 export type CoverageRow = {
   readonly sequence: number;
   readonly group: string;

@@ -47,6 +47,8 @@ export type TimelineRecovery = {
   posture(cluster: ClusterId): Promise<readonly PostureRow[]>;
   /** What could not be judged as of now: the last row of each (control, object), unless that is 'cleared'. */
   unjudged(cluster: ClusterId): Promise<readonly UnjudgedRow[]>;
+  /** Kinds that were listed in that epoch, by their coverage rows of `listedReasons`; complete if one says so. */
+  listedKinds(stream: StreamId): Promise<readonly ListedKind[]>;
   /** Last coverage of every kind. */
   coverage(cluster: ClusterId): Promise<readonly CoverageRow[]>;
   /**
@@ -56,6 +58,8 @@ export type TimelineRecovery = {
    */
   recent(cluster: ClusterId, window: { readonly spanUs: number; readonly entries: number }): Promise<RecentRows>;
 };
+
+export type ListedKind = { readonly group: string; readonly resource: string; readonly isComplete: boolean };
 
 export type RecentRows = {
   readonly versions: readonly (Omit<VersionRow, 'body'> & { readonly epoch: string })[];

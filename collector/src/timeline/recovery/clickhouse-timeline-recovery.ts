@@ -1,8 +1,9 @@
 /** TimelineRecovery over ClickHouse. Answers stream, and stop at the last commit row of each epoch. */
 import { loadSql } from '../reader/sql-file.ts';
 import type { TimelineReader } from '../reader/timeline-reader.ts';
+import { listedReasons } from '../rows.ts';
 import type { CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
-import type { ClusterId, RecentRows, TimelineRecovery } from '../timeline.ts';
+import type { ClusterId, ListedKind, RecentRows, TimelineRecovery } from '../timeline.ts';
 
 const sql = {
   clusters: loadSql(import.meta.url, './clusters.sql'),
@@ -11,6 +12,7 @@ const sql = {
   findings: loadSql(import.meta.url, './findings.sql'),
   posture: loadSql(import.meta.url, './posture.sql'),
   unjudged: loadSql(import.meta.url, './unjudged.sql'),
+  listedKinds: loadSql(import.meta.url, './listed-kinds.sql'),
   coverage: loadSql(import.meta.url, './coverage.sql'),
   recentVersions: loadSql(import.meta.url, './recent-versions.sql'),
   recentAudits: loadSql(import.meta.url, './recent-audits.sql'),
@@ -27,6 +29,8 @@ export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
     findings: (cluster) => reader.query<TransitionRow & { readonly epoch: string }>(sql.findings, of(cluster)),
     posture: (cluster) => reader.all<PostureRow>(sql.posture, of(cluster)),
     unjudged: (cluster) => reader.all<UnjudgedRow>(sql.unjudged, of(cluster)),
+    listedKinds: ({ tenant, cluster, epoch }) =>
+      reader.all<ListedKind>(sql.listedKinds, { tenant, cluster, epoch, ...listedReasons }),
     coverage: (cluster) => reader.all<CoverageRow>(sql.coverage, of(cluster)),
     async recent(cluster, { spanUs, entries }) {
       const span = { ...of(cluster), spanUs: Math.trunc(spanUs) };
