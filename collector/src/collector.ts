@@ -6,7 +6,6 @@
 import { problemText } from '@driftline/policy';
 import type { Bundle } from '@driftline/policy';
 import { libraryFolder, readLibrary } from '@driftline/policy/library';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter } from './bus/bus.ts';
@@ -16,7 +15,6 @@ import type { CollectorConfig } from './config.ts';
 import { openGateway } from './ingest/gateway.ts';
 import type { Gateway } from './ingest/gateway.ts';
 import { defaultIngestLimits } from './ingest/limits.ts';
-import type { GatewayListen } from './ingest/server-credentials.ts';
 import type { LiveSession } from './ingest/session.ts';
 import { createTokenBook, readTokens } from './ingest/tokens.ts';
 import type { TokenBook } from './ingest/tokens.ts';
@@ -34,6 +32,8 @@ import { openAgentSessions } from './timeline/sessions/agent-sessions.ts';
 import { openTimeline } from './timeline/open-timeline.ts';
 import type { Timeline } from './timeline/open-timeline.ts';
 import type { StreamId } from './timeline/rows.ts';
+import { openTlsFiles } from './tls/tls-files.ts';
+import type { TlsSource } from './tls/tls-files.ts';
 
 /** What servers and forwarders that open last may build on. */
 export type CollectorParts = {
@@ -104,13 +104,6 @@ const readTokenBook = async ({ config, tokens }: CollectorOptions): Promise<Toke
   if (config.tokensFile !== undefined) return readTokens(config.tokensFile);
   if (config.role === 'worker' || config.tls?.clientCaFile !== undefined) return createTokenBook([]);
   throw new CollectorError('no-tokens', 'no agent could connect: set DRIFTLINE_TOKENS_FILE, or client certificates');
-};
-
-const listenOf = async ({ listen, tls, allowPlaintext }: CollectorConfig): Promise<GatewayListen> => {
-  if (tls === undefined) return { ...listen, allowPlaintext };
-  const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)]);
-  const clientCa = tls.clientCaFile === undefined ? undefined : await readFile(tls.clientCaFile);
-  return { ...listen, allowPlaintext, tls: { cert, key, clientCa } };
 };
 
 const openBus = async (
@@ -214,7 +207,7 @@ class Composition {
     return pipeline;
   }
 
-  #openGateway(
+  async #openGateway(
     bus: BusWriter,
     tokens: TokenBook,
     { timeline, metrics, now }: { timeline: Timeline; metrics: CollectorMetrics; now: () => number },
@@ -222,12 +215,13 @@ class Composition {
     const { config, logger } = this.#options;
     const limits = defaultIngestLimits;
     const watermark = watermarkOf(timeline);
+    const tls = await this.#openTls(metrics.registry, now);
     const { connection } = timeline;
     const sessions = openAgentSessions(connection);
     const bindings = openClusterBindings(connection);
     const open = async (): Promise<Gateway> =>
       openGateway({
-        listen: await listenOf(config),
+        listen: { ...config.listen, allowPlaintext: config.allowPlaintext, tls },
         tokens,
         bus,
         watermark,
@@ -252,6 +246,14 @@ class Composition {
       await sessions.close();
       await bindings.close();
     });
+  }
+
+  async #openTls(registry: CollectorMetrics['registry'], now: () => number): Promise<TlsSource | undefined> {
+    const { config, logger } = this.#options;
+    const { tls: files } = config;
+    if (files === undefined) return undefined;
+    const open = (): Promise<TlsSource> => openTlsFiles({ part: 'gateway', files, logger, registry, now });
+    return this.#scope.open('gateway-tls', open, close);
   }
 
   #fail(error: unknown): void {

@@ -23,12 +23,37 @@ test('flags win over the environment; both are parsed once', () => {
   assert.equal(config.store.mode, 'external');
 });
 
+test('beyond loopback nothing listens in the clear, unless that is asked for by name', () => {
+  const tls = { DRIFTLINE_TLS_CERT_FILE: 'tls.crt', DRIFTLINE_TLS_KEY_FILE: 'tls.key' };
+  const open = { DRIFTLINE_LISTEN: '0.0.0.0:7443', DRIFTLINE_API_LISTEN: '[::]:7480' };
+  assert.throws(
+    () => parseConfig(open),
+    /gateway: refusing .*.*\(DRIFTLINE_ALLOW_PLAINTEXT\).*api: refusing to listen on ::/,
+  );
+  assert.throws(() => parseConfig({ ...open, DRIFTLINE_ALLOW_PLAINTEXT: 'true' }), /^ConfigError: collector: api: /);
+  assert.throws(() => parseConfig({ DRIFTLINE_API_LISTEN: '10.0.0.1:7480' }), /DRIFTLINE_API_ALLOW_PLAINTEXT/);
+  const both = { DRIFTLINE_ALLOW_PLAINTEXT: 'true', DRIFTLINE_API_ALLOW_PLAINTEXT: 'true' };
+  assert.equal(parseConfig({ ...open, ...both }).apiTls, undefined);
+  // One certificate is enough for both; plain HTTP behind an ingress leaves the agents' TLS alone.
+  assert.equal(parseConfig({ ...open, ...tls }).apiTls?.certFile, 'tls.crt');
+  const behind = parseConfig({ ...open, ...tls, DRIFTLINE_API_ALLOW_PLAINTEXT: 'true' });
+  assert.deepEqual([behind.tls?.certFile, behind.apiTls], ['tls.crt', undefined]);
+  const own = parseConfig({
+    ...open,
+    ...tls,
+    DRIFTLINE_API_TLS_CERT_FILE: 'a.crt',
+    DRIFTLINE_API_TLS_KEY_FILE: 'a.key',
+  });
+  assert.equal(own.apiTls?.certFile, 'a.crt');
+});
+
 test('what cannot work is said before anything opens, without values', () => {
   for (const [variables, args, expected] of [
     [{ DRIFTLINE_LISTEN: 'secret-value' }, [], /DRIFTLINE_LISTEN: must be host:port/],
     [{ DRIFTLINE_ROLE: 'worker' }, [], /needs KAFKA_BROKERS/],
     [{ DRIFTLINE_ROLE: 'worker', KAFKA_BROKERS: 'a:1' }, [], /needs CLICKHOUSE_URL/],
     [{ DRIFTLINE_TLS_CERT_FILE: 'secret-value' }, [], /go together/],
+    [{ DRIFTLINE_API_TLS_KEY_FILE: 'secret-value' }, [], /go together/],
     [{ KAFKA_PARTITIONS: 'many' }, [], /KAFKA_PARTITIONS/],
     [{}, ['--no-such-flag=secret-value'], /no-such-flag/],
     [{}, ['--clickhouse-password=x'], /clickhouse-password/],

@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { StoreSettings } from './timeline/connection/store-settings.ts';
 import { parseStoreSettings } from './timeline/connection/store-settings.ts';
+import { apiSettings, gatewaySettings, plaintextFault } from './tls/plaintext.ts';
+import type { TlsFiles } from './tls/tls-files.ts';
 
 const address = z
   .string()
@@ -37,6 +39,9 @@ const schema = z
     DRIFTLINE_TLS_KEY_FILE: path,
     DRIFTLINE_TLS_CLIENT_CA_FILE: path,
     DRIFTLINE_ALLOW_PLAINTEXT: flag,
+    DRIFTLINE_API_TLS_CERT_FILE: path,
+    DRIFTLINE_API_TLS_KEY_FILE: path,
+    DRIFTLINE_API_ALLOW_PLAINTEXT: flag,
     DRIFTLINE_POLICY_DIRS: list.default([]),
     DRIFTLINE_FORWARDERS_FILE: path,
     DRIFTLINE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -51,6 +56,10 @@ const schema = z
   .refine((it) => (it.DRIFTLINE_TLS_CERT_FILE === undefined) === (it.DRIFTLINE_TLS_KEY_FILE === undefined), {
     message: 'a TLS certificate and its key go together',
     path: ['DRIFTLINE_TLS_CERT_FILE'],
+  })
+  .refine((it) => (it.DRIFTLINE_API_TLS_CERT_FILE === undefined) === (it.DRIFTLINE_API_TLS_KEY_FILE === undefined), {
+    message: 'a TLS certificate and its key go together',
+    path: ['DRIFTLINE_API_TLS_CERT_FILE'],
   })
   .refine((it) => it.DRIFTLINE_TLS_CLIENT_CA_FILE === undefined || it.DRIFTLINE_TLS_CERT_FILE !== undefined, {
     message: 'client certificates need a TLS certificate',
@@ -69,10 +78,11 @@ export type CollectorConfig = {
   readonly tokensFile: string | undefined;
   readonly listen: Address;
   readonly apiListen: Address;
-  readonly tls:
-    | { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | undefined }
-    | undefined;
+  readonly tls: TlsFiles | undefined;
   readonly allowPlaintext: boolean;
+  /** The gateway's certificate, unless the API has its own or is allowed to speak plain HTTP. */
+  readonly apiTls: TlsFiles | undefined;
+  readonly apiAllowPlaintext: boolean;
   readonly policyDirs: readonly string[];
   readonly forwardersFile: string | undefined;
   readonly logLevel: string;
@@ -153,21 +163,18 @@ export const parseConfig = (environment: Variables, args: readonly string[] = []
     throw new ConfigError(
       'collector: a gateway or worker of its own needs CLICKHOUSE_URL: an embedded store has one process',
     );
-  return {
+  const tls = pairOf(it.DRIFTLINE_TLS_CERT_FILE, it.DRIFTLINE_TLS_KEY_FILE);
+  const apiPair = pairOf(it.DRIFTLINE_API_TLS_CERT_FILE, it.DRIFTLINE_API_TLS_KEY_FILE);
+  const config: CollectorConfig = {
     role: it.DRIFTLINE_ROLE,
     dataDir: it.DRIFTLINE_DATA_DIR,
     tokensFile: it.DRIFTLINE_TOKENS_FILE,
     listen: it.DRIFTLINE_LISTEN,
     apiListen: it.DRIFTLINE_API_LISTEN,
-    tls:
-      it.DRIFTLINE_TLS_CERT_FILE === undefined || it.DRIFTLINE_TLS_KEY_FILE === undefined
-        ? undefined
-        : {
-            certFile: it.DRIFTLINE_TLS_CERT_FILE,
-            keyFile: it.DRIFTLINE_TLS_KEY_FILE,
-            clientCaFile: it.DRIFTLINE_TLS_CLIENT_CA_FILE,
-          },
+    tls: tls === undefined ? undefined : { ...tls, clientCaFile: it.DRIFTLINE_TLS_CLIENT_CA_FILE },
     allowPlaintext: it.DRIFTLINE_ALLOW_PLAINTEXT,
+    apiTls: apiPair ?? (it.DRIFTLINE_API_ALLOW_PLAINTEXT ? undefined : tls),
+    apiAllowPlaintext: it.DRIFTLINE_API_ALLOW_PLAINTEXT,
     policyDirs: it.DRIFTLINE_POLICY_DIRS,
     forwardersFile: it.DRIFTLINE_FORWARDERS_FILE,
     logLevel: it.DRIFTLINE_LOG_LEVEL,
@@ -182,6 +189,22 @@ export const parseConfig = (environment: Variables, args: readonly string[] = []
             replication: it.KAFKA_REPLICATION,
           },
   };
+  refusePlaintextListeners(config);
+  return config;
+};
+
+const pairOf = (certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined =>
+  certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+
+/** Said before anything is opened; each listener asks again for itself. */
+const refusePlaintextListeners = ({ role, listen, tls, allowPlaintext, apiListen, ...api }: CollectorConfig): void => {
+  const gateway = { part: 'gateway', host: listen.host, hasTls: tls !== undefined, allowPlaintext };
+  const apiQuestion = { part: 'api', host: apiListen.host, hasTls: api.apiTls !== undefined };
+  const faults = [
+    role === 'worker' ? undefined : plaintextFault({ ...gateway, settings: gatewaySettings }),
+    plaintextFault({ ...apiQuestion, allowPlaintext: api.apiAllowPlaintext, settings: apiSettings }),
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 0) throw new ConfigError(`collector: ${faults.join('; ')}`);
 };
 
 export const readConfig = (): CollectorConfig => parseConfig(process.env, process.argv.slice(2));

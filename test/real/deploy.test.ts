@@ -97,6 +97,30 @@ describe('charts and manifests', () => {
     ]);
   });
 
+  test("the API's probes speak as it does: TLS by default, its own certificate, or plain only when that was asked for", () => {
+    const variants = [
+      [{}, 'HTTPS', '/etc/driftline/tls/tls.crt'],
+      [{ 'api.tlsSecretName': 'own' }, 'HTTPS', '/etc/driftline/api-tls/tls.crt'],
+      [{ 'api.allowPlaintext': true }, 'HTTP', undefined],
+      [{ 'api.allowPlaintext': true, 'api.tlsSecretName': 'own' }, 'HTTPS', '/etc/driftline/api-tls/tls.crt'],
+    ] as const;
+    for (const [values, scheme, certFile] of variants) {
+      const [workload] = workloads(renderObjects('driftline-collector', values));
+      const [container] = workload.spec.template.spec.containers as Loose[];
+      for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'])
+        assert.equal(container[probe].httpGet.scheme, scheme, JSON.stringify(values));
+      const config = parseCollectorConfig(environmentOf(workload));
+      assert.equal(config.apiTls?.certFile, certFile);
+      // Every certificate that is read is mounted.
+      const folders = (container.volumeMounts as Loose[]).map(({ mountPath }) => String(mountPath));
+      for (const file of [config.apiTls?.certFile, config.tls?.certFile].filter((path) => path !== undefined))
+        assert.ok(
+          folders.some((folder) => file.startsWith(`${folder}/`)),
+          file,
+        );
+    }
+  });
+
   test('our own controls find nothing severe in what we ask others to run, but what is meant', async () => {
     const library = await readLibrary();
     assert.ok(library.ok);

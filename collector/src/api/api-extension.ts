@@ -6,6 +6,12 @@ import type { ConnectedAgent } from '../forensics/query/status-query.ts';
 import { createTenantTimelines } from '../forensics/query/timeline-query.ts';
 import type { LiveSession } from '../ingest/session.ts';
 import type { TokenBook } from '../ingest/tokens.ts';
+import { Scope } from '../scope.ts';
+import { openTimelineReader } from '../timeline/reader/timeline-reader.ts';
+import type { TimelineReader } from '../timeline/reader/timeline-reader.ts';
+import { openTlsFiles } from '../tls/tls-files.ts';
+import type { TlsSource } from '../tls/tls-files.ts';
+import { defaultApiLimits } from './limits.ts';
 import type { Reader } from './operations.ts';
 import { type ApiServer, openApi } from './server.ts';
 
@@ -24,8 +30,9 @@ export function apiExtension(onListening: (url: string) => void = () => {}): Col
   };
 }
 
-function openApiOf(parts: CollectorParts): Promise<ApiServer> {
-  const { config, bundle, timeline, tokens, metrics, logger } = parts;
+async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
+  const { config, bundle, tokens, metrics, logger } = parts;
+  const { registry } = metrics;
   const controls = new Map<string, ControlMeta>(bundle.controls.map(({ control }) => [control.meta.id, control.meta]));
   const about = {
     version: collectorVersion,
@@ -33,23 +40,44 @@ function openApiOf(parts: CollectorParts): Promise<ApiServer> {
     controls: controls.size,
     mode: config.kafka === undefined ? ('embedded' as const) : ('fleet' as const),
   };
-  return openApi({
-    ...config.apiListen,
-    logger,
-    timelines: createTenantTimelines(timeline.reader),
-    connectedAgents: () => parts.liveSessions().map(connectedAgent),
-    control: (id) => controls.get(id),
-    about: () => about,
-    authenticate: (token) => readerOf(tokens, token),
-    isReady: parts.isRunning,
-    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
-  });
+  const limits = defaultApiLimits;
+  const scope = new Scope();
+  // A connection of its own, so that questions wait for each other and not the line for them.
+  const open = async (): Promise<TimelineReader> => openTimelineReader(parts.timeline.connection, limits);
+  const reader = await scope.open('api-reader', open, (opened) => opened.close());
+  const files = config.apiTls;
+  const openTls = async (): Promise<TlsSource | undefined> =>
+    files && openTlsFiles({ part: 'api', files, logger, registry, now: Date.now });
+  try {
+    const tls = await scope.open('api-tls', openTls, async (opened) => opened?.close());
+    const openServer = (): Promise<ApiServer> =>
+      openApi({
+        ...config.apiListen,
+        tls,
+        allowPlaintext: config.apiAllowPlaintext,
+        limits,
+        logger,
+        timelines: createTenantTimelines(reader),
+        connectedAgents: () => parts.liveSessions().map(connectedAgent),
+        control: (id) => controls.get(id),
+        about: () => about,
+        authenticate: (token) => readerOf(tokens, token),
+        isReady: parts.isRunning,
+        registry,
+        isMonitor: (token) => tokens.find(token)?.role === 'monitor',
+      });
+    const { url } = await scope.open('api-server', openServer, (server) => server.close());
+    return { url, close: () => scope.close() };
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
 }
 
-/** An agent's token writes one stream and reads nothing. */
+/** An agent's token writes one stream and reads nothing; a monitor's reads metrics and nothing else. */
 export function readerOf(tokens: TokenBook, token: string): Reader | undefined {
   const credential = tokens.find(token);
-  if (credential === undefined || credential.role === 'agent') return undefined;
+  if (credential === undefined || credential.role === 'agent' || credential.role === 'monitor') return undefined;
   return { tenant: credential.tenant, cluster: credential.cluster };
 }
 

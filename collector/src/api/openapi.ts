@@ -1,5 +1,7 @@
 /** The API described for tools: OpenAPI 3.1, made from the same table that registers the routes. */
+import { maxCursorCharacters, maxParameterCharacters } from './limits.ts';
 import { type Operation, operations } from './operations.ts';
+import { defaultPageItems, maxPageItems } from './parameters.ts';
 
 export function openApiDocument(version: string): unknown {
   return {
@@ -34,11 +36,31 @@ export function openApiDocument(version: string): unknown {
   };
 }
 
+const page = {
+  type: 'object',
+  required: ['items', 'next'],
+  properties: {
+    items: { type: 'array', items: { type: 'object' } },
+    next: {
+      type: ['string', 'null'],
+      description:
+        'null: there is no more. Otherwise send it as `cursor`, with the same parameters, for the next page. A filter ' +
+        'that has to look into objects (selector, user, origin) can leave a page short, or empty, that has a next one.',
+    },
+  },
+};
+
+/** A page's size is the one parameter that is a number. */
+const schemaOf = (name: string): unknown => {
+  if (name === 'limit') return { type: 'integer', minimum: 1, maximum: maxPageItems, default: defaultPageItems };
+  return { type: 'string', maxLength: name === 'cursor' ? maxCursorCharacters : maxParameterCharacters };
+};
+
 function describe(operation: Operation): unknown {
-  const problem = {
-    description: 'Problem',
+  const problem = (description: string): unknown => ({
+    description,
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-  };
+  });
   return {
     operationId: operation.path,
     summary: operation.summary,
@@ -47,14 +69,20 @@ function describe(operation: Operation): unknown {
       in: 'query',
       required: false,
       description,
-      schema: { type: 'string' },
+      schema: schemaOf(name),
     })),
     responses: {
-      200: { description: operation.answer, content: { 'application/json': { schema: { type: 'object' } } } },
-      400: problem,
-      401: problem,
-      404: problem,
-      503: problem,
+      200: {
+        description: operation.answer,
+        content: { 'application/json': { schema: operation.isList ? page : { type: 'object' } } },
+      },
+      400: problem('a parameter is wrong, unknown or given twice'),
+      401: problem('no token, or one that is not known or may not read'),
+      403: problem('the token may not read that cluster'),
+      404: problem('no such kind, control or path'),
+      422: problem('the question takes the store longer, or more memory, than one may: narrow it'),
+      429: problem('too many questions are being answered: ask again after Retry-After'),
+      503: problem('the timeline store does not answer'),
     },
   };
 }

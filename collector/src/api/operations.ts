@@ -28,7 +28,9 @@ export type Reader = {
 export type Operation = {
   readonly path: string;
   readonly summary: string;
+  /** What `items` holds; of an operation that answers no list, what it answers. */
   readonly answer: string;
+  readonly isList: boolean;
   readonly parameters: Readonly<Record<string, string>>;
   run(ports: ApiPorts, reader: Reader, query: RawQuery): Promise<unknown>;
 };
@@ -47,7 +49,8 @@ export const operations: readonly Operation[] = [
   {
     path: 'log',
     summary: 'Changes, newest first',
-    answer: '{items: Change[], next}',
+    answer: 'Change[]',
+    isList: true,
     parameters: {
       ...scope,
       ...object,
@@ -81,7 +84,8 @@ export const operations: readonly Operation[] = [
   {
     path: 'findings',
     summary: 'Findings, most severe first',
-    answer: '{items: Finding[], next}',
+    answer: 'Finding[]',
+    isList: true,
     parameters: {
       ...scope,
       ...object,
@@ -114,7 +118,8 @@ export const operations: readonly Operation[] = [
   {
     path: 'objects',
     summary: 'Objects of a kind as they were at a moment',
-    answer: '{items: ObjectState[], next, gaps: Gap[]}; gaps: those that cover the moment',
+    answer: 'ObjectState[], and gaps: Gap[], those that cover the moment',
+    isList: true,
     parameters: { ...scope, ...object, ...selector, ...paging, at: 'the moment (default: now)' },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);
@@ -139,7 +144,8 @@ export const operations: readonly Operation[] = [
   {
     path: 'score',
     summary: 'Posture per cluster, category and namespace',
-    answer: '{items: Score[]}',
+    answer: 'Score[]; the whole answer, so `next` is always null',
+    isList: true,
     parameters: { ...scope, at: 'the moment (default: now)' },
     async run(ports, reader, query) {
       const filter = {
@@ -147,13 +153,14 @@ export const operations: readonly Operation[] = [
         namespace: query.namespace ?? '',
         atUs: endOfSecond(query.at, momentOf(query, 'at', endOfTimeUs)),
       };
-      return { items: await queryScores(await ports.timelines.of(reader.tenant), filter) };
+      return { items: await queryScores(await ports.timelines.of(reader.tenant), filter), next: null };
     },
   },
   {
     path: 'status',
     summary: 'Agents, lag, gaps, coverage',
     answer: 'Status',
+    isList: false,
     parameters: { cluster: scope.cluster },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);

@@ -8,7 +8,7 @@ export type RawQuery = Readonly<Record<string, string | undefined>>;
 
 /** Items of a page, at most and by default. */
 export const maxPageItems = 500;
-const defaultPageItems = 100;
+export const defaultPageItems = 100;
 
 export function limitOf(query: RawQuery): number {
   const limit = Number(query.limit ?? defaultPageItems);

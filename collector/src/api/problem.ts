@@ -5,6 +5,8 @@ export type ProblemCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'not-found'
+  | 'query-limit'
+  | 'too-many-requests'
   | 'store-unavailable'
   | 'internal';
 
@@ -13,6 +15,8 @@ const statusOf: Readonly<Record<ProblemCode, number>> = {
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
+  'query-limit': 422,
+  'too-many-requests': 429,
   'store-unavailable': 503,
   internal: 500,
 };

@@ -1,36 +1,40 @@
 import * as grpc from '@grpc/grpc-js';
+import { gatewaySettings, refusePlaintext } from '../tls/plaintext.ts';
+import type { TlsMaterial, TlsSource } from '../tls/tls-files.ts';
 
 export type GatewayListen = {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** PEM. With `clientCa` every agent needs a certificate of it. */
-  readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer | undefined } | undefined;
+  /** With a client CA every agent needs a certificate of it. */
+  readonly tls?: Pick<TlsSource, 'current' | 'onChange'> | undefined;
   /** Plain text beyond the loopback interface; only behind something that encrypts. */
   readonly allowPlaintext: boolean;
 };
 
-export class ListenError extends Error {
-  readonly code = 'plaintext-refused';
-  readonly retryable = false;
-  constructor(host: string) {
-    super(
-      `gateway: refusing to listen on ${host} without TLS, since tokens would travel in the clear: ` +
-        'give a certificate and key, listen on 127.0.0.1, or allow plain text explicitly',
-    );
-    this.name = 'ListenError';
+const contextOf = ({ cert, key, clientCa }: TlsMaterial) => ({ cert, key, ca: clientCa });
+
+/** Takes new certificates while the server listens; streams that are open go on. */
+class RotatingCredentials extends grpc.ServerCredentials {
+  constructor(material: TlsMaterial) {
+    const requestCert = material.clientCa !== undefined;
+    super({ requestCert, rejectUnauthorized: requestCert, minVersion: 'TLSv1.2' }, contextOf(material));
+  }
+
+  update(material: TlsMaterial): void {
+    this.updateSecureContextOptions(contextOf(material));
+  }
+
+  _equals(other: grpc.ServerCredentials): boolean {
+    return this === other;
   }
 }
 
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-
 /** Throws ListenError for plain text beyond loopback. */
 export const serverCredentials = ({ host, tls, allowPlaintext }: GatewayListen): grpc.ServerCredentials => {
-  if (tls !== undefined) {
-    const pair = { cert_chain: tls.cert, private_key: tls.key };
-    return grpc.ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
-  }
-  if (!isLoopback(host) && !allowPlaintext) throw new ListenError(host);
-  return grpc.ServerCredentials.createInsecure();
+  refusePlaintext({ part: 'gateway', host, hasTls: tls !== undefined, allowPlaintext, settings: gatewaySettings });
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const credentials = new RotatingCredentials(tls.current());
+  tls.onChange((material) => credentials.update(material));
+  return credentials;
 };

@@ -5,7 +5,8 @@
  *     "clusters": [ { "tenant": "default", "cluster": "east", "uid": "…" } ] }
  *
  * `sha256` (lower-case hex of the token's SHA-256) may stand in for `token`, so that the file need hold no secret.
- * Roles: `agent` writes one cluster's stream; `reader`, `operator` and `admin` use the API (cluster '' or absent: all).
+ * Roles: `agent` writes one cluster's stream; `reader`, `operator` and `admin` use the API (cluster '' or absent: all);
+ * `monitor` reads the collector's metrics, which count over all tenants, and nothing else.
  * `clusters`, which may be left out, says which Kubernetes cluster a name stands for (the uid of its kube-system
  * namespace), whatever was first seen under it.
  */
@@ -13,7 +14,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
-export type Role = 'agent' | 'reader' | 'operator' | 'admin';
+export type Role = 'agent' | 'reader' | 'operator' | 'admin' | 'monitor';
 export type Credential = { readonly tenant: string; readonly cluster: string; readonly role: Role };
 
 export type TokenBook = {
@@ -38,7 +39,7 @@ const entrySchema = z
       .optional(),
     tenant: z.string().regex(safeName).default('default'),
     cluster: z.string().regex(safeName).or(z.literal('')).default(''),
-    role: z.enum(['agent', 'reader', 'operator', 'admin']),
+    role: z.enum(['agent', 'reader', 'operator', 'admin', 'monitor']),
   })
   .refine((entry) => (entry.token === undefined) !== (entry.sha256 === undefined), 'give either token or sha256')
   .refine((entry) => entry.role !== 'agent' || entry.cluster !== '', 'an agent token needs a cluster');

@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControlMeta } from '@driftline/policy';
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { createTenantTimelines } from '../../forensics/query/timeline-query.ts';
 import type { ConnectedAgent } from '../../forensics/query/status-query.ts';
 import type { TimelineReader } from '../../timeline/reader/timeline-reader.ts';
 import { openTimeline, type Timeline } from '../../timeline/open-timeline.ts';
 import type { RecordedBatch } from '../../timeline/rows.ts';
 import { createTokenBook, type TokenEntry } from '../../ingest/tokens.ts';
-import { openApi } from '../server.ts';
+import { readerOf } from '../api-extension.ts';
+import { defaultApiLimits } from '../limits.ts';
+import { type ApiOptions, openApi } from '../server.ts';
 
 export type TestApi = {
   readonly url: string;
@@ -46,6 +49,7 @@ export async function openTestApi(
     readonly tokens?: readonly TokenEntry[];
     /** Instead of the store's own. */
     readonly reader?: TimelineReader;
+    readonly server?: Partial<Pick<ApiOptions, 'host' | 'tls' | 'allowPlaintext' | 'limits'>>;
   } = {},
 ): Promise<TestApi> {
   const dataDir = mkdtempSync(join(tmpdir(), 'driftline-api-'));
@@ -58,17 +62,18 @@ export async function openTestApi(
   const server = await openApi({
     host: '127.0.0.1',
     port: 0,
+    allowPlaintext: false,
+    limits: defaultApiLimits,
+    ...options.server,
     logger,
     timelines: createTenantTimelines(options.reader ?? timeline.reader),
     connectedAgents: () => connected,
     control: (id) => (id === control.id ? control : undefined),
     about: () => ({ version: '0.1.0', bundle: 'b1', controls: 1, mode: mode.current }),
-    authenticate: (token) => {
-      const credential = tokens.find(token);
-      return credential === undefined || credential.role === 'agent' ? undefined : credential;
-    },
+    authenticate: (token) => readerOf(tokens, token),
     isReady: () => true,
-    metrics: async () => ({ contentType: 'text/plain', text: '' }),
+    registry: new Registry(),
+    isMonitor: (token) => tokens.find(token)?.role === 'monitor',
   });
   const get = async (path: string, token = readerToken) => {
     const response = await fetch(`${server.url}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });

@@ -60,7 +60,8 @@ export async function queryChanges(
   page: { readonly limit: number; readonly after: ChangePosition | undefined },
 ): Promise<ChangePage> {
   const isSifted = filter.origin !== '' || filter.selector !== undefined || filter.user !== '';
-  const wanted = isSifted ? siftedAtOnce : page.limit;
+  // One more than the page: whether there is a next one.
+  const wanted = isSifted ? siftedAtOnce : page.limit + 1;
   const kept: Facts[] = [];
   let after = page.after ?? fromTheEnd;
   for (let seen = 0; seen < maxCandidates; seen += wanted) {

@@ -74,7 +74,8 @@ export async function queryFindings(
   filter: FindingFilter,
   page: { readonly limit: number; readonly after: FindingPosition | undefined },
 ): Promise<FindingPage> {
-  const wanted = filter.selector === undefined ? page.limit : siftedAtOnce;
+  // One more than the page: whether there is a next one.
+  const wanted = filter.selector === undefined ? page.limit + 1 : siftedAtOnce;
   const kept: FindingColumns[] = [];
   let after = page.after ?? fromTheStart;
   for (let seen = 0; seen < maxCandidates && kept.length < page.limit; seen += wanted) {

@@ -62,7 +62,8 @@ export async function queryStates(
   const unsure = new Set([...gaps, ...blind].map(({ cluster }) => cluster));
   const isUnsure = (cluster: string): boolean =>
     unsure.has(cluster) || (!isConnected(cluster) && filter.atUs > seenUntilUs(timeline, cluster));
-  const wanted = selector === undefined ? page.limit : siftedAtOnce;
+  // One more than the page: whether there is a next one.
+  const wanted = selector === undefined ? page.limit + 1 : siftedAtOnce;
   const kept: ApiObjectState[] = [];
   let after = page.after ?? (['', '', ''] as const);
   for (let seen = 0; seen < maxCandidates && kept.length < page.limit; seen += wanted) {

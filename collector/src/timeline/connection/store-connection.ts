@@ -1,5 +1,5 @@
 /** One way to reach a timeline store, embedded or external: the same client over HTTP, three users. */
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
 
 export type StoreUser = { readonly user: string; readonly password: string };
 
@@ -25,7 +25,11 @@ const maxOpenConnections = 24;
  * Opens a client for one role. async_insert stays off because inserts are batched here and must be durable when they
  * answer; 64-bit integers come quoted so that none is rounded.
  */
-export function openStoreClient(connection: StoreConnection, role: StoreRole): ClickHouseClient {
+export function openStoreClient(
+  connection: StoreConnection,
+  role: StoreRole,
+  settings: ClickHouseSettings = {},
+): ClickHouseClient {
   const { user, password } = connection[role];
   return createClient({
     url: connection.url,
@@ -38,6 +42,7 @@ export function openStoreClient(connection: StoreConnection, role: StoreRole): C
     max_open_connections: maxOpenConnections,
     log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: {
+      ...settings,
       output_format_json_quote_64bit_integers: 1,
       ...(role === 'reader' ? {} : { async_insert: 0, input_format_skip_unknown_fields: 0 }),
     },

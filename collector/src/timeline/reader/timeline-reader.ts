@@ -20,8 +20,18 @@ export type TimelineReader = {
   close(): Promise<void>;
 };
 
-export function openTimelineReader(connection: StoreConnection): TimelineReader {
-  return timelineReader(openStoreClient(connection, 'reader'));
+/** Bounds of one query in the store; what passes them fails with ClickHouse's own code. */
+export type QueryLimits = { readonly queryTimeoutMs: number; readonly queryMemoryBytes: number };
+
+export function openTimelineReader(connection: StoreConnection, limits?: QueryLimits): TimelineReader {
+  if (limits === undefined) return timelineReader(openStoreClient(connection, 'reader'));
+  const bounds = {
+    max_execution_time: limits.queryTimeoutMs / 1_000,
+    max_memory_usage: String(limits.queryMemoryBytes),
+    // An answer that fails half-way fails whole, with a code.
+    wait_end_of_query: 1,
+  } as const;
+  return timelineReader(openStoreClient(connection, 'reader', bounds));
 }
 
 /** Closing the reader closes the client. */

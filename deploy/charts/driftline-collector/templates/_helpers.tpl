@@ -9,6 +9,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- define "driftline-collector.pod" -}}
 {{- $root := .root }}
 {{- $v := .root.Values }}
+{{- $apiIsPlain := and $v.api.allowPlaintext (not $v.api.tlsSecretName) }}
 {{- if not (has $v.mode (list "embedded" "fleet")) }}{{ fail "mode must be embedded or fleet" }}{{ end }}
 serviceAccountName: driftline-collector
 automountServiceAccountToken: false
@@ -45,6 +46,12 @@ containers:
       - { name: DRIFTLINE_TOKENS_FILE, value: /etc/driftline/tokens/tokens.json }
       - { name: DRIFTLINE_TLS_CERT_FILE, value: /etc/driftline/tls/tls.crt }
       - { name: DRIFTLINE_TLS_KEY_FILE, value: /etc/driftline/tls/tls.key }
+      {{- if $v.api.tlsSecretName }}
+      - { name: DRIFTLINE_API_TLS_CERT_FILE, value: /etc/driftline/api-tls/tls.crt }
+      - { name: DRIFTLINE_API_TLS_KEY_FILE, value: /etc/driftline/api-tls/tls.key }
+      {{- else if $apiIsPlain }}
+      - { name: DRIFTLINE_API_ALLOW_PLAINTEXT, value: "true" }
+      {{- end }}
       - { name: DRIFTLINE_LOG_LEVEL, value: {{ $v.logLevel | quote }} }
       {{- if eq $v.mode "fleet" }}
       - { name: KAFKA_BROKERS, value: {{ required "kafka.brokers is required in fleet mode" (join "," $v.kafka.brokers) | quote }} }
@@ -60,19 +67,26 @@ containers:
     ports:
       - { name: gateway, containerPort: {{ $v.gateway.port }} }
       - { name: api, containerPort: {{ $v.api.port }} }
-    livenessProbe: { httpGet: { path: /healthz, port: api }, periodSeconds: 20, failureThreshold: 6 }
-    readinessProbe: { httpGet: { path: /readyz, port: api }, periodSeconds: 5 }
-    startupProbe: { httpGet: { path: /healthz, port: api }, periodSeconds: 5, failureThreshold: 120 }
+    {{- $scheme := ternary "HTTP" "HTTPS" $apiIsPlain }}
+    livenessProbe: { httpGet: { path: /healthz, port: api, scheme: {{ $scheme }} }, periodSeconds: 20, failureThreshold: 6 }
+    readinessProbe: { httpGet: { path: /readyz, port: api, scheme: {{ $scheme }} }, periodSeconds: 5 }
+    startupProbe: { httpGet: { path: /healthz, port: api, scheme: {{ $scheme }} }, periodSeconds: 5, failureThreshold: 120 }
     resources: {{- toYaml $v.resources | nindent 6 }}
     volumeMounts:
       - { name: data, mountPath: /var/lib/driftline }
       - { name: tmp, mountPath: /tmp }
       - { name: tokens, mountPath: /etc/driftline/tokens, readOnly: true }
       - { name: tls, mountPath: /etc/driftline/tls, readOnly: true }
+      {{- if $v.api.tlsSecretName }}
+      - { name: api-tls, mountPath: /etc/driftline/api-tls, readOnly: true }
+      {{- end }}
 volumes:
   - { name: tmp, emptyDir: { sizeLimit: 256Mi } }
   - { name: tokens, secret: { secretName: {{ $v.tokensSecretName }} } }
   - { name: tls, secret: { secretName: {{ $v.gateway.tlsSecretName }} } }
+  {{- if $v.api.tlsSecretName }}
+  - { name: api-tls, secret: { secretName: {{ $v.api.tlsSecretName }} } }
+  {{- end }}
   {{- if ne .role "all" }}
   - { name: data, emptyDir: {} }
   {{- end }}
