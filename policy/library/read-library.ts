@@ -47,7 +47,7 @@ export async function readLibrary({
 }
 
 /** YAML files anywhere below the folder, and the sources of relation controls, with paths relative to it. */
-async function policyFilesIn(folder: string): Promise<readonly PolicyFile[]> {
+export async function policyFilesIn(folder: string): Promise<readonly PolicyFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const wanted = paths.filter(

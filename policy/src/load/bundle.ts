@@ -40,6 +40,8 @@ export type BundleSource = {
 export type LoadContext = {
   readonly source: BundleSource;
   readonly frameworks: ReadonlyMap<string, FrameworkFile>;
+  /** Controls of the languages before, in the order of languages.ts: our own files come first. */
+  readonly controls: readonly CompiledControl[];
   /** Hash of the files that are no YAML: the sources of relation controls. */
   readonly sources: string;
 };

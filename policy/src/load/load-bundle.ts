@@ -27,7 +27,12 @@ export function loadBundle(source: BundleSource): BundleResult {
   const controls = new Map<string, LoadedControl>();
   const notes: PolicyProblem[] = [];
   for (const [language, own] of documents.ofLanguage) {
-    const loaded = language.load(own, { source, frameworks, sources });
+    const loaded = language.load(own, {
+      source,
+      frameworks,
+      sources,
+      controls: [...controls.values()].map(({ control }) => control),
+    });
     problems.push(...loaded.problems);
     notes.push(...loaded.notes);
     for (const control of loaded.controls) {

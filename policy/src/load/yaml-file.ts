@@ -76,6 +76,16 @@ function readDocument(document: Document, path: string, source: Source): YamlFil
   return { path, value, at, within };
 }
 
+/** A part of a file as a file of its own, so that problems in it are placed in the whole. */
+export function partOf(file: YamlFile, keys: readonly PropertyKey[], value: unknown): YamlFile {
+  return {
+    path: file.path,
+    value,
+    at: (inner) => file.at([...keys, ...inner]),
+    within: (inner, place) => file.within([...keys, ...inner], place),
+  };
+}
+
 export function problemAt(
   file: YamlFile,
   keys: readonly PropertyKey[],

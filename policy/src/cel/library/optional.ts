@@ -30,6 +30,8 @@ export const optionalDefinitions: readonly Definition[] = [
   ),
   define('optional<A>::or(optional<A>) -> optional<A>', orElse),
   define('optional<A>::orValue(A) -> A', (value: CelOptional, other: Value) => (value.hasValue ? value.value : other)),
+  // What is dyn may turn out to be no optional: it is then the value itself, as in cel-go.
+  define('A::orValue(A) -> A', (value: Value) => value),
   define('optional.unwrap(list<optional<A>>) -> list<A>', unwrap),
   define('list<optional<A>>::unwrapOpt() -> list<A>', unwrap),
 ];

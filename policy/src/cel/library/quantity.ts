@@ -65,7 +65,7 @@ const maxExponent = 100;
 /** Digits that always fit an int64. */
 const safeDigits = 18;
 
-function parseQuantity(text: string): CelQuantity | CelError {
+export function parseQuantity(text: string): CelQuantity | CelError {
   const match = text.length > maxQuantityLength ? null : syntax.exec(text);
   if (match === null) {
     return invalid("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");

@@ -48,7 +48,7 @@ export type CelPolicy = {
   readonly paths: readonly ReadPath[];
   /** Whether all match conditions hold. Throws EvaluationError where one has no value. */
   matches(input: CelPolicyInput): boolean;
-  /** A message for each validation that fails, in their order. Throws EvaluationError where one has no value. */
+  /** A message for each validation that fails, in their order. Throws EvaluationError where none does and one has no value. */
   violations(input: CelPolicyInput): readonly string[];
 };
 
@@ -81,9 +81,7 @@ export function compileCelPolicy(
       },
       violations: (input) => {
         const { bindings, budget } = begin(compiled, input);
-        return compiled.validations
-          .filter(({ expression }) => !evaluateBool(expression, bindings, budget))
-          .map((validation) => messageOf(validation, bindings, budget));
+        return failing(compiled.validations, bindings, budget).map((one) => messageOf(one, bindings, budget));
       },
     },
   };
@@ -160,6 +158,21 @@ function begin({ variables }: Compiled, { bindings: outer, given = {} }: CelPoli
     Object.hasOwn(given, name) ? given[name] : variables.get(name)?.evaluateLazily(bindings, budget),
   );
   return { bindings, budget };
+}
+
+/** One that fails is a failure, whatever becomes of the others: each is asked on its own. */
+function failing(validations: readonly Validation[], bindings: Bindings, budget: Budget): readonly Validation[] {
+  let error: unknown;
+  const failed = validations.filter(({ expression }) => {
+    try {
+      return !evaluateBool(expression, bindings, budget);
+    } catch (thrown) {
+      error ??= thrown;
+      return false;
+    }
+  });
+  if (failed.length === 0 && error !== undefined) throw error;
+  return failed;
 }
 
 /** The message of the expression where it gives a usable one, then the fixed one, as the API server has it. */

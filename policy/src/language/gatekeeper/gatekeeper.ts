@@ -10,7 +10,7 @@ import type { LanguageResult, PolicyLanguage } from '../../load/policy-language.
 import { policyMeta } from '../../load/policy-meta.ts';
 import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
-import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
+import { partOf, problemAt, type YamlFile } from '../../load/yaml-file.ts';
 import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
 import { admissionScope, creationOf } from '../admission/request.ts';
 import { failed } from '../admission/verdict.ts';
@@ -150,16 +150,6 @@ class Loading {
   #note(file: YamlFile, keys: readonly PropertyKey[], reason: string): void {
     this.#notes.push(problemAt(file, keys, 'not-evaluated', reason));
   }
-}
-
-/** A part of a file as a file of its own, so that problems in it are placed in the whole. */
-function partOf(file: YamlFile, keys: readonly PropertyKey[], value: unknown): YamlFile {
-  return {
-    path: file.path,
-    value,
-    at: (inner) => file.at([...keys, ...inner]),
-    within: (inner, place) => file.within([...keys, ...inner], place),
-  };
 }
 
 function createControl(constraint: Constraint, template: Template, cel: CelPolicy): CompiledControl {

@@ -1,0 +1,130 @@
+/** The form of `validate` that a rule has, ready to judge. */
+import type { Json, JsonObject } from '@driftline/proto';
+import { z } from 'zod';
+import type { CompiledControl } from '../../contract.ts';
+import type { CelPolicyProblem } from '../admission/cel-policy.ts';
+import { compileCelPolicy } from '../admission/cel-policy.ts';
+import { createParams, paramKindSchema, paramRefSchema } from '../admission/params.ts';
+import { admissionScope, readOfChange } from '../admission/request.ts';
+import { objectKeyOf } from '../read-json.ts';
+import { FunctionError } from './function-error.ts';
+import { compilePodSecurity, podSecuritySchema } from './pod-security.ts';
+import type { RuleBody, RuleSection } from './rule.ts';
+import { compileValidation, validationShape } from './validation.ts';
+
+const text = z.string().min(1);
+const named = z.strictObject({ name: text, expression: text });
+
+const celSchema = z.strictObject({
+  expressions: z
+    .array(
+      z.strictObject({
+        expression: text,
+        message: z.string().optional(),
+        messageExpression: text.optional(),
+        reason: z.string().optional(),
+      }),
+    )
+    .min(1),
+  variables: z.array(named).optional(),
+  paramKind: paramKindSchema.optional(),
+  paramRef: paramRefSchema.optional(),
+  auditAnnotations: z.array(z.json()).optional(),
+  generate: z.boolean().optional(),
+});
+
+/** What a rule may say of failing is not about what is judged. */
+const operational = {
+  message: z.string().optional(),
+  failureAction: z.string().optional(),
+  failureActionOverrides: z.array(z.json()).optional(),
+  allowExistingViolations: z.boolean().optional(),
+  emitWarning: z.boolean().optional(),
+};
+
+export const validateSchema = z
+  .strictObject({
+    ...operational,
+    ...validationShape,
+    podSecurity: podSecuritySchema.optional(),
+    cel: celSchema.optional(),
+  })
+  .refine(
+    (section) =>
+      ['pattern', 'anyPattern', 'deny', 'foreach', 'podSecurity', 'cel'].filter((key) => key in section).length === 1,
+    { message: 'needs exactly one of pattern, anyPattern, deny, foreach, podSecurity and cel' },
+  );
+
+export type ValidateSection = z.infer<typeof validateSchema>;
+
+export type BodyResult =
+  | { readonly body: RuleBody; readonly isOfChange: boolean }
+  | { readonly problems: readonly CelPolicyProblem[] };
+
+/** Throws FunctionError for what is not supported. */
+export function compileBody(
+  section: ValidateSection,
+  rule: RuleSection,
+  controls: readonly CompiledControl[],
+): BodyResult {
+  const { cel, podSecurity, pattern, anyPattern, deny, foreach } = section;
+  if (cel !== undefined) return compileCel(cel, rule);
+  if (podSecurity !== undefined) return { body: compilePodSecurity(podSecurity, controls), isOfChange: false };
+  const validation = compileValidation({ pattern, anyPattern, deny, foreach });
+  return {
+    isOfChange: readsRequester({ rule, section } as unknown as Json),
+    body: {
+      readsCluster: validation.readsCluster,
+      judge: ({ object, data, view }) => validation.judge({ data, subject: object, path: '', view }),
+    },
+  };
+}
+
+/** Whether an expression in braces asks who makes the request or what was there before. */
+function readsRequester(section: Json): boolean {
+  return /\{\{[^}]*\b(?:request\.(?:oldObject|userInfo|roles|clusterRoles)|serviceAccountName)\b/.test(
+    JSON.stringify(section),
+  );
+}
+
+function compileCel(cel: z.infer<typeof celSchema>, rule: RuleSection): BodyResult {
+  const { expressions, variables, paramKind, paramRef } = cel;
+  if ((paramKind === undefined) !== (paramRef === undefined))
+    throw new FunctionError('cel needs both of paramKind and paramRef, or none');
+  const compiled = compileCelPolicy(
+    { validations: expressions, variables, matchConditions: rule.celPreconditions },
+    { scope: admissionScope },
+  );
+  if ('problems' in compiled) return { problems: compiled.problems };
+  const { policy } = compiled;
+  const params = paramKind === undefined || paramRef === undefined ? undefined : createParams(paramKind, paramRef);
+  const readsNamespace = policy.paths.some(([root]) => root === 'namespaceObject');
+  const namespaceOf = (object: JsonObject) => objectKeyOf(object).namespace;
+  return {
+    isOfChange: readOfChange(policy.paths) !== undefined,
+    body: {
+      readsCluster: params !== undefined || readsNamespace,
+      judge({ change, object, view }) {
+        const name = namespaceOf(object);
+        const namespace = { group: '', kind: 'Namespace', namespace: '', name };
+        const bindings = {
+          ...change,
+          object: change.object === null ? null : object,
+          params: null,
+          namespaceObject: readsNamespace && name !== '' ? (view.get(namespace) ?? null) : null,
+        };
+        if (!policy.matches({ bindings })) return { isSkipped: true, mismatches: [] };
+        const given = params?.read(objectKeyOf(object), view);
+        if (given?.isMissing === true)
+          return { isSkipped: false, mismatches: [mismatch(`there is no ${params?.kind.kind} as paramRef names it`)] };
+        const all = given === undefined ? [null] : given.objects;
+        const reasons = all.flatMap((one) => policy.violations({ bindings: { ...bindings, params: one } }));
+        return { isSkipped: false, mismatches: [...new Set(reasons)].map(mismatch) };
+      },
+    },
+  };
+}
+
+function mismatch(reason: string) {
+  return { path: '', value: '', reason };
+}

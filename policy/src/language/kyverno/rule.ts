@@ -1,0 +1,164 @@
+/** One validate rule of a Kyverno policy: what it is about, what it asks, and what it answers. */
+import type { JsonObject } from '@driftline/proto';
+import { z } from 'zod';
+import type { GroupKind, RequestedChange, TrackedView, Verdict, Violation } from '../../contract.ts';
+import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
+import { objectAt, objectKeyOf, stringAt } from '../read-json.ts';
+import { compileConditions, conditionsSchema } from './condition.ts';
+import { imagesOf } from './image-info.ts';
+import { compileMatch, matchSectionSchema } from './match-section.ts';
+import type { Mismatch } from './pattern.ts';
+import { isAboutPodsOnly, podViewOf } from './pod-view.ts';
+import { compileContext, contextSchema } from './rule-context.ts';
+import { compileTemplate } from './template.ts';
+
+const text = z.string().min(1);
+
+export const ruleSchema = z.strictObject({
+  name: text,
+  match: matchSectionSchema,
+  exclude: matchSectionSchema.optional(),
+  context: contextSchema.optional(),
+  preconditions: conditionsSchema.optional(),
+  celPreconditions: z.array(z.strictObject({ name: text, expression: text })).optional(),
+  skipBackgroundRequests: z.boolean().optional(),
+  reportProperties: z.record(z.string(), z.string()).optional(),
+  validate: z.record(z.string(), z.json()).optional(),
+  mutate: z.unknown().optional(),
+  generate: z.unknown().optional(),
+  verifyImages: z.unknown().optional(),
+  imageExtractors: z.unknown().optional(),
+});
+
+export type RuleSection = z.infer<typeof ruleSchema>;
+
+/** What a form of `validate` sees: the object (of a controller, the pod it would make), and what `{{ … }}` finds. */
+export type RuleGround = {
+  readonly change: RequestedChange;
+  readonly object: JsonObject;
+  readonly data: JsonObject;
+  readonly view: TrackedView;
+};
+
+export type RuleBody = {
+  readonly readsCluster: boolean;
+  judge(ground: RuleGround): { readonly isSkipped: boolean; readonly mismatches: readonly Mismatch[] };
+};
+
+export type RuleParts = {
+  readonly section: RuleSection;
+  readonly body: RuleBody;
+  /** Kinds that rules about Pods judge besides. */
+  readonly autogen: readonly string[];
+  /** The namespace of a Policy; undefined for a ClusterPolicy. */
+  readonly namespace: string | undefined;
+  /** Objects that a PolicyException takes out. */
+  readonly isExcepted: (object: JsonObject, view: TrackedView) => boolean;
+};
+
+export type Rule = {
+  readonly judgesKind: (kind: GroupKind) => boolean;
+  readonly readsCluster: boolean;
+  readonly readsRequester: boolean;
+  readonly isOfState: boolean;
+  readonly evaluate: (change: RequestedChange, view: TrackedView) => Verdict;
+};
+
+const notApplicable: Verdict = { verdict: 'not-applicable' };
+
+/** Throws FunctionError for what is not supported. */
+export function compileRule({ section, body, autogen, namespace, isExcepted }: RuleParts): Rule {
+  const match = compileMatch(section.match);
+  const exclude = section.exclude === undefined ? undefined : compileMatch(section.exclude);
+  const conditions = section.preconditions === undefined ? undefined : compileConditions(section.preconditions);
+  const context = compileContext(section.context ?? []);
+  const message = compileMessage(section);
+  const made = isAboutPodsOnly([section.match, section.exclude]) ? autogen : [];
+  const isMade = ({ group, kind }: GroupKind) =>
+    made.includes(kind) && podBearingKinds.some((one) => one.group === group && one.kind === kind);
+
+  function evaluate(change: RequestedChange, view: TrackedView): Verdict {
+    const given = change.object ?? change.oldObject ?? {};
+    const key = objectKeyOf(given);
+    if (namespace !== undefined && key.namespace !== namespace) return notApplicable;
+    if (made.length > 0 && key.kind === 'Pod' && hasPodBearingController(given)) return notApplicable;
+    const pod = isMade(key) ? podViewOf(given, key) : undefined;
+    const asked =
+      pod === undefined ? { object: given, key } : { object: given, key: { ...key, group: '', kind: 'Pod' } };
+    const question = {
+      object: pod === undefined ? given : { ...given, apiVersion: 'v1', kind: 'Pod' },
+      key: asked.key,
+      operation: stringAt(change.request, 'operation'),
+      userInfo: objectAt(change.request, 'userInfo'),
+      view,
+    };
+    if (!match.matches(question) || exclude?.matches(question) === true) return notApplicable;
+    if (isExcepted(given, view)) return notApplicable;
+    const object = pod?.pod ?? given;
+    const data = context.extend(dataOf(change, object), view);
+    if (conditions?.hold({ data, isLenient: true }) === false) return notApplicable;
+    const { isSkipped, mismatches } = body.judge({ change: changed(change, object), object, data, view });
+    if (mismatches.length === 0) return isSkipped ? notApplicable : { verdict: 'pass' };
+    const said = message(data);
+    return { verdict: 'fail', violations: distinct(mismatches.map((one) => violation(one, said, pod?.place))) };
+  }
+
+  return {
+    evaluate,
+    readsCluster: match.readsNamespace || exclude?.readsNamespace === true || context.readsCluster || body.readsCluster,
+    readsRequester: match.readsRequester || exclude?.readsRequester === true,
+    isOfState: match.isOfState,
+    judgesKind: (kind) => match.judgesKind(kind) || (isMade(kind) && match.judgesKind({ group: '', kind: 'Pod' })),
+  };
+}
+
+function changed(change: RequestedChange, object: JsonObject): RequestedChange {
+  return { ...change, object: change.object === null ? null : object };
+}
+
+/** `request` as in AdmissionReview, with what Kyverno adds to it. */
+function dataOf({ oldObject, request }: RequestedChange, object: JsonObject): JsonObject {
+  const spec = stringAt(object, 'kind') === 'Pod' ? objectAt(object, 'spec') : undefined;
+  const username = stringAt(request, 'userInfo', 'username');
+  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username);
+  return {
+    request: { ...request, object, ...(oldObject === null ? {} : { oldObject }) },
+    images: imagesOf(spec),
+    ...(account === null ? {} : { serviceAccountNamespace: account[1] ?? '', serviceAccountName: account[2] ?? '' }),
+  };
+}
+
+/** What the policy's author says; expressions in it that find nothing leave it as it is written. */
+function compileMessage({ validate }: RuleSection): (data: JsonObject) => string {
+  const written = validate?.['message'];
+  if (typeof written !== 'string') return () => '';
+  const template = compileTemplate(written);
+  return (data) => {
+    try {
+      const said = template({ data, isLenient: true });
+      return typeof said === 'string' ? said : JSON.stringify(said);
+    } catch {
+      return written;
+    }
+  };
+}
+
+function violation(found: Mismatch, said: string, place: ((path: string) => string) | undefined): Violation {
+  const reasons = [said.trim(), found.reason].filter((reason) => reason !== '' && reason !== 'is denied');
+  return {
+    path: place?.(found.path) ?? found.path,
+    value: found.value,
+    reason: reasons.length === 0 ? found.reason : reasons.join(': '),
+  };
+}
+
+/** One finding for each path; several reasons at one are told together. */
+function distinct(violations: readonly Violation[]): readonly Violation[] {
+  const byPath = new Map<string, Violation>();
+  for (const one of violations) {
+    const other = byPath.get(one.path);
+    if (other === undefined) byPath.set(one.path, one);
+    else if (other.reason !== one.reason) byPath.set(one.path, { ...other, reason: `${other.reason}; ${one.reason}` });
+  }
+  return [...byPath.values()];
+}

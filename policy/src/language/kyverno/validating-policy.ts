@@ -1,0 +1,183 @@
+/** Kyverno's CEL policies: ValidatingPolicy and NamespacedValidatingPolicy (policies.kyverno.io). Each is one control. */
+import { canonicalJson, type Json, type JsonObject } from '@driftline/proto';
+import { z } from 'zod';
+import type { CompiledControl, GroupKind, RequestedChange, TrackedView, Verdict } from '../../contract.ts';
+import type { LoadContext, LoadedControl } from '../../load/bundle.ts';
+import type { PolicyLanguage } from '../../load/policy-language.ts';
+import { policyMeta } from '../../load/policy-meta.ts';
+import type { PolicyProblem } from '../../load/problem.ts';
+import { readShape } from '../../load/read-shape.ts';
+import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
+import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
+import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from '../admission/match-resources.ts';
+import { admissionScope, creationOf, readOfChange } from '../admission/request.ts';
+import { resourceNameOf } from '../admission/resource-name.ts';
+import { failed } from '../admission/verdict.ts';
+import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
+import { objectKeyOf } from '../read-json.ts';
+import { podViewOf } from './pod-view.ts';
+
+const text = z.string().min(1);
+const named = z.strictObject({ name: text, expression: text });
+const kinds = ['ValidatingPolicy', 'NamespacedValidatingPolicy'] as const;
+
+const policySchema = z.strictObject({
+  apiVersion: text,
+  kind: z.enum(kinds),
+  metadata: z.looseObject({ name: text, namespace: text.optional() }),
+  spec: z.strictObject({
+    matchConstraints: matchResourcesSchema.optional(),
+    matchConditions: z.array(named).optional(),
+    variables: z.array(named).optional(),
+    validations: z
+      .array(
+        z.strictObject({
+          expression: text,
+          message: z.string().optional(),
+          messageExpression: text.optional(),
+          reason: z.string().optional(),
+        }),
+      )
+      .min(1),
+    auditAnnotations: z.array(z.json()).optional(),
+    validationActions: z.array(z.string()).optional(),
+    failurePolicy: z.string().optional(),
+    webhookConfiguration: z.json().optional(),
+    evaluation: z
+      .strictObject({
+        mode: z.enum(['Kubernetes', 'JSON']).optional(),
+        admission: z.strictObject({ enabled: z.boolean().optional() }).optional(),
+        background: z.strictObject({ enabled: z.boolean().optional() }).optional(),
+      })
+      .optional(),
+    autogen: z
+      .strictObject({
+        podControllers: z.strictObject({ controllers: z.array(z.string()).optional() }).optional(),
+        validatingAdmissionPolicy: z.strictObject({ enabled: z.boolean().optional() }).optional(),
+      })
+      .optional(),
+  }),
+  status: z.unknown().optional(),
+});
+
+type Policy = z.infer<typeof policySchema>;
+
+export const kyvernoCelPolicies: PolicyLanguage = {
+  kinds,
+  takes: ({ group, kind }) => group === 'policies.kyverno.io' && kinds.some((one) => one === kind),
+  load(documents, context) {
+    const controls: LoadedControl[] = [];
+    const problems: PolicyProblem[] = [];
+    for (const file of documents) {
+      const loaded = loadPolicy(file, context);
+      if ('problems' in loaded) problems.push(...loaded.problems);
+      else controls.push(loaded);
+    }
+    return { controls, problems, notes: [] };
+  },
+};
+
+function loadPolicy(
+  file: YamlFile,
+  { source }: LoadContext,
+): LoadedControl | { readonly problems: readonly PolicyProblem[] } {
+  const shape = readShape(policySchema, file);
+  if ('problems' in shape) return shape;
+  const policy = shape.value;
+  const { spec } = policy;
+  if (spec.evaluation?.mode === 'JSON')
+    return {
+      problems: [
+        problemAt(file, ['spec', 'evaluation', 'mode'], 'not-supported', 'JSON: only Kubernetes objects are judged'),
+      ],
+    };
+  const compiled = compileCelPolicy(spec, { scope: admissionScope });
+  if ('problems' in compiled) {
+    return {
+      problems: compiled.problems.map(({ keys, reason, line, column }) => ({
+        code: 'bad-cel',
+        file: file.path,
+        ...file.within(['spec', ...keys], { line, column }),
+        reason: `${String(keys.at(-1))}: ${reason}`,
+      })),
+    };
+  }
+  const digest = source.sha256(canonicalJson(policy as unknown as Json));
+  const control = { ...createControl(policy, compiled.policy), digest };
+  return {
+    control,
+    at: { file: file.path, ...file.at(['metadata', 'name']) },
+    cases: [],
+    withParams: () => control,
+  };
+}
+
+function createControl(policy: Policy, cel: CelPolicy): CompiledControl {
+  const { spec, metadata } = policy;
+  const name = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+  const match = createResourceMatch(spec.matchConstraints);
+  const made = madeKinds(policy, match);
+  const readsNamespace = cel.paths.some(([root]) => root === 'namespaceObject');
+  const isNamespaced = policy.kind === 'NamespacedValidatingPolicy';
+  const namespace = isNamespaced ? (metadata.namespace ?? 'default') : undefined;
+  const evaluateChange = (change: RequestedChange, view: TrackedView) =>
+    evaluate({ change, view, cel, match, made, readsNamespace, namespace });
+  const common = {
+    meta: policyMeta({ id: `kyverno/${name}`, title: name, policy: policy as unknown as JsonObject }),
+    language: 'kyverno',
+    kinds: [],
+    evaluateChange,
+  } as const;
+  if (readOfChange(cel.paths) !== undefined)
+    return { ...common, judges: 'change', selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
+  return {
+    ...common,
+    judgesKind: (kind) => match.judgesKind(kind) || isMade(made, kind),
+    selfContained: !readsNamespace && !match.readsNamespace,
+    evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
+  };
+}
+
+/** Kinds whose pods are judged besides: all that make pods, unless the policy lists some. */
+function madeKinds({ spec }: Policy, match: ResourceMatch): readonly GroupKind[] {
+  const rules = spec.matchConstraints?.resourceRules ?? [];
+  const resources = rules.flatMap((rule) => rule.resources ?? []);
+  const isAboutPods = match.judgesKind({ group: '', kind: 'Pod' }) && resources.every((one) => /^pods(\/|$)/.test(one));
+  if (!isAboutPods) return [];
+  const listed = spec.autogen?.podControllers?.controllers;
+  return podBearingKinds.filter(({ kind }) => kind !== 'Pod' && (listed?.includes(resourceNameOf(kind)) ?? true));
+}
+
+function isMade(made: readonly GroupKind[], { group, kind }: GroupKind): boolean {
+  return made.some((one) => one.group === group && one.kind === kind);
+}
+
+type Evaluation = {
+  readonly change: RequestedChange;
+  readonly view: TrackedView;
+  readonly cel: CelPolicy;
+  readonly match: ResourceMatch;
+  readonly made: readonly GroupKind[];
+  readonly readsNamespace: boolean;
+  readonly namespace: string | undefined;
+};
+
+function evaluate(evaluation: Evaluation): Verdict {
+  const { change, view, cel, match, made, readsNamespace, namespace } = evaluation;
+  const given = change.object ?? change.oldObject ?? {};
+  const key = objectKeyOf(given);
+  if (namespace !== undefined && key.namespace !== namespace) return { verdict: 'not-applicable' };
+  if (made.length > 0 && key.kind === 'Pod' && hasPodBearingController(given)) return { verdict: 'not-applicable' };
+  const object = isMade(made, key) ? podViewOf(given, key)?.pod : given;
+  if (object === undefined) return { verdict: 'not-applicable' };
+  const subject = object === given ? key : { ...key, group: '', kind: 'Pod' };
+  if (!match.appliesTo(object, subject, view)) return { verdict: 'not-applicable' };
+  const within = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
+  const bindings = {
+    ...change,
+    object: change.object === null ? null : object,
+    params: null,
+    namespaceObject: readsNamespace && key.namespace !== '' ? (view.get(within) ?? null) : null,
+  };
+  return cel.matches({ bindings }) ? failed(cel.violations({ bindings })) : { verdict: 'not-applicable' };
+}
