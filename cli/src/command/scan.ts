@@ -11,6 +11,7 @@ import type { Report } from '../scan/report.ts';
 import { scan } from '../scan/scan.ts';
 import { severityRank, type Severity } from '../severity.ts';
 import { type Command, type CommandContext, text, texts } from './command.ts';
+import { loadPolicies } from './policies.ts';
 import { minimumScore, severityOption } from './scope.ts';
 
 export const scanCommand: Command = {
@@ -47,7 +48,8 @@ export const scanCommand: Command = {
   ],
   async run(context) {
     const options = readOptions(context);
-    const report = await scan(context.positionals, options);
+    const bundle = await loadPolicies({ folders: options.policyFolders, withLibrary: true });
+    const report = await scan(context.positionals, { ...options, bundle });
     for (const problem of report.problems) context.warn(`${placeText(problem)}: ${problem.reason}`);
     for (const note of report.notes) context.warn(note);
     if (options.updates) return update(context, options, report);

@@ -35,11 +35,7 @@ export function credentialFindings(
       const rest = scanned.credentials.filter(({ path }) => !known.some((above) => isWithin(path, above)));
       return ofObject(scanned, rest);
     }),
-    ...texts.flatMap(({ credentials, locate, name }) =>
-      credentials.map((credential) =>
-        finding(credential, { key: noObject, address: name, place: locate(credential.path) }),
-      ),
-    ),
+    ...texts.flatMap((scanned) => ofObject(scanned, scanned.credentials)),
   ];
 }
 
@@ -50,12 +46,10 @@ export function exactPlace(finding: ScanFinding, { key, credentials, locate }: S
   return first === undefined ? finding.place : locate(first.path);
 }
 
-const noObject: ScannedObject['key'] = { group: '', kind: '', namespace: '', name: '' };
-
 type Where = { readonly key: ScannedObject['key']; readonly address: string; readonly place: Place };
 
 /** A Secret is one finding, however many values it has. */
-function ofObject({ key, address, locate }: ScannedObject, credentials: readonly Credential[]): readonly ScanFinding[] {
+function ofObject({ key, address, locate }: ScannedText, credentials: readonly Credential[]): readonly ScanFinding[] {
   if (key.kind !== 'Secret' || key.group !== '')
     return credentials.map((credential) => finding(credential, { key, address, place: locate(credential.path) }));
   const values = credentials.filter(({ path }) => /^(data|stringData)\b/.test(path));

@@ -77,7 +77,7 @@ function walkAround(chart: string, { inputs }: Sink): void {
 }
 
 function isManifestName(name: string): boolean {
-  return /\.(ya?ml|json)$/i.test(name) && !skippedFiles.has(name) && !kustomizationNames.includes(name);
+  return (/\.(ya?ml|json)$/i.test(name) && !skippedFiles.has(name)) || kustomizationNames.includes(name);
 }
 
 function unique(inputs: readonly FoundInput[]): readonly FoundInput[] {

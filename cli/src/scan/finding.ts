@@ -27,12 +27,11 @@ export type Credential = {
   readonly looksLike: string;
 };
 
-/** A file, or a part of one, that holds no Kubernetes object: only credentials are looked for. */
-export type ScannedText = {
-  readonly name: string;
-  readonly credentials: readonly Credential[];
-  readonly locate: (path: string) => Place;
-};
+/** What is not judged, because it is no object, or judged in its rendered form: only credentials are looked for. */
+export type ScannedText = Omit<ScannedObject, 'object'>;
+
+/** Of a text that is no object. */
+export const noObject: ObjectKey = { group: '', kind: '', namespace: '', name: '' };
 
 export type ScanFinding = {
   readonly control: ControlMeta;

@@ -38,7 +38,11 @@ export function judge(objects: readonly ScannedObject[], controls: readonly Comp
     unanswered.push(
       ...engine.unanswered().filter(({ object, uid }) => uid !== '' && told?.has(keyText(object)) !== false),
     );
-    for (const scanned of layer) findings.push(...findingsOf(engine, scanned, metas));
+    for (const scanned of layer) {
+      const found = findingsOf(engine, scanned, metas);
+      findings.push(...found.filter((finding) => !isOpen(finding)));
+      unanswered.push(...found.filter(isOpen).map(openQuestion));
+    }
   }
   return { findings, unanswered, score: score ?? engine.score() };
 }
@@ -49,6 +53,16 @@ function kindText({ group, kind }: GroupKind): string {
 
 function keyText({ group, kind, namespace, name }: ScannedObject['key']): string {
   return [group, kind, namespace, name].join('\n');
+}
+
+/** Whoever applies a file without a namespace chooses one. */
+function isOpen({ object, path }: ScanFinding): boolean {
+  return object.namespace === '' && path === 'metadata.namespace';
+}
+
+function openQuestion({ control, object }: ScanFinding): Unanswered {
+  const reason = 'the file names no namespace (--namespace says which it will be)';
+  return { control: control.id, object, uid: '', state: 'not-assessable', reason };
 }
 
 /**

@@ -2,7 +2,17 @@
  * Text becomes documents: YAML (many in one file) and JSON, read as Kubernetes' own tools read YAML, where `yes` and `on`
  * are booleans and merge keys work. Positions of JSON are worked out only when somebody asks for one.
  */
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type ParsedNode, type Tags } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  type ParsedNode,
+  type ScalarTag,
+  type Tags,
+} from 'yaml';
 import type { Document } from 'yaml';
 import { isJsonObject, type Json } from '@driftline/proto';
 import type { Place, Problem } from './finding.ts';
@@ -68,11 +78,24 @@ function treesOf(file: string, text: string): readonly Tree[] {
   return Array.from(documents, (document) => ({ file, document: document as Document<ParsedNode>, lines }));
 }
 
-/** YAML 1.1 without what Go's reader does not have either: times and numbers to the base of 60. */
+/** YAML 1.1 without what Go's reader does not have either, or JSON cannot hold. */
+const foreignTags = /:(?:timestamp|binary|omap|pairs|set)$/;
+/** The parser's own patterns take `.` and `e5` for numbers. */
+const floatPatterns: Readonly<Record<string, RegExp>> = {
+  plain: /^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)$/,
+  EXP: /^[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$/,
+};
+
 function kubernetesTags(tags: Tags): Tags {
-  return tags.filter(
-    (tag) => typeof tag === 'string' || !(tag.tag.endsWith(':timestamp') || ('format' in tag && tag.format === 'TIME')),
-  );
+  return tags.flatMap((tag): Tags => {
+    if (typeof tag === 'string') return [tag];
+    const format = 'format' in tag ? tag.format : undefined;
+    if (foreignTags.test(tag.tag) || format === 'TIME') return [];
+    if (!tag.tag.endsWith(':float') || !('test' in tag)) return [tag];
+    const isInfinite = tag.test.test('.inf');
+    const test = floatPatterns[format ?? 'plain'];
+    return isInfinite || test === undefined ? [] : [{ ...tag, test } as ScalarTag];
+  });
 }
 
 function parseYaml(file: string, text: string): Parsed {

@@ -5,7 +5,7 @@ import type { Redactor } from './credentials.ts';
 import { findFiles, type FoundInput, isInside, shownPath, unreadable } from './find-files.ts';
 import type { Place, Problem, ScannedObject, ScannedText } from './finding.ts';
 import { parseDocuments, type ParsedDocument } from './parse-documents.ts';
-import { readDocument } from './read-object.ts';
+import { type ReadContext, readDocument } from './read-object.ts';
 import { type Rendered, renderChart, renderKustomization } from './render.ts';
 import { isTerraformPlan, objectsOfPlan } from './terraform-plan.ts';
 
@@ -37,15 +37,27 @@ export async function readInputs(paths: readonly string[], options: InputOptions
     options,
   );
   reader.problems.push(...found.problems);
-  if (paths.includes('-')) reader.read(stdinName, await options.readStdin(), { isNamed: true, isRendered: false });
+  if (paths.includes('-')) reader.read(stdinName, await options.readStdin(), namedSource);
   const rendered = await reader.render(found.inputs);
   for (const input of found.inputs) {
-    if (input.type === 'file' && !rendered.some((folder) => isInside(input.path, folder))) reader.readFile(input);
+    if (input.type !== 'file') continue;
+    const isRendered = rendered.some((folder) => isInside(input.path, folder));
+    reader.readFile(input, isRendered ? 'credentials' : 'all');
   }
   return reader;
 }
 
-type Source = { readonly isNamed: boolean; readonly isRendered: boolean };
+type Source = {
+  readonly isNamed: boolean;
+  readonly isRendered: boolean;
+  /** `credentials`: the objects are judged in their rendered form. */
+  readonly takes: 'all' | 'credentials';
+  readonly credentials: ReadContext['credentials'];
+};
+
+const namedSource: Source = { isNamed: true, isRendered: false, takes: 'all', credentials: 'everywhere' };
+const chartSource: Source = { ...namedSource, isRendered: true, credentials: 'not-in-secrets' };
+const kustomizationSource: Source = { ...namedSource, isRendered: true, credentials: 'nowhere' };
 
 class InputReader implements ScanInput {
   readonly objects: ScannedObject[] = [];
@@ -59,7 +71,7 @@ class InputReader implements ScanInput {
     this.#options = options;
   }
 
-  readFile({ path, isNamed }: Extract<FoundInput, { readonly type: 'file' }>): void {
+  readFile({ path, isNamed }: Extract<FoundInput, { readonly type: 'file' }>, takes: Source['takes']): void {
     let text: string;
     try {
       text = readFileSync(path, 'utf8');
@@ -67,7 +79,7 @@ class InputReader implements ScanInput {
       this.problems.push(unreadable(path, error));
       return;
     }
-    this.read(shownPath(path), text, { isNamed, isRendered: false });
+    this.read(shownPath(path), text, { ...namedSource, isNamed, takes });
   }
 
   read(file: string, text: string, source: Source): void {
@@ -84,48 +96,49 @@ class InputReader implements ScanInput {
     const done: string[] = [];
     const kustomizations = inputs.filter(({ type }) => type === 'kustomization');
     for (const { path } of inputs.filter(({ type }) => type === 'chart'))
-      this.#takeRendered(path, await renderChart(path, values, { namespace, redactor }), 'a Helm chart');
+      this.#takeRendered(path, await renderChart(path, values, { namespace, redactor }), chartSource);
     for (const { path } of kustomizations) {
-      if (this.#takeRendered(path, await renderKustomization(path, redactor), 'a kustomization')) done.push(path);
+      if (this.#takeRendered(path, await renderKustomization(path, redactor), kustomizationSource)) done.push(path);
     }
     // A base is judged in what builds on it, unless that could not be rendered.
     const isWhole = done.length === kustomizations.length;
     return isWhole ? [...done, ...inputs.filter(({ type }) => type === 'base').map(({ path }) => path)] : done;
   }
 
-  #takeRendered(folder: string, rendered: Rendered, what: string): boolean {
+  #takeRendered(folder: string, rendered: Rendered, source: Source): boolean {
     const file = shownPath(folder);
     switch (rendered.type) {
       case 'text':
-        this.read(file, rendered.text, { isNamed: true, isRendered: true });
+        this.read(file, rendered.text, source);
         return true;
       case 'failed':
         this.problems.push(rendered.problem);
         return false;
       case 'no-program':
-        this.#missing(file, what, rendered.programs);
+        this.#missing(file, source, rendered.programs);
         return false;
     }
   }
 
   /** The files of a kustomization are manifests all the same; the templates of a chart are not. */
-  #missing(file: string, what: string, programs: string): void {
-    if (what === 'a Helm chart')
-      this.problems.push({
-        file,
-        line: 0,
-        column: 0,
-        reason: `${what}, and there is no ${programs} here to render it`,
-      });
-    else this.notes.push(`${file} is ${what}: its files are judged as they are, for there is no ${programs} here`);
+  #missing(file: string, source: Source, programs: string): void {
+    if (source === chartSource) {
+      const reason = `a Helm chart, and there is no ${programs} here to render it`;
+      this.problems.push({ file, line: 0, column: 0, reason });
+    } else {
+      this.notes.push(
+        `${file} is a kustomization: its files are judged as they are, for there is no ${programs} here to build it`,
+      );
+    }
   }
 
-  #take(document: ParsedDocument, { isRendered }: Source): void {
-    const context = { ...this.#options, isRendered };
+  #take(document: ParsedDocument, { isRendered, takes, credentials }: Source): void {
+    const context = { ...this.#options, credentials };
     const { objects, texts, problems } = readDocument(isRendered ? atSource(document) : document, context);
-    this.objects.push(...objects);
     this.texts.push(...texts);
     this.problems.push(...problems);
+    if (takes === 'all') this.objects.push(...objects);
+    else this.texts.push(...objects);
     if (isTerraformPlan(document.value)) this.objects.push(...objectsOfPlan(document, context));
   }
 }

@@ -1,16 +1,16 @@
 /** A parsed document becomes objects to judge and texts to look through. */
 import { objectKeyOf, type ObjectKey } from '@driftline/policy';
-import { isJsonObject, type Json, type JsonObject, ProtocolError } from '@driftline/proto';
+import { isJsonArray, isJsonObject, type Json, type JsonObject, ProtocolError } from '@driftline/proto';
 import { credentialsIn, type Redactor } from './credentials.ts';
-import type { Place, Problem, ScannedObject, ScannedText } from './finding.ts';
+import { noObject, type Place, type Problem, type ScannedObject, type ScannedText } from './finding.ts';
 import { objectsIn, type ParsedDocument } from './parse-documents.ts';
 
 export type ReadContext = {
   readonly redactor: Redactor;
   /** For objects of namespaced kinds that name no namespace; '' leaves them without. */
   readonly namespace: string;
-  /** Rendered from a template: values of Secrets come from elsewhere. */
-  readonly isRendered: boolean;
+  /** Where credentials count: not in Secrets that a chart makes of its values, and not twice where files were rendered. */
+  readonly credentials: 'everywhere' | 'not-in-secrets' | 'nowhere';
 };
 
 export type ReadDocument = {
@@ -27,7 +27,11 @@ export function readDocument(document: ParsedDocument, context: ReadContext): Re
     const locate = (path: string): Place => document.locate(base, path);
     try {
       if (isKubernetesObject(value)) objects.push(scannedObject({ object: value, address: '', locate }, context));
-      else if (typeof value === 'object' && value !== null) texts.push(scannedText(value, locate, context));
+      else if (typeof value === 'object' && value !== null) {
+        texts.push(scannedText(value, locate, context));
+        const reason = whyNoObject(value);
+        if (reason !== '') problems.push({ ...locate('kind'), reason });
+      }
     } catch (error) {
       if (!(error instanceof ProtocolError) && !(error instanceof RangeError)) throw error;
       problems.push({ ...locate(''), reason: 'nested too deep to be judged' });
@@ -52,6 +56,14 @@ export function isKubernetesObject(value: Json): value is JsonObject {
   );
 }
 
+/** Why something that is written as an object is none; '' when it is not written as one. */
+function whyNoObject(value: Json): string {
+  if (!isJsonObject(value) || !Object.hasOwn(value, 'apiVersion') || !Object.hasOwn(value, 'kind')) return '';
+  if (typeof value['apiVersion'] !== 'string' || typeof value['kind'] !== 'string')
+    return 'apiVersion and kind must be text (a template? render it first: helm template … | driftline scan -)';
+  return notInClusters.test(value['apiVersion']) ? '' : 'metadata must be an object, and apiVersion and kind not empty';
+}
+
 type Given = {
   readonly object: JsonObject;
   readonly address: string;
@@ -62,15 +74,29 @@ export function scannedObject({ object, address, locate }: Given, context: ReadC
   const redacted = context.redactor.withoutSecrets(object);
   const key = keyOf(redacted, context.namespace);
   const isSecret = key.kind === 'Secret' && key.group === '';
-  const credentials = redacted === object || (isSecret && context.isRendered) ? [] : credentialsIn(object, redacted);
-  return { key, object: inNamespace(redacted, key), address, credentials, locate };
+  const isLooked = context.credentials === 'everywhere' || (context.credentials === 'not-in-secrets' && !isSecret);
+  const credentials = redacted === object || !isLooked ? [] : credentialsIn(object, redacted);
+  return { key, object: withoutNulls(inNamespace(redacted, key)), address, credentials, locate };
+}
+
+/** As the API server takes it: a member that is null is not set. The same reference when there is none. */
+function withoutNulls<T extends Json>(value: T): T {
+  if (isJsonArray(value)) {
+    const items = value.map(withoutNulls);
+    return items.some((item, index) => item !== value[index]) ? (items as Json as T) : value;
+  }
+  if (!isJsonObject(value)) return value;
+  const entries = Object.entries(value);
+  const kept = entries.flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)] as const]));
+  const isSame = kept.length === entries.length && kept.every(([, member], index) => member === entries[index]?.[1]);
+  return isSame ? value : (Object.fromEntries(kept) as Json as T);
 }
 
 function scannedText(value: Json, locate: (path: string) => Place, { redactor }: ReadContext): ScannedText {
   const wrapped = { value };
   const redacted = redactor.withoutSecrets(wrapped);
   const credentials = redacted === wrapped ? [] : credentialsIn(value, redacted['value'] ?? null);
-  return { name: '', credentials, locate };
+  return { key: noObject, address: '', credentials, locate };
 }
 
 /** Built-in kinds without a namespace. Of custom ones, the file does not say. */

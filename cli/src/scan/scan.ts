@@ -1,5 +1,5 @@
 /** The line of a scan: read → judge → find credentials → compare with the baseline → order. */
-import { loadPolicies } from '../command/policies.ts';
+import type { Bundle } from '@driftline/policy';
 import { severityRank } from '../severity.ts';
 import { cliVersion } from '../version.ts';
 import type { Baseline } from './baseline.ts';
@@ -11,7 +11,7 @@ import { type InputOptions, readInputs } from './read-inputs.ts';
 import type { Report } from './report.ts';
 
 export type ScanSettings = Omit<InputOptions, 'redactor'> & {
-  readonly policyFolders: readonly string[];
+  readonly bundle: Bundle;
   readonly baseline: Baseline;
   readonly failOn: Report['failOn'];
   readonly nowMs: number;
@@ -20,7 +20,7 @@ export type ScanSettings = Omit<InputOptions, 'redactor'> & {
 export type ScanReport = Report & { readonly notes: readonly string[] };
 
 export async function scan(paths: readonly string[], settings: ScanSettings): Promise<ScanReport> {
-  const bundle = await loadPolicies({ folders: settings.policyFolders, withLibrary: true });
+  const { bundle } = settings;
   const input = await readInputs(paths, { ...settings, redactor: createRedactor() });
   const controls = bundle.controls.map(({ control }) => control);
   const judged = judge(input.objects, controls, settings.nowMs);
