@@ -91,6 +91,20 @@ describe('what does not fit', () => {
     await pipeline.close();
   });
 
+  test('a patch that would double the object again and again is refused before anything grows', async () => {
+    const store = createMemoryStore();
+    const { pipeline, feedback } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a'), body('a', { size: 1 }))))]);
+    const doubling = Array.from({ length: 60 }, (_, at) => ({ op: 'copy', from: '/data', path: `/data/x${at}` }));
+    agent.put(configMap('a'), body('a', { size: 2 }), { patch: JSON.stringify(doubling) });
+    await pipeline.handle([item(agent, cutOf(agent))]);
+    assert.ok(feedback.some((each) => each.type === 'need-full'));
+    await pipeline.handle([item(agent, cutOf(agent.snapshot(configMap('a'))))]);
+    assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
+    await pipeline.close();
+  });
+
   test('an object that is wanted is asked for again until it comes', async () => {
     const store = createMemoryStore();
     let nowMs = 1_000_000;
