@@ -7,11 +7,11 @@
  * observers stop, what they handed over becomes durable, and the collector gets some time to take it.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { protocolVersion } from '@driftline/proto';
 import type { Hello, Sha256 } from '@driftline/proto';
 import type { Logger } from 'pino';
+import { openState, renewEpoch } from './agent-state.ts';
 import { answerNeedFull } from './answer-need-full.ts';
 import { createAuditRecorder, openAuditLogTail, openAuditWebhook } from './audit/index.ts';
 import {
@@ -30,18 +30,16 @@ import type { AgentConfig } from './config.ts';
 import { openHealthServer } from './health-server.ts';
 import type { Check } from './health-server.ts';
 import type { KubeClient } from './kube/kube-client.ts';
-import { openKnown } from './known/known.ts';
 import type { Known } from './known/known.ts';
-import { replay } from './known/replay.ts';
-import type { SpooledMessage } from './known/replay.ts';
 import { logEvents } from './log-events.ts';
 import { createAgentMetrics } from './metrics.ts';
 import type { AgentMetrics } from './metrics.ts';
 import { openRedactionKey } from './redaction-key.ts';
 import type { RedactionKey } from './redaction-key.ts';
+import { defaultReconcileLimits, openReconciler } from './reconcile/index.ts';
+import type { Reconciler } from './reconcile/index.ts';
 import { Scope } from './scope.ts';
-import { abandonEpoch, defaultSpoolLimits, openSpool } from './spool/index.ts';
-import type { Spool } from './spool/index.ts';
+import type { Loss, Spool } from './spool/index.ts';
 import { checkAddress, defaultUplinkLimits, openUplink } from './uplink/index.ts';
 import type { Uplink } from './uplink/index.ts';
 import { openWatch } from './watch/open-watch.ts';
@@ -53,8 +51,6 @@ export const agentVersion = '0.1.0';
 const apiServerWaitMs = 30_000;
 /** How long a stop waits for the collector to record what is spooled. What is left is sent at the next start. */
 const drainTimeoutMs = 5_000;
-/** How often the spool learns what the known objects have taken over. */
-const appliedIntervalMs = 500;
 
 export type Agent = {
   readonly healthPort: number;
@@ -195,7 +191,10 @@ async function openLine(context: Context): Promise<Line> {
   const { config, logger, metrics, kube, key, clock } = context;
   const scope = newScope(logger);
   try {
-    const [spool, known] = await openState(context, scope);
+    const reconciling = Promise.withResolvers<Reconciler>();
+    const reconcile = (work: (reconciler: Reconciler) => void): void => void reconciling.promise.then(work);
+    const onLoss = ({ toSequence }: Loss): void => reconcile((reconciler) => reconciler.lost(toSequence));
+    const [spool, known] = await openState({ ...context, onLoss }, scope);
     metrics.follow(() => spool.position());
     const watching = Promise.withResolvers<Watch>();
     const uplink = scope.own(
@@ -209,23 +208,13 @@ async function openLine(context: Context): Promise<Line> {
         logger,
         metrics: metrics.uplink,
         onNeedFull: async (objects) => answerNeedFull(objects, { watch: await watching.promise, known, sink: spool }),
+        onVerdict: (verdict) => reconcile((reconciler) => reconciler.verdict(verdict)),
+        onSurprise: (surprise) => reconcile((reconciler) => reconciler.surprised(surprise)),
         onEpochLost: context.onEpochLost,
       }),
     );
     scope.own('drain', { close: () => drain(spool, uplink) });
-    const recorder = createAuditRecorder({
-      sink: spool,
-      hmac: key.hmac,
-      sha256,
-      scope: config.auditScope,
-      metrics: metrics.audit,
-    });
-    const ports = { recorder, clock, logger, metrics: metrics.audit };
-    const webhook = auditWebhookOptions(config);
-    const webhookPort = webhook && scope.own('audit webhook', await openAuditWebhook({ ...webhook, ...ports })).port;
-    const log = auditLogOptions(config);
-    if (log !== undefined) scope.own('audit log', await openAuditLogTail({ ...log, ...ports }));
-    await recorder.append(auditCoverage(config));
+    const auditWebhookPort = await openAudit(context, spool, scope);
     const watch = scope.own(
       'watch',
       openWatch({
@@ -237,16 +226,19 @@ async function openLine(context: Context): Promise<Line> {
         logger,
         metrics: metrics.watch,
         clock,
+        onDigest: (digest) => reconcile((reconciler) => reconciler.sent(digest)),
       }),
     );
     watching.resolve(watch);
     watch.failed.catch(context.onFailed);
     let isWatchReady = false;
     void watch.ready.then(() => (isWatchReady = true));
+    const parts = { spool, known, uplink, watch, isWatchReady: () => isWatchReady };
+    reconciling.resolve(scope.own('reconciler', openReconciliation(context, parts)));
     return {
       spool,
       uplink,
-      auditWebhookPort: webhookPort ?? 0,
+      auditWebhookPort,
       isWatchReady: () => isWatchReady,
       close: () => scope.close(),
     };
@@ -256,60 +248,49 @@ async function openLine(context: Context): Promise<Line> {
   }
 }
 
-/** The spool and, in step with it, the known objects. */
-async function openState(context: Context, scope: Scope): Promise<readonly [Spool, Known]> {
-  const { config, logger, metrics, clock } = context;
-  const options = {
-    directory: spoolDirectory(config),
-    limits: { ...defaultSpoolLimits, spoolLimitBytes: config.spoolLimitBytes },
-    clock,
+/** Returns the port of the webhook; 0 without one. */
+async function openAudit({ config, logger, metrics, key, clock }: Context, sink: Spool, scope: Scope): Promise<number> {
+  const recorder = createAuditRecorder({
+    sink,
+    hmac: key.hmac,
+    sha256,
+    scope: config.auditScope,
+    metrics: metrics.audit,
+  });
+  const ports = { recorder, clock, logger, metrics: metrics.audit };
+  const webhook = auditWebhookOptions(config);
+  const webhookPort = webhook && scope.own('audit webhook', await openAuditWebhook({ ...webhook, ...ports })).port;
+  const log = auditLogOptions(config);
+  if (log !== undefined) scope.own('audit log', await openAuditLogTail({ ...log, ...ports }));
+  await recorder.append(auditCoverage(config));
+  return webhookPort ?? 0;
+}
+
+type ComparedParts = {
+  readonly spool: Spool;
+  readonly known: Known;
+  readonly uplink: Uplink;
+  readonly watch: Watch;
+  readonly isWatchReady: () => boolean;
+};
+
+function openReconciliation({ config, logger, metrics }: Context, parts: ComparedParts): Reconciler {
+  const { spool, known, uplink, watch, isWatchReady } = parts;
+  return openReconciler({
+    known,
+    lines: () => watch.lines(),
+    line: (kind) => watch.line(kind),
+    isWatchReady,
+    answer: (objects) => answerNeedFull(objects, { watch, known, sink: spool }),
+    position: () => spool.position(),
+    isConnected: () => uplink.state().type === 'connected',
+    limits: { ...defaultReconcileLimits, selfCheckIntervalMs: config.selfCheckIntervalMs },
+    metrics: metrics.reconcile,
     logger,
-    metrics: metrics.spool,
-  };
-  const path = join(config.stateDir, 'known.db');
-  const onCommit = (seconds: number): void => metrics.watch.knownCommitSeconds.observe(seconds);
-  let spool = await openSpool(options);
-  let known = openKnown({ path, epoch: spool.epoch, onCommit });
-  if (known.problem !== undefined) logger.error({ event: logEvents.knownReplaced, reason: known.problem });
-  if (known.isNew && spool.firstHeld(1) > 1) {
-    // Resuming is impossible, and what the collector has of this epoch cannot be told apart from what is new.
-    await known.close();
-    const position = spool.position();
-    await spool.close();
-    await renewEpoch(context, 'the known objects were lost', position);
-    spool = await openSpool(options);
-    known = openKnown({ path, epoch: spool.epoch, onCommit });
-  }
-  scope.own('spool', spool);
-  scope.own('known', known);
-  const replayed = await replay(known, afterSequence(spool, known.appliedSequence()));
-  if (replayed > 0) logger.info({ event: logEvents.knownReplayed, messages: replayed });
-  const timer = setInterval(() => {
-    spool.applied(known.releasable(spool.position().lastSequence));
-    metrics.watch.knownAppliedSequence.set(known.appliedSequence());
-  }, appliedIntervalMs);
-  scope.own('applied', { close: () => clearInterval(timer) });
-  return [spool, known];
+    nowMs: () => performance.now(),
+    random: Math.random,
+  });
 }
-
-async function* afterSequence(spool: Spool, sequence: number): AsyncGenerator<SpooledMessage> {
-  for await (const item of spool.replay(sequence + 1)) yield { sequence: item.sequence, body: item.message.body };
-}
-
-async function renewEpoch(
-  { config, logger }: Context,
-  reason: string,
-  position: { readonly recordedSequence: number; readonly lastSequence: number } | undefined,
-): Promise<void> {
-  const { recordedSequence = 0, lastSequence = 0 } = position ?? {};
-  const hasUnsent = lastSequence > recordedSequence;
-  const fromSequence = hasUnsent ? recordedSequence + 1 : 0;
-  const toSequence = hasUnsent ? lastSequence : 0;
-  logger.error({ event: logEvents.agentEpochAbandoned, reason, fromSequence, toSequence });
-  await abandonEpoch(spoolDirectory(config), { fromSequence, toSequence, reason });
-}
-
-const spoolDirectory = (config: AgentConfig): string => join(config.stateDir, 'spool');
 
 async function drain(spool: Spool, uplink: Uplink): Promise<void> {
   const giveUpAtMs = performance.now() + drainTimeoutMs;

@@ -18,16 +18,18 @@ export async function answerNeedFull(
   };
   const gone = objects.filter(isGone);
   // In the same turn as the look into the known objects: a later creation comes after it in the stream.
-  const appended = gone.length > 0 ? sink.append(gone.map(deletion)) : undefined;
+  const seenVersion = (ref: ObjectRef): string =>
+    kinds.get(`${ref.group}/${ref.resource}`)?.progress().seenVersion ?? '';
+  const appended = gone.length > 0 ? sink.append(gone.map((ref) => deletion(ref, seenVersion(ref)))) : undefined;
   await watch.sendWhole(objects.filter((ref) => !gone.includes(ref)));
   await appended;
 }
 
-const deletion = (ref: ObjectRef): Delta => ({
+const deletion = (ref: ObjectRef, resourceVersion: string): Delta => ({
   type: 'delta',
   ref,
   apiVersion: '',
-  resourceVersion: '',
+  resourceVersion,
   op: 'deleted',
   baseHash: '',
   contentHash: '',

@@ -73,6 +73,13 @@ const settings = {
     .refine((bytes) => bytes >= minSpoolBytes, 'must be at least 64Ki')
     .prefault('512Mi')
     .describe('SIZE  bytes of the spool (512Mi)'),
+  'self-check-interval-minutes': z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_080)
+    .default(60)
+    .describe('N  how often to compare all kinds with what the collector has; 0: never (60)'),
   'redaction-key-file': z
     .string("is required: the file with the cluster's redaction key")
     .min(1)
@@ -135,6 +142,8 @@ export type AgentConfig = {
   };
   readonly stateDir: string;
   readonly spoolLimitBytes: number;
+  /** 0: no self-checks. */
+  readonly selfCheckIntervalMs: number;
   readonly redactionKeyFile: string;
   readonly createRedactionKey: boolean;
   /** undefined: the Pod's ServiceAccount. */
@@ -217,6 +226,7 @@ function toConfig(it: z.infer<typeof schema>, environment: Environment): AgentCo
     },
     stateDir: it['state-dir'],
     spoolLimitBytes: it['spool-limit'],
+    selfCheckIntervalMs: it['self-check-interval-minutes'] * 60_000,
     redactionKeyFile: it['redaction-key-file'],
     createRedactionKey: it['create-redaction-key'],
     kubeconfig: it.kubeconfig,

@@ -28,6 +28,10 @@ export const logEvents = {
   uplinkResend: 'uplink.resend',
   uplinkNeedFull: 'uplink.need-full',
 
+  reconcileDiffers: 'reconcile.differs',
+  reconcileGaveUp: 'reconcile.gave-up',
+  reconcileFailed: 'reconcile.failed',
+
   auditWebhookListening: 'audit.webhook-listening',
   auditWebhookRejected: 'audit.webhook-rejected',
   auditLogOpened: 'audit.log-opened',

@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AuditMetrics } from './audit/index.ts';
+import { createReconcileMetrics } from './reconcile/reconcile-metrics.ts';
+import type { ReconcileMetrics } from './reconcile/reconcile-metrics.ts';
 import type { SpoolMetrics, SpoolPosition } from './spool/index.ts';
 import type { UplinkMetrics } from './uplink/index.ts';
 import { createWatchMetrics } from './watch/watch-metrics.ts';
@@ -11,6 +13,7 @@ export type AgentMetrics = {
   readonly spool: SpoolMetrics;
   readonly uplink: UplinkMetrics;
   readonly audit: AuditMetrics;
+  readonly reconcile: ReconcileMetrics;
   /** The spool whose position is shown from now on. */
   follow(position: () => SpoolPosition): void;
 };
@@ -44,6 +47,7 @@ export function createAgentMetrics(): AgentMetrics {
     spool: createSpoolMetrics(registers),
     uplink: createUplinkMetrics(registers),
     audit: createAuditMetrics(registers),
+    reconcile: createReconcileMetrics(registers),
     follow(next) {
       position = next;
     },

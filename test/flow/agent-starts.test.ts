@@ -4,14 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { zstdDecompressSync } from 'node:zlib';
 import { openAgent, parseConfig } from '@driftline/agent';
 import type { Agent, AgentConfig } from '@driftline/agent';
-import { decodeMessages } from '@driftline/proto';
 import type { Message } from '@driftline/proto';
 import { pino } from 'pino';
 import { openScriptedCollector } from '../../agent/src/uplink/scripted-collector.ts';
 import type { ScriptedStream, Script } from '../../agent/src/uplink/scripted-collector.ts';
+import { answerDigests, messagesOf as messagesOfBatch } from '../fakes/scripted-verdicts.ts';
 import { openPracticeCluster } from '../fakes/practice-cluster/index.ts';
 import type { PracticeCluster } from '../fakes/practice-cluster/index.ts';
 
@@ -59,10 +58,7 @@ async function withAgents(script: Script, test: (setting: Setting) => Promise<vo
   }
 }
 
-const messagesOf = (stream: ScriptedStream): Message[] =>
-  stream.batches.flatMap(({ compression, payload }) =>
-    decodeMessages(compression === 'zstd' ? zstdDecompressSync(payload) : payload),
-  );
+const messagesOf = (stream: ScriptedStream): Message[] => stream.batches.flatMap(messagesOfBatch);
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (let waited = 0; waited < 500; waited++) {
@@ -79,7 +75,10 @@ const fetchText = async (agent: Agent, path: string): Promise<string> => {
 
 const taking: Script = {
   onHello: (stream) => stream.welcome(0),
-  onBatch: (stream, batch) => stream.ack(batch.lastSequence),
+  onBatch(stream, batch) {
+    answerDigests(stream, batch);
+    stream.ack(batch.lastSequence);
+  },
 };
 
 describe('the agent', () => {
@@ -94,7 +93,7 @@ describe('the agent', () => {
       assert.ok(agent.auditWebhookPort > 0);
       const { hello } = streams[0]!;
       assert.ok(hello.clusterUid !== '' && hello.kubernetesVersion !== '' && hello.redactionKeyId !== '');
-      await until(() => messagesOf(streams[0]!).some(({ body }) => body.type === 'kind-synced'), 'the first list');
+      await until(() => messagesOf(streams[0]!).some(({ body }) => body.type === 'kind-digest'), 'the first list');
       const coverage = messagesOf(streams[0]!).find(
         ({ body }) => body.type === 'coverage' && body.group === 'audit.k8s.io',
       );
@@ -152,7 +151,7 @@ describe('the agent', () => {
       assert.notEqual(streams[1]!.hello.epoch, streams[0]!.hello.epoch);
       assert.deepEqual(streams[0]!.batches, []);
       await until(
-        () => messagesOf(streams[1]!).filter(({ body }) => body.type === 'kind-synced').length === 2,
+        () => messagesOf(streams[1]!).filter(({ body }) => body.type === 'kind-digest').length === 2,
         'both kinds',
       );
       const [first] = messagesOf(streams[1]!);
@@ -163,7 +162,7 @@ describe('the agent', () => {
     });
   });
 
-  it('known objects that are lost call for a new epoch once the spool no longer holds its beginning', async () => {
+  it('known objects that are lost call for a new epoch: what was compared and not sent is in no message', async () => {
     await withAgents(taking, async ({ open, streams, directory, cluster }) => {
       const first = await open();
       const actor = cluster.actor({ user: 'w', userAgent: 'w', sourceIp: '192.0.2.1', isTrusted: true });
@@ -174,7 +173,7 @@ describe('the agent', () => {
         await rm(join(directory, 'state', `known.db${suffix}`), { force: true });
       const second = await open();
       await until(() => streams.length === 2, 'the second stream');
-      assert.equal(streams[1]!.hello.epoch, epoch, 'the spool still held everything: it rebuilt the known objects');
+      assert.notEqual(streams[1]!.hello.epoch, epoch);
       const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'later', namespace: 'default' }, data: {} };
       assert.equal(actor.request('POST', '/api/v1/namespaces/default/configmaps', body).status, 201);
       await until(
@@ -189,32 +188,35 @@ describe('the agent', () => {
     const refs = ['kube-root-ca.crt', 'never-was'].map((name) => {
       return { group: '', resource: 'configmaps', kind: 'ConfigMap', namespace: 'default', name, uid: 'u' };
     });
-    await withAgents(taking, async ({ open, streams, cluster }) => {
-      const actor = cluster.actor({ user: 'w', userAgent: 'w', sourceIp: '192.0.2.1', isTrusted: true });
-      const body = {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: refs[0]!.name, namespace: 'default' },
-        data: {},
-      };
-      actor.request('POST', '/api/v1/namespaces/default/configmaps', body);
-      const agent = await open();
-      await until(() => agent.readiness().every((check) => check.isGood), 'readiness');
-      await until(
-        () => messagesOf(streams[0]!).filter(({ body }) => body.type === 'kind-synced').length === 2,
-        'lists',
-      );
-      const before = messagesOf(streams[0]!).length;
-      streams[0]!.send({ type: 'need-full', objects: refs });
-      const answers = () =>
-        messagesOf(streams[0]!)
-          .slice(before)
-          .flatMap(({ body }) => (body.type === 'delta' ? [body] : []));
-      await until(() => answers().length === 2, 'both answers');
-      const byName = new Map(answers().map((delta) => [delta.ref.name, delta]));
-      assert.equal(byName.get('kube-root-ca.crt')?.op, 'snapshot');
-      assert.ok(byName.get('kube-root-ca.crt')?.full !== undefined);
-      assert.equal(byName.get('never-was')?.op, 'deleted');
-    });
+    await withAgents(
+      { ...taking, onBatch: (stream, batch) => stream.ack(batch.lastSequence) },
+      async ({ open, streams, cluster }) => {
+        const actor = cluster.actor({ user: 'w', userAgent: 'w', sourceIp: '192.0.2.1', isTrusted: true });
+        const body = {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: refs[0]!.name, namespace: 'default' },
+          data: {},
+        };
+        actor.request('POST', '/api/v1/namespaces/default/configmaps', body);
+        const agent = await open();
+        await until(() => agent.readiness().every((check) => check.isGood), 'readiness');
+        await until(
+          () => messagesOf(streams[0]!).filter(({ body }) => body.type === 'kind-digest').length === 2,
+          'lists',
+        );
+        const before = messagesOf(streams[0]!).length;
+        streams[0]!.send({ type: 'need-full', objects: refs });
+        const answers = () =>
+          messagesOf(streams[0]!)
+            .slice(before)
+            .flatMap(({ body }) => (body.type === 'delta' ? [body] : []));
+        await until(() => answers().length === 2, 'both answers');
+        const byName = new Map(answers().map((delta) => [delta.ref.name, delta]));
+        assert.equal(byName.get('kube-root-ca.crt')?.op, 'snapshot');
+        assert.ok(byName.get('kube-root-ca.crt')?.full !== undefined);
+        assert.equal(byName.get('never-was')?.op, 'deleted');
+      },
+    );
   });
 });

@@ -6,7 +6,7 @@
  * announced it (`firstSequence`), so at any other the sender waits until what lies before is recorded, and ends the
  * session as 'hole': the next Hello then begins behind it.
  */
-import type { Batch, CollectorFrame, Hello, ObjectRef, Refused, Welcome } from '@driftline/proto';
+import type { Batch, CollectorFrame, Hello, KindVerdict, ObjectRef, Refused, Welcome } from '@driftline/proto';
 import { status } from '@grpc/grpc-js';
 import type { StatusObject } from '@grpc/grpc-js';
 import type { Spool } from '../spool/index.ts';
@@ -38,6 +38,9 @@ export type SessionOptions = {
   readonly onSent: (batch: Batch) => void;
   readonly onResend: (fromSequence: number) => void;
   readonly onNeedFull: (objects: readonly ObjectRef[]) => void;
+  readonly onVerdict: (verdict: KindVerdict) => void;
+  /** The collector has recorded more, or less, than it was last heard to have. */
+  readonly onSurprise: (surprise: 'ahead' | 'behind') => void;
   readonly signal: AbortSignal;
 };
 
@@ -127,6 +130,8 @@ class Session {
         return this.#resend(frame.fromSequence);
       case 'need-full':
         return this.#options.onNeedFull(frame.objects);
+      case 'kind-verdict':
+        return this.#options.onVerdict(frame);
       case 'refused':
         return this.#end({ type: 'refused', refused: frame });
     }
@@ -142,7 +147,11 @@ class Session {
     const heartbeatIntervalMs = Math.max(1, welcome.heartbeatIntervalMs);
     this.#silenceLimitMs = silentHeartbeats * heartbeatIntervalMs;
     this.#timers.push(setInterval(() => this.#heartbeat(), heartbeatIntervalMs));
+    const heardOf = spool.position().recordedSequence;
     this.#acknowledge(welcome.recordedSequence, welcome.recordedSequence);
+    if (welcome.recordedSequence !== heardOf) {
+      this.#options.onSurprise(welcome.recordedSequence > heardOf ? 'ahead' : 'behind');
+    }
     this.#options.onWelcome(welcome);
     this.#send(welcome.recordedSequence + 1).catch((error: unknown) => {
       const reason = error instanceof Error ? `the spool could not be read: ${error.message}` : 'the spool failed';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ObjectRef } from '@driftline/proto';
+import type { KindVerdict, ObjectRef } from '@driftline/proto';
 import { numberedBody, openTestSpool, silentLogger, smallLimits, temporaryDirectory } from '../spool/spool-fixture.ts';
 import type { Spool, SpoolLimits } from '../spool/index.ts';
 import type { ConnectOptions } from './connect.ts';
@@ -18,6 +18,8 @@ type Setting = {
   readonly uplink: Uplink;
   readonly needed: ObjectRef[];
   readonly lostEpochs: number[];
+  readonly verdicts: KindVerdict[];
+  readonly surprises: string[];
   readonly directory: string;
 };
 
@@ -36,6 +38,8 @@ async function withUplink(script: Script, options: SettingOptions, test: (s: Set
   const collector = await openScriptedCollector(script);
   const needed: ObjectRef[] = [];
   const lostEpochs: number[] = [];
+  const verdicts: KindVerdict[] = [];
+  const surprises: string[] = [];
   const tokenFile = join(directory.path, 'token');
   if (options.tokenIn !== undefined) await writeFile(tokenFile, options.tokenIn);
   const uplink = openUplink({
@@ -60,10 +64,12 @@ async function withUplink(script: Script, options: SettingOptions, test: (s: Set
     logger: silentLogger,
     metrics: noUplinkMetrics,
     onNeedFull: async (objects) => void needed.push(...objects),
+    onVerdict: (verdict) => verdicts.push(verdict),
+    onSurprise: (surprise) => surprises.push(surprise),
     onEpochLost: (recordedSequence) => lostEpochs.push(recordedSequence),
   });
   try {
-    await test({ collector, spool, uplink, needed, lostEpochs, directory: directory.path });
+    await test({ collector, spool, uplink, needed, lostEpochs, verdicts, surprises, directory: directory.path });
   } finally {
     await uplink.close();
     await collector.close();
@@ -193,6 +199,30 @@ describe('uplink', () => {
     await withUplink(script, {}, async ({ needed }) => {
       await until(() => needed.length === 1, 'the request');
       assert.deepEqual(needed, [ref]);
+    });
+  });
+
+  it('hands on verdicts, and what of a Welcome nobody expected', async () => {
+    const verdict = {
+      type: 'kind-verdict',
+      group: '',
+      resource: 'pods',
+      sequence: 2,
+      verdict: { outcome: 'agreed' },
+    } as const;
+    // A first life whose acknowledgements were lost; a collector that keeps up; one that was set back.
+    const recorded = [2, 3, 1];
+    const script: Script = {
+      onHello(stream) {
+        stream.welcome(recorded[stream.number] ?? 1);
+        stream.send(verdict);
+        if (stream.number < 2) setTimeout(() => stream.end(), 30);
+      },
+    };
+    await withUplink(script, { messages: 3 }, async ({ verdicts, surprises }) => {
+      await until(() => verdicts.length === 3, 'three sessions');
+      assert.deepEqual(verdicts[0], verdict);
+      assert.deepEqual(surprises, ['ahead', 'behind']);
     });
   });
 

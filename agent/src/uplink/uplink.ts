@@ -1,6 +1,6 @@
 /** Keeps one session with the collector alive for as long as the agent runs: connect → session → wait → again. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Hello, ObjectRef, Refused } from '@driftline/proto';
+import type { Hello, KindVerdict, ObjectRef, Refused } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { logEvents } from '../log-events.ts';
@@ -42,6 +42,13 @@ export type UplinkOptions = {
   readonly metrics: UplinkMetrics;
   /** The collector wants these objects whole. */
   readonly onNeedFull: (objects: readonly ObjectRef[]) => Promise<void>;
+  /** What a digest or a list of entries came to. */
+  readonly onVerdict: (verdict: KindVerdict) => void;
+  /**
+   * At a Welcome: the collector has less than it once had (it was set back), or more than this process's first session
+   * knows of (acknowledgements that were lost with an earlier life, or a state directory that was set back).
+   */
+  readonly onSurprise: (surprise: 'ahead' | 'behind') => void;
   /** The epoch cannot go on; the uplink has stopped. */
   readonly onEpochLost: (recordedSequence: number) => void;
   readonly random?: () => number;
@@ -75,6 +82,7 @@ class UplinkLine {
   readonly #signal: AbortSignal;
   readonly #setState: (state: UplinkState) => void;
   #knowableSequence: number;
+  #wasWelcome = false;
 
   constructor(options: UplinkOptions, signal: AbortSignal, setState: (state: UplinkState) => void) {
     this.#options = options;
@@ -111,6 +119,7 @@ class UplinkLine {
         nowUs: () => clock.nowUs(),
         onWelcome: ({ recordedSequence, creditBytes }) => {
           onWelcome();
+          this.#wasWelcome = true;
           metrics.connected(true);
           this.#setState({ type: 'connected' });
           logger.info({ event: logEvents.uplinkConnected, epoch: spool.epoch, recordedSequence, creditBytes });
@@ -125,6 +134,10 @@ class UplinkLine {
           logger.warn({ event: logEvents.uplinkResend, fromSequence });
         },
         onNeedFull: (objects) => this.#needFull(objects),
+        onVerdict: this.#options.onVerdict,
+        onSurprise: (surprise) => {
+          if (surprise === 'behind' || !this.#wasWelcome) this.#options.onSurprise(surprise);
+        },
         signal: this.#signal,
       });
     } catch (error) {

@@ -1,30 +1,25 @@
 import {
   type CoverageState,
+  type Delta,
   type Gap,
   type GapCause,
   type JsonObject,
   type MessageBody,
   type Rejected,
-  ProtocolError,
   ownObject,
   ownString,
 } from '@driftline/proto';
-import {
-  type CapturePorts,
-  type Sight,
-  captureDelete,
-  captureObject,
-  captureWhole,
-  place,
-} from '../capture/capture.ts';
+import { type CapturePorts, type Sight, captureDelete, captureWhole, place } from '../capture/capture.ts';
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
-import type { KindProgress, KnownChange, KnownKind, ObjectName } from '../known/known.ts';
-import type { MessageSink } from '../message-sink.ts';
+import type { KindProgress, KnownChange, KnownKind, KnownObject, ObjectName } from '../known/known.ts';
+import type { MessageSink, SequenceRange } from '../message-sink.ts';
+import { KindComparison, type SentDigest } from '../reconcile/kind-comparison.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { CommitFloor } from './commit-floor.ts';
 import { ListPass } from './list-pass.ts';
 import { nameKey, nameOf } from './object-name.ts';
+import { tryCapture } from './try-capture.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import type { ChangeType } from './watch-event.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
@@ -40,6 +35,11 @@ export type KindLinePorts = {
   readonly signal: AbortSignal;
   /** The spool took no more: everything must stop. */
   readonly onFatal: (error: unknown) => void;
+  /**
+   * Told of each digest. With it the objects of an epoch's first list are remembered and compared with what the
+   * collector has; without it they are sent.
+   */
+  readonly onDigest?: ((sent: SentDigest) => void) | undefined;
 };
 
 /** A change as it was read: `bytes` is what it weighs until it is durable. */
@@ -59,6 +59,8 @@ export type Moving = {
   readonly progress: Partial<KindProgress>;
   readonly notBeforeUs: number;
   readonly floorUs: number;
+  /** It becomes known without a message. */
+  readonly isRemembered: boolean;
 };
 
 type Emission = {
@@ -71,6 +73,11 @@ type Emission = {
 /** Weight of a message that carries no object. */
 const smallMessageBytes = 256;
 
+/** What is remembered has no message to wait for. */
+const noMessage = Promise.resolve({ firstSequence: 0, lastSequence: 0 });
+/** Objects remembered without a look at whether they are written. */
+const rememberedAtOnce = 256;
+
 /**
  * The line of one kind: what its reflector sees, in order, becomes messages. Looking up the known object, capturing,
  * appending and staging happen in one turn without a pause, so events may come faster than the spool syncs and still
@@ -81,6 +88,9 @@ export class KindLine {
   readonly #ports: KindLinePorts;
   readonly #known: KnownKind;
   readonly #floor: CommitFloor;
+  /** With what the collector has; undefined where everything is sent instead. */
+  readonly comparison: KindComparison | undefined;
+  #remembered = 0;
   #heardUs: number;
 
   constructor(kind: ApiKind, ports: KindLinePorts) {
@@ -89,6 +99,9 @@ export class KindLine {
     this.#known = ports.known;
     this.#heardUs = ports.known.progress().seenAtUs;
     this.#floor = new CommitFloor(ports.clock, this.#heardUs);
+    const { known, clock, onDigest } = ports;
+    const { sha256 } = ports.capture;
+    this.comparison = onDigest && new KindComparison({ kind, known, clock, sha256, onDigest, line: this });
   }
 
   progress(): KindProgress {
@@ -109,7 +122,7 @@ export class KindLine {
     const version = ownString(ownObject(object, 'metadata'), 'resourceVersion');
     const floorUs = this.#floor.us;
     const notBeforeUs = this.#floor.take(object);
-    const moving = { progress: version === '' ? {} : this.#seen(version), notBeforeUs, floorUs };
+    const moving = { progress: version === '' ? {} : this.#seen(version), notBeforeUs, floorUs, isRemembered: false };
     if (type === 'DELETED') await this.absent(object, bytes, moving);
     else await this.present({ object, bytes, sight: type === 'ADDED' ? 'added' : 'modified' }, moving);
   }
@@ -158,12 +171,31 @@ export class KindLine {
       return false;
     }
     const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
+    this.comparison?.told(name);
     this.#emit({ bodies: [captureWhole(ref, known)], bytes: smallMessageBytes });
     return true;
   }
 
+  /**
+   * Appends what `make` says when there is room for it, made in the turn in which it is appended. Undefined when it says
+   * nothing.
+   */
+  async tell(
+    bytes: number,
+    make: () => MessageBody | undefined,
+  ): Promise<{ readonly durable: Promise<SequenceRange> } | undefined> {
+    await this.#unlessStopped(this.#ports.budget.take(bytes));
+    const body = make();
+    if (body !== undefined) return { durable: this.#append({ bodies: [body], bytes }) };
+    this.#ports.budget.give(bytes);
+    return undefined;
+  }
+
   /** An object is there. */
-  async present({ object, bytes, sight }: Sighting, { progress, notBeforeUs, floorUs }: Moving): Promise<void> {
+  async present(
+    { object, bytes, sight }: Sighting,
+    { progress, notBeforeUs, floorUs, isRemembered }: Moving,
+  ): Promise<void> {
     const { budget, capture, metrics } = this.#ports;
     const wait = budget.take(bytes);
     if (wait !== undefined) await this.#unlessStopped(wait);
@@ -177,8 +209,14 @@ export class KindLine {
         this.#known.stage({ progress });
         return;
       case 'changed':
+        if (isRemembered) return this.#remember({ ...name, object: captured.object }, bytes);
         metrics.captured.inc({ result: 'delta' });
-        this.#emit({ bodies: captured.deltas, bytes, changes: [{ ...name, object: captured.object }], progress });
+        this.#emit({
+          bodies: [...this.#before(name, known), ...captured.deltas],
+          bytes,
+          changes: [{ ...name, object: captured.object }],
+          progress,
+        });
         return;
       case 'unreadable': {
         metrics.rejected.inc({ source: 'object' });
@@ -192,7 +230,11 @@ export class KindLine {
   }
 
   /** An object is no more. */
-  async absent(object: JsonObject, bytes: number, { progress, notBeforeUs, floorUs }: Moving): Promise<void> {
+  async absent(
+    object: JsonObject,
+    bytes: number,
+    { progress, notBeforeUs, floorUs, isRemembered }: Moving,
+  ): Promise<void> {
     const { budget, metrics } = this.#ports;
     const wait = budget.take(bytes);
     if (wait !== undefined) await this.#unlessStopped(wait);
@@ -203,6 +245,7 @@ export class KindLine {
       this.#known.stage({ progress });
       return;
     }
+    if (isRemembered) return this.#remember(name, bytes);
     const metadata = ownObject(object, 'metadata');
     const resourceVersion = ownString(metadata, 'resourceVersion');
     const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
@@ -210,11 +253,11 @@ export class KindLine {
     const after = { ref, known, resourceVersion, notBeforeUs: synthesised ? floorUs : notBeforeUs };
     const delta = { ...captureDelete(after), synthesised };
     metrics.captured.inc({ result: 'deleted' });
-    this.#emit({ bodies: [delta], bytes, changes: [name], progress });
+    this.#emit({ bodies: [...this.#before(name, known), delta], bytes, changes: [name], progress });
   }
 
-  /** Deletes the known objects that are not in `listed` (see nameKey). */
-  async removeExcept(listed: ReadonlySet<string>, resourceVersion: string): Promise<void> {
+  /** Deletes the known objects that are not in `listed` (see nameKey); `isRemembered`: without a word. */
+  async removeExcept(listed: ReadonlySet<string>, resourceVersion: string, isRemembered = false): Promise<void> {
     await this.#unlessStopped(this.#known.settled());
     const missing: ObjectName[] = [];
     for (const object of this.#known.objects()) if (!listed.has(nameKey(object))) missing.push(object);
@@ -227,10 +270,14 @@ export class KindLine {
         budget.give(smallMessageBytes);
         continue;
       }
+      if (isRemembered) {
+        await this.#remember(name, smallMessageBytes);
+        continue;
+      }
       const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
       const delta = captureDelete({ ref, known, resourceVersion, notBeforeUs });
       metrics.captured.inc({ result: 'deleted' });
-      this.#emit({ bodies: [delta], bytes: smallMessageBytes, changes: [name] });
+      this.#emit({ bodies: [...this.#before(name, known), delta], bytes: smallMessageBytes, changes: [name] });
     }
   }
 
@@ -244,11 +291,16 @@ export class KindLine {
 
   /** The last word of a list: from here the kind can be resumed. */
   async synced(bodies: readonly MessageBody[], { resourceVersion, begunAtUs, seenAtUs }: ListEnd): Promise<void> {
-    await this.#unlessStopped(this.#ports.budget.take(smallMessageBytes));
+    // What has no message of its own is written before there is one that says so.
+    if (this.comparison !== undefined) await this.#unlessStopped(this.#known.flush());
+    const bytes = smallMessageBytes + this.#known.count();
+    await this.#unlessStopped(this.#ports.budget.take(bytes));
     this.#heardUs = Math.max(this.#heardUs, seenAtUs);
     this.#floor.raise(begunAtUs);
     const progress = { ...this.#seen(resourceVersion), isSynced: true };
-    this.#emit({ bodies, bytes: smallMessageBytes, progress });
+    const digest = this.comparison?.digest(resourceVersion, 'self-check');
+    const durable = this.#append({ bodies: digest === undefined ? bodies : [...bodies, digest], bytes, progress });
+    if (digest !== undefined) this.comparison?.sent(digest, durable);
   }
 
   countList(cause: GapCause): void {
@@ -268,8 +320,25 @@ export class KindLine {
     await unlessAborted(wait, this.#ports.signal);
   }
 
+  #emit(emission: Emission): void {
+    void this.#append(emission).catch(() => undefined);
+  }
+
+  #before(name: ObjectName, known: KnownObject | undefined): readonly Delta[] {
+    return this.comparison?.before(name, known) ?? [];
+  }
+
+  /** Changes what is known without a word to the collector. */
+  async #remember(change: KnownChange, bytes: number): Promise<void> {
+    this.#ports.metrics.captured.inc({ result: 'remembered' });
+    this.#known.stage({ changes: [change], durable: noMessage });
+    this.#ports.budget.give(bytes);
+    this.#remembered += 1;
+    if (this.#remembered % rememberedAtOnce === 0) await this.#unlessStopped(this.#known.settled());
+  }
+
   /** Takes over bytes that were taken from the budget and gives them back when the messages are durable. */
-  #emit({ bodies, bytes, changes = [], progress = {} }: Emission): void {
+  #append({ bodies, bytes, changes = [], progress = {} }: Emission): Promise<SequenceRange> {
     const { budget, onFatal, sink } = this.#ports;
     const durable = sink.append(bodies);
     this.#known.stage({ changes, progress, durable });
@@ -280,20 +349,10 @@ export class KindLine {
         onFatal(error);
       },
     );
+    return durable;
   }
 }
 
 function rejection(source: string, reason: string, bytes: number): Rejected {
   return { type: 'rejected', source, reason, detail: '', bytes };
-}
-
-/** An object that cannot be captured must not stop its kind. */
-function tryCapture(...[observation, ports]: Parameters<typeof captureObject>): ReturnType<typeof captureObject> {
-  try {
-    return captureObject(observation, ports);
-  } catch (error) {
-    if (error instanceof ProtocolError) return { type: 'unreadable', reason: error.message };
-    if (error instanceof RangeError) return { type: 'unreadable', reason: 'nested too deeply' };
-    throw error;
-  }
 }

@@ -9,6 +9,8 @@ export class ListPass {
   readonly #line: KindLine;
   readonly #cause: GapCause;
   readonly #isFirst: boolean;
+  /** What a first list shows is compared when it has ended, not sent. */
+  readonly #isRemembered: boolean;
   readonly #start: KindProgress;
   readonly #startUs: number;
   readonly #notBeforeUs: number;
@@ -19,6 +21,7 @@ export class ListPass {
     this.#line = line;
     this.#start = line.progress();
     this.#isFirst = !this.#start.isSynced;
+    this.#isRemembered = this.#isFirst && line.comparison !== undefined;
     this.#cause = this.#isFirst ? 'epoch_start' : cause;
     this.#startUs = line.heardUs;
     this.#notBeforeUs = this.#isFirst ? 0 : this.#start.seenAtUs;
@@ -46,7 +49,8 @@ export class ListPass {
   /** Of what a list shows nothing is known but that it is newer than what was seen, and than its own stamps. */
   #after(object: JsonObject): Moving {
     const floorUs = this.#notBeforeUs;
-    return { progress: {}, notBeforeUs: Math.max(floorUs, serverStampUs(object)), floorUs };
+    const notBeforeUs = Math.max(floorUs, serverStampUs(object));
+    return { progress: {}, notBeforeUs, floorUs, isRemembered: this.#isRemembered };
   }
 
   /** An item that cannot even be named: then no object's absence proves its deletion. */
@@ -62,7 +66,7 @@ export class ListPass {
   /** Deletes what was not listed, confesses what was not seen, and says that the kind is complete at this version. */
   async complete(end: ListEnd): Promise<void> {
     const { resourceVersion } = end;
-    if (this.#canDelete) await this.#line.removeExcept(this.#listed, resourceVersion);
+    if (this.#canDelete) await this.#line.removeExcept(this.#listed, resourceVersion, this.#isRemembered);
     const bodies: MessageBody[] = [];
     if (this.#isFirst || this.#start.seenVersion !== resourceVersion || !this.#canDelete) {
       bodies.push(
@@ -77,7 +81,8 @@ export class ListPass {
       );
     }
     const { group, resource, kind } = this.#line.kind;
-    bodies.push({ type: 'kind-synced', group, resource, kind, resourceVersion, objects: this.#listed.size });
+    if (this.#line.comparison === undefined)
+      bodies.push({ type: 'kind-synced', group, resource, kind, resourceVersion, objects: this.#listed.size });
     await this.#line.synced(bodies, end);
   }
 }

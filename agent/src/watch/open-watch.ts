@@ -3,11 +3,12 @@
  * go are followed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ObjectRef } from '@driftline/proto';
+import { isJsonObject, ownObject, ownString } from '@driftline/proto';
+import type { Json, JsonObject, ObjectRef } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { CapturePorts } from '../capture/capture.ts';
 import type { ClusterClock } from '../cluster-clock.ts';
-import { type ApiKind, apiVersionOf, kindName } from '../kube/api-kind.ts';
+import { type ApiKind, apiVersionOf, collectionPath, kindName } from '../kube/api-kind.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import type { Known } from '../known/known.ts';
@@ -16,6 +17,7 @@ import type { MessageSink } from '../message-sink.ts';
 import { createBackoff } from './backoff.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { type Discovered, discover } from './discovery.ts';
+import type { SentDigest } from '../reconcile/kind-comparison.ts';
 import { KindLine } from './kind-line.ts';
 import { Reflector } from './reflector.ts';
 import { selectKinds } from './select-kinds.ts';
@@ -33,6 +35,8 @@ export type WatchPorts = {
   readonly logger: Logger;
   readonly metrics: WatchMetrics;
   readonly clock: ClusterClock;
+  /** Told of each digest; with it, kinds are compared with what the collector has (kind-line.ts). */
+  readonly onDigest?: (sent: SentDigest) => void;
   /** In [0, 1). */
   readonly random?: () => number;
 };
@@ -46,6 +50,9 @@ export type Watch = {
   status(): readonly { readonly kind: string; readonly state: string; readonly reason: string }[];
   /** Sends the last forms of objects again, whole; those no longer known are skipped. Returns how many were sent. */
   sendWhole(objects: readonly ObjectRef[]): Promise<number>;
+  /** The lines of all kinds that are or were watched, and of one of them. */
+  lines(): readonly KindLine[];
+  line(kind: Pick<ApiKind, 'group' | 'resource'>): KindLine | undefined;
   /** Looks now for kinds that came or went. */
   rediscover(): void;
   /** Stops observing. What was handed to the sink stays with it. */
@@ -60,11 +67,9 @@ type Running = {
   readonly settled: Promise<void>;
 };
 
+const definitionsName = 'customresourcedefinitions.apiextensions.k8s.io';
 /** Kinds whose changes tell that kinds came or went. */
-const kindsOfKinds: ReadonlySet<string> = new Set([
-  'customresourcedefinitions.apiextensions.k8s.io',
-  'apiservices.apiregistration.k8s.io',
-]);
+const kindsOfKinds: ReadonlySet<string> = new Set([definitionsName, 'apiservices.apiregistration.k8s.io']);
 
 export function openWatch(ports: WatchPorts): Watch {
   const watch = new ClusterWatch(ports);
@@ -74,6 +79,8 @@ export function openWatch(ports: WatchPorts): Watch {
     failed: watch.failed,
     status: () => watch.status(),
     sendWhole: (objects) => watch.sendWhole(objects),
+    lines: () => watch.lines(),
+    line: (kind) => watch.line(kind),
     rediscover: () => watch.rediscover(0),
     close: () => watch.close(),
   };
@@ -123,6 +130,14 @@ class ClusterWatch {
       const { coverage, coverageReason } = kind.progress();
       return { kind: kindName(kind), state: coverage, reason: coverageReason };
     });
+  }
+
+  lines(): readonly KindLine[] {
+    return [...this.#lines.values()];
+  }
+
+  line(kind: Pick<ApiKind, 'group' | 'resource'>): KindLine | undefined {
+    return this.#lines.get(kindName(kind));
   }
 
   async sendWhole(objects: readonly ObjectRef[]): Promise<number> {
@@ -195,7 +210,11 @@ class ClusterWatch {
     const selection = selectKinds(discovered.kinds, config);
     const isFirst = this.#running.size === 0;
     const wanted = new Map(selection.watched.map((kind) => [kindName(kind), kind]));
-    for (const kind of startOrder(selection.watched, this.#random)) await this.#run(kind);
+    const knownBefore = new Set(known.kinds().map(kindName));
+    for (const kind of startOrder(selection.watched, this.#random)) {
+      if (knownBefore.size > 0 && !knownBefore.has(kindName(kind))) this.#lineOf(kind).appeared();
+      await this.#run(kind);
+    }
     for (const kind of selection.excluded) {
       await this.#halt(kindName(kind));
       await this.#lineOf(kind).cover('excluded', kind.reason);
@@ -256,23 +275,39 @@ class ClusterWatch {
   async #retire(name: string, kind: Pick<ApiKind, 'group' | 'resource'>): Promise<void> {
     const line = this.#lines.get(name) ?? this.#lineOf({ ...kind, version: '', kind: '' });
     if (line.progress().coverage === 'gone') return;
+    const goneVersion = await this.#versionNow();
     await this.#halt(name);
     this.#ports.logger.info({ event: logEvents.kindGone, kind: name });
-    await line.end('the API server no longer serves it');
+    await line.end('the API server no longer serves it', goneVersion);
     this.#lines.delete(name);
+  }
+
+  /** A version of now, from the store that holds definitions and their objects; '' when it may not be read. */
+  async #versionNow(): Promise<string> {
+    const definitions = this.#running.get(definitionsName)?.kind;
+    if (definitions === undefined) return '';
+    const path = `${collectionPath(definitions)}?limit=1`;
+    try {
+      const list = await this.#ports.kube.getJson(path, { signal: this.#stop.signal });
+      return isJsonObject(list as Json) ? ownString(ownObject(list as JsonObject, 'metadata'), 'resourceVersion') : '';
+    } catch (thrown) {
+      if (KubeError.from(thrown, path).code === 'forbidden') return '';
+      throw thrown;
+    }
   }
 
   #lineOf(kind: ApiKind): KindLine {
     const name = kindName(kind);
     const existing = this.#lines.get(name);
     if (existing !== undefined && apiVersionOf(existing.kind) === apiVersionOf(kind)) return existing;
-    const { sink, known, capture, clock, metrics } = this.#ports;
+    const { sink, known, capture, clock, metrics, onDigest } = this.#ports;
     const line = new KindLine(kind, {
       sink,
       known: known.kind(kind.group, kind.resource),
       capture,
       clock,
       metrics,
+      onDigest,
       budget: this.#budget,
       signal: this.#stop.signal,
       onFatal: (error) => this.#onFatal(error),

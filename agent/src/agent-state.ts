@@ -1,0 +1,90 @@
+/** What an agent keeps on its disk: the spool and the known objects, which agree with each other after any end. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import type { AgentConfig } from './config.ts';
+import { openKnown } from './known/known.ts';
+import type { Known } from './known/known.ts';
+import { replay } from './known/replay.ts';
+import type { SpooledMessage } from './known/replay.ts';
+import { logEvents } from './log-events.ts';
+import type { AgentMetrics } from './metrics.ts';
+import type { Scope } from './scope.ts';
+import { abandonEpoch, defaultSpoolLimits, openSpool } from './spool/index.ts';
+import type { Loss, Spool } from './spool/index.ts';
+
+/** How often the spool learns what the known objects have taken over. */
+const appliedIntervalMs = 500;
+
+export type StateContext = {
+  readonly config: AgentConfig;
+  readonly logger: Logger;
+  readonly metrics: AgentMetrics;
+  readonly clock: Clock;
+};
+
+/** The spool and, in step with it, the known objects. */
+export async function openState(
+  context: StateContext & { readonly onLoss: (loss: Loss) => void },
+  scope: Scope,
+): Promise<readonly [Spool, Known]> {
+  const { config, logger, metrics, clock, onLoss } = context;
+  const options = {
+    onLoss,
+    directory: spoolDirectory(config),
+    limits: { ...defaultSpoolLimits, spoolLimitBytes: config.spoolLimitBytes },
+    clock,
+    logger,
+    metrics: metrics.spool,
+  };
+  const path = join(config.stateDir, 'known.db');
+  const onCommit = (seconds: number): void => metrics.watch.knownCommitSeconds.observe(seconds);
+  let spool = await openSpool(options);
+  let known = openKnown({ path, epoch: spool.epoch, onCommit });
+  if (known.problem !== undefined) logger.error({ event: logEvents.knownReplaced, reason: known.problem });
+  if (known.isNew && (spool.firstHeld(1) > 1 || (await holdsDigest(spool)))) {
+    // What was let go or compared is not in the messages that are left: the known objects cannot be made anew of them.
+    await known.close();
+    const position = spool.position();
+    await spool.close();
+    await renewEpoch(context, 'the known objects were lost', position);
+    spool = await openSpool(options);
+    known = openKnown({ path, epoch: spool.epoch, onCommit });
+  }
+  scope.own('spool', spool);
+  scope.own('known', known);
+  const replayed = await replay(known, afterSequence(spool, known.appliedSequence()));
+  if (replayed > 0) logger.info({ event: logEvents.knownReplayed, messages: replayed });
+  const timer = setInterval(() => {
+    spool.applied(known.releasable(spool.position().lastSequence));
+    metrics.watch.knownAppliedSequence.set(known.appliedSequence());
+  }, appliedIntervalMs);
+  scope.own('applied', { close: () => clearInterval(timer) });
+  return [spool, known];
+}
+
+/** A digest is only made once the known objects are committed: where one is, they were lost since. */
+async function holdsDigest(spool: Spool): Promise<boolean> {
+  for await (const { message } of spool.replay(1)) if (message.body.type === 'kind-digest') return true;
+  return false;
+}
+
+async function* afterSequence(spool: Spool, sequence: number): AsyncGenerator<SpooledMessage> {
+  for await (const item of spool.replay(sequence + 1)) yield { sequence: item.sequence, body: item.message.body };
+}
+
+/** Another epoch begins when the state is opened next; the spool must be closed. */
+export async function renewEpoch(
+  { config, logger }: Pick<StateContext, 'config' | 'logger'>,
+  reason: string,
+  position: { readonly recordedSequence: number; readonly lastSequence: number } | undefined,
+): Promise<void> {
+  const { recordedSequence = 0, lastSequence = 0 } = position ?? {};
+  const hasUnsent = lastSequence > recordedSequence;
+  const fromSequence = hasUnsent ? recordedSequence + 1 : 0;
+  const toSequence = hasUnsent ? lastSequence : 0;
+  logger.error({ event: logEvents.agentEpochAbandoned, reason, fromSequence, toSequence });
+  await abandonEpoch(spoolDirectory(config), { fromSequence, toSequence, reason });
+}
+
+const spoolDirectory = (config: AgentConfig): string => join(config.stateDir, 'spool');
