@@ -1,9 +1,9 @@
-import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Address } from './config.ts';
 import { StartError } from './config-error.ts';
+import { http } from './node-http.ts';
 
 /** Whether a part of the agent does its work, and the sentence that says so. */
 export type Check = { readonly name: string; readonly isGood: boolean; readonly message: string };
@@ -22,7 +22,7 @@ export type HealthServer = { readonly port: number; close(): Promise<void> };
 /** GET /healthz, /readyz (200 or 503, one line a check) and /metrics. Throws StartError 'listen-failed'. */
 export async function openHealthServer(options: HealthOptions): Promise<HealthServer> {
   const { host, port } = options.listen;
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0];
     if (request.method !== 'GET' && request.method !== 'HEAD') return respond(response, 405, 'GET only\n');
     if (path === '/healthz') return answerChecks(response, options.health());

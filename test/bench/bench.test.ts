@@ -88,7 +88,7 @@ describe('the comparison with the baseline', () => {
 
 test('the agent is measured as its image starts it', () => {
   const image = readFileSync(join(import.meta.dirname, '../../deploy/docker/agent.Dockerfile'), 'utf8');
-  const start = ['node', ...agentNodeFlags, 'agent/src/main.ts'].map((word) => JSON.stringify(word)).join(', ');
+  const start = ['node', ...agentNodeFlags, 'agent/src/main.js'].map((word) => JSON.stringify(word)).join(', ');
   assert.ok(image.includes(`ENTRYPOINT [${start}]`), 'agentNodeFlags and the image have different flags');
 });
 

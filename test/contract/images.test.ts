@@ -1,8 +1,10 @@
 /** What an image's Dockerfile must hold to, checked without building it. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, describe, test } from 'node:test';
 
 const root = join(import.meta.dirname, '../..');
 const owner = '-o 65532 -g 65532';
@@ -34,7 +36,7 @@ for (const program of ['agent', 'collector']) {
         copied.filter((path) => !existsSync(join(root, path))),
         [],
       );
-      const present = last.filter((line) => line.startsWith('COPY ')).map((line) => line.split(/\s+/)[1] ?? '');
+      const present = last.filter((line) => line.startsWith('COPY ')).map((line) => line.split(/\s+/).at(-1) ?? '');
       assert.deepEqual(
         [...neededBy(program)].filter((folder) => !present.includes(folder)),
         [],
@@ -56,3 +58,35 @@ for (const program of ['agent', 'collector']) {
     });
   });
 }
+
+describe('the agent as plain JavaScript', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-plain-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('starts without TypeScript, and finds every file that it names', () => {
+    execFileSync(process.execPath, [join(root, 'agent/build.mjs'), folder], { stdio: 'pipe' });
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const files = ['agent', 'proto']
+      .flatMap((room) =>
+        readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' }).map((f) => join(room, f)),
+      )
+      .map((file) => join(folder, file));
+    assert.deepEqual(
+      files.filter((file) => file.endsWith('.ts')),
+      [],
+    );
+    const named = files
+      .filter((file) => file.endsWith('.js'))
+      .flatMap((file) => {
+        const names = readFileSync(file, 'utf8').matchAll(/(?:from |import\(|new URL\()'(\.[^']+)'/g);
+        return [...names].map(([, name = '']) => join(dirname(file), name));
+      });
+    assert.ok(named.length > 100);
+    assert.deepEqual(
+      named.filter((file) => !existsSync(file)),
+      [],
+    );
+    const start = ['--no-strip-types', join(folder, 'agent/src/main.js'), '--help'];
+    assert.match(execFileSync(process.execPath, start, { encoding: 'utf8' }), /--redaction-key-file/);
+  });
+});

@@ -4,7 +4,6 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +12,7 @@ import { isJsonArray, isJsonObject, ownString, ownValue } from '@driftline/proto
 import type { Json } from '@driftline/proto';
 import type { Logger } from 'pino';
 import { logEvents } from '../log-events.ts';
+import { http } from '../node-http.ts';
 import { AuditError } from './audit-error.ts';
 import type { AuditMetrics } from './audit-metrics.ts';
 import { rejectedAudit } from './record-audit.ts';
@@ -219,7 +219,7 @@ function parseEventList(body: Buffer): readonly Json[] | string {
 }
 
 async function createServer({ tls }: AuditWebhookOptions): Promise<Server> {
-  if (tls === undefined) return createHttpServer();
+  if (tls === undefined) return http.createServer();
   try {
     const [cert, key] = await Promise.all([readFile(tls.certificateFile), readFile(tls.keyFile)]);
     const ca = tls.clientCaFile === undefined ? undefined : await readFile(tls.clientCaFile);

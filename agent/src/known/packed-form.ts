@@ -28,11 +28,13 @@ export function packForm(form: ObjectForm): Uint8Array {
   const text = `${form.canonical}${separator}${form.owners}`;
   const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, text.length >> 1));
   // A copy of the right size: zlib returns a view of its whole output chunk, and many of these wait at a time.
-  return Uint8Array.from(deflateRawSync(text, { ...options, chunkSize }));
+  return new Uint8Array(deflateRawSync(text, { ...options, chunkSize }));
 }
 
 export function unpackForm(packed: Uint8Array): ObjectForm {
-  const text = inflateRawSync(packed, { maxOutputLength: maxUnpackedBytes }).toString('utf8');
+  const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, packed.length * 4));
+  const { windowBits } = options;
+  const text = inflateRawSync(packed, { windowBits, chunkSize, maxOutputLength: maxUnpackedBytes }).toString('utf8');
   const end = text.indexOf(separator);
   return { canonical: text.slice(0, end), owners: text.slice(end + 1) };
 }

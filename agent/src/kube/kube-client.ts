@@ -1,5 +1,6 @@
-import http, { type IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { http } from '../node-http.ts';
 import type { Answered } from '../cluster-clock.ts';
 import type { KubeAccess, KubeAccessSource } from './kube-access.ts';
 import { KubeError, errorFromResponse } from './kube-error.ts';
@@ -110,7 +111,7 @@ export function openKubeClient(ports: Ports): KubeClient {
 class StaleConnection extends Error {}
 
 type Sending = {
-  readonly agent: http.Agent;
+  readonly agent: Agent;
   readonly access: KubeAccess;
   readonly path: string;
   readonly options: Options;
@@ -175,7 +176,7 @@ async function readError(response: IncomingMessage): Promise<string> {
 }
 
 type Connections = {
-  current(): Promise<{ readonly agent: http.Agent; readonly access: KubeAccess }>;
+  current(): Promise<{ readonly agent: Agent; readonly access: KubeAccess }>;
   /** Reads the credentials anew, unless somebody did since `rejected` was current. */
   renew(rejected: KubeAccess): Promise<void>;
   close(): void;
@@ -184,7 +185,7 @@ type Connections = {
 /** Keeps one agent for as long as the TLS identity stays the same; a new token alone keeps the connections. */
 function createConnections(source: KubeAccessSource, refreshMs: number): Connections {
   let access: KubeAccess | undefined;
-  let agent: http.Agent | undefined;
+  let agent: Agent | undefined;
   let identity = '';
   let readAtMs = 0;
   let reading: Promise<void> | undefined;
@@ -222,7 +223,7 @@ function createConnections(source: KubeAccessSource, refreshMs: number): Connect
   };
 }
 
-function createAgent(access: KubeAccess): http.Agent {
+function createAgent(access: KubeAccess): Agent {
   const common = {
     keepAlive: true,
     maxSockets: Number.POSITIVE_INFINITY,
@@ -242,6 +243,6 @@ function createAgent(access: KubeAccess): http.Agent {
 }
 
 /** Watches on the old identity end by themselves; idle connections are of no more use. */
-function closeIdle(agent: http.Agent | undefined): void {
+function closeIdle(agent: Agent | undefined): void {
   for (const sockets of Object.values(agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
 }

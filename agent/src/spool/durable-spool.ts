@@ -90,7 +90,7 @@ export class DurableSpool implements Spool {
     const last = this.#log.lastSequence;
     for await (const batch of readLog(this.#log, fromSequence, { isFollowing: false, onLost })) {
       if (batch.firstSequence > last) return;
-      const messages = await openBatch(batch);
+      const messages = openBatch(batch);
       for (const [i, message] of messages.entries()) {
         const sequence = batch.firstSequence + i;
         if (sequence >= fromSequence) yield { sequence, message };
@@ -229,7 +229,7 @@ export class DurableSpool implements Spool {
   #commit(cuts: readonly Cut[]): Promise<void> {
     return this.#exclusively(async () => {
       const startedAtMs = performance.now();
-      const records = await this.#makeRecords(cuts);
+      const records = this.#makeRecords(cuts);
       await this.#writeUntilDurable(records);
       this.#options.metrics.committedInSeconds((performance.now() - startedAtMs) / 1000);
       for (const { header, payload } of records) {
@@ -243,10 +243,10 @@ export class DurableSpool implements Spool {
     });
   }
 
-  async #makeRecords(cuts: readonly Cut[]): Promise<readonly LogRecord[]> {
+  #makeRecords(cuts: readonly Cut[]): readonly LogRecord[] {
     let observedAtUs = this.#log.lastObservedAtUs;
     let sequence = this.#log.lastSequence + 1;
-    const records = cuts.map(({ waiting }) => {
+    return cuts.map(({ waiting }) => {
       const messages: Message[] = waiting.map(({ body, arrivedAtUs }) => {
         observedAtUs = nextObservedUs(observedAtUs, arrivedAtUs);
         return { observedAtUs, body };
@@ -255,7 +255,6 @@ export class DurableSpool implements Spool {
       sequence += messages.length;
       return makeRecord(messages, firstSequence, this.#log.seed);
     });
-    return Promise.all(records);
   }
 
   async #writeUntilDurable(records: readonly LogRecord[]): Promise<void> {

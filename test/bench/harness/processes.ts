@@ -1,7 +1,7 @@
 /** Programs that a bench starts and measures from outside. */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answer, Command } from '../world/api-server.ts';
 
@@ -40,7 +40,15 @@ export type AgentProcess = { readonly pid: number; stop(): Promise<void> };
 /** How the agent's image starts it (deploy/docker/agent.Dockerfile): a small young generation, a bounded heap. */
 export const agentNodeFlags: readonly string[] = ['--max-semi-space-size=1', '--max-old-space-size=128'];
 
-const agentProgram = join(root, 'agent/src/main.ts');
+/** What the agent's image does when it is built: plain JavaScript, compiled once. Gives the program. */
+function buildAgent(folder: string, env: NodeJS.ProcessEnv): string {
+  const program = join(folder, 'agent/src/main.js');
+  const run = (...args: readonly string[]): unknown => execFileSync(process.execPath, args, { env, stdio: 'ignore' });
+  run(join(root, 'agent/build.mjs'), folder);
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  run(...agentNodeFlags, program, '--help');
+  return program;
+}
 
 /** The agent as it is shipped, one process, talking to these two; its files go below `folder`. */
 export function openAgentProcess(to: {
@@ -75,9 +83,8 @@ export function openAgentProcess(to: {
   }
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const env = { ...process.env, MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
-  // What the image does when it is built.
-  execFileSync(process.execPath, [...agentNodeFlags, agentProgram, '--help'], { env, stdio: 'ignore' });
-  const child = spawn(process.execPath, [...agentNodeFlags, agentProgram, '--create-redaction-key', ...args], {
+  const program = buildAgent(folder, env);
+  const child = spawn(process.execPath, [...agentNodeFlags, program, '--create-redaction-key', ...args], {
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
