@@ -51,12 +51,20 @@ export function mapSize(map: Value): number {
   return isPlainObject(map) ? counted(Object.keys(map)).length : 0;
 }
 
+/** Of a JSON object in the order of its keys: equal objects give equal lists, whatever order they were written in. */
 export function mapPairs(map: Value): Iterable<readonly [key: Value, value: Value]> {
   if (map instanceof CelMap) return map.pairs();
-  return isPlainObject(map) ? counted(Object.entries(map)) : [];
+  if (!isPlainObject(map)) return [];
+  const keys = counted(Object.keys(map));
+  return (isSorted(keys) ? keys : keys.sort()).map((key) => [key, map[key]] as const);
 }
 
-function counted<T>(elements: readonly T[]): readonly T[] {
+function isSorted(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i++) if ((keys[i] as string) < (keys[i - 1] as string)) return false;
+  return true;
+}
+
+function counted<T>(elements: T[]): T[] {
   labour(elements.length);
   return elements;
 }

@@ -70,7 +70,7 @@ export class Judge {
     const { after } = change;
     const before = this.#source.inventory.earlier(subject, change);
     // What calls itself something else is not laid out as its kind says.
-    if (before === undefined || !isOfKind(after, key)) return undefined;
+    if (before === undefined || !isOfKind(before, key) || !isOfKind(after, key)) return undefined;
     const concerned = new Set<Slot>();
     try {
       this.#roster.plan(key).compare(before, after, ({ slot, decides }) => {
