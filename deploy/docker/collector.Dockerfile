@@ -21,6 +21,8 @@ COPY collector collector
 COPY cli cli
 ENV NODE_ENV=production \
     DRIFTLINE_DATA_DIR=/var/lib/driftline
+# For `docker exec … driftline status`: npm makes no link to a program that is not there yet when it installs.
+RUN ln -s /driftline/cli/bin/driftline.mjs /usr/local/bin/driftline
 # Before VOLUME: a new volume takes the owner of the folder it covers.
 RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/driftline
 USER 65532:65532
