@@ -127,7 +127,7 @@ const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
     return;
   }
   step.rows.audits.push(read.row);
-  const links = correlator.audit({ ...read.row, fieldManager: read.fieldManager }, read.isNoop);
+  const links = correlator.audit({ ...read.row, ...read.hints });
   step.rows.links.push(...links);
 };
 

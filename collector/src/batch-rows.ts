@@ -5,6 +5,7 @@ import type { Applied } from './inventory/apply-delta.ts';
 import type { InventoryEntry } from './inventory/inventory.ts';
 import { listedReasons } from './timeline/rows.ts';
 import type {
+  AuditHints,
   AuditRow,
   CoverageRow,
   GapRow,
@@ -90,7 +91,7 @@ const placeOf = (fields: { readonly group: string; readonly resource: string; re
   fields.group === '' && fields.resource === 'namespaces' ? '' : fields.namespace;
 
 export type ReadAudit =
-  | { readonly type: 'audit'; readonly row: AuditRow; readonly fieldManager: string; readonly isNoop: boolean }
+  | { readonly type: 'audit'; readonly row: AuditRow; readonly hints: AuditHints }
   | { readonly type: 'rejected'; readonly reason: string };
 
 export const readAudit = (message: AuditMessage, at: At): ReadAudit => {
@@ -121,9 +122,8 @@ export const readAudit = (message: AuditMessage, at: At): ReadAudit => {
     dryRun: fields.dryRun,
     event: message.event,
   };
-  const isNoop =
-    fields.isResponseVersion && fields.verb !== 'delete' && fields.requestVersion === fields.resourceVersion;
-  return { type: 'audit', row, fieldManager: fields.fieldManager, isNoop };
+  const { fieldManager, requestVersion, receivedAtUs } = fields;
+  return { type: 'audit', row, hints: { fieldManager, requestVersion, receivedAtUs } };
 };
 
 export const gapRow = (gap: Omit<Gap, 'type'>, at: At): GapRow => ({

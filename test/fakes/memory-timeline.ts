@@ -4,7 +4,10 @@
  * so that a caller that keeps writing to what it recorded is found out.
  */
 import { listedReasons } from '@driftline/collector';
+import { parseAuditEvent } from '@driftline/proto';
 import type {
+  AuditHints,
+  AuditRow,
   ClusterId,
   CoverageRow,
   LinkRow,
@@ -150,9 +153,19 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
       );
       return {
         versions: versions.filter((row) => row.observedAtUs >= sinceUs).slice(-entries),
-        audits: audits.filter((row) => row.observedAtUs >= sinceUs).slice(-entries),
+        audits: audits
+          .filter((row) => row.observedAtUs >= sinceUs)
+          .slice(-entries)
+          .map((row) => ({ ...row, ...hintsOf(row) })),
         links,
       };
     },
   };
+};
+
+const hintsOf = ({ event }: AuditRow): AuditHints => {
+  const parsed = parseAuditEvent(event);
+  if (!parsed.ok) return { fieldManager: '', requestVersion: '', receivedAtUs: 0 };
+  const { fieldManager, requestVersion, receivedAtUs } = parsed.fields;
+  return { fieldManager, requestVersion, receivedAtUs };
 };

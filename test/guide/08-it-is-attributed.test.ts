@@ -11,7 +11,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { classifyOrigin, createCorrelator, extractApproval } from '@driftline/collector';
-import type { AuditRow, VersionRow } from '@driftline/collector';
+import type { AuditHints, AuditRow, VersionRow } from '@driftline/collector';
 
 const twoOClockUs = Date.UTC(2026, 10, 21, 2, 13, 20) * 1000;
 const place = {
@@ -37,7 +37,7 @@ const change: Omit<VersionRow, 'body'> & { epoch: string } = {
   synthesised: false,
 };
 
-const request: Omit<AuditRow, 'event'> & { fieldManager: string } = {
+const request: Omit<AuditRow, 'event'> & AuditHints = {
   ...place,
   sequence: 18,
   digest: 'd-1',
@@ -57,14 +57,16 @@ const request: Omit<AuditRow, 'event'> & { fieldManager: string } = {
   observedAtUs: twoOClockUs + 200_000,
   dryRun: false,
   fieldManager: 'kubectl-edit',
+  requestVersion: '4711',
+  receivedAtUs: twoOClockUs - 9_000,
 };
 
 test('the audit event names the version: the link is exact, whichever comes first', () => {
   const changeFirst = createCorrelator();
   assert.deepEqual(changeFirst.change(change), []);
-  const [late] = changeFirst.audit(request, false);
+  const [late] = changeFirst.audit(request);
   const auditFirst = createCorrelator();
-  assert.deepEqual(auditFirst.audit(request, false), []);
+  assert.deepEqual(auditFirst.audit(request), []);
   const [early] = auditFirst.change(change);
   for (const link of [late, early]) {
     assert.deepEqual(
@@ -78,10 +80,10 @@ test('an audit event without a version can only be probable; one that failed exp
   const metadataOnly = { ...request, level: 'Metadata', uid: '', resourceVersion: '' };
   const correlator = createCorrelator();
   correlator.change(change);
-  assert.equal(correlator.audit(metadataOnly, false)[0]?.confidence, 'probable');
+  assert.equal(correlator.audit(metadataOnly)[0]?.confidence, 'probable');
   const other = createCorrelator();
   other.change(change);
-  assert.deepEqual(other.audit({ ...request, code: 403 }, false), []);
+  assert.deepEqual(other.audit({ ...request, code: 403 }), []);
 });
 
 test('whose hand it was', () => {

@@ -1,181 +1,94 @@
 /**
- * Audit event ↔ change, whichever comes first. Both wait in bounded windows; when the second of a pair arrives the link
- * is written. A change has one cause: of several events that fit, the exact one before the probable, among exact ones
- * the earliest (a later request that changed nothing answers with the same version), among probable ones the best score,
- * then the earliest. When a better event arrives late, another link is written, and the last link of a change counts.
+ * Audit event ↔ change, whichever comes first. Both wait in bounded windows, by object. What counts in the end is a
+ * function of the changes in their order and of the events as a set:
  *
- * Deterministic: the same rows in the same order give the same links, and `restore` brings back the window.
+ *   1. an event that names a version (or deletes a uid that goes at once) is that change's; of several the earliest, since a later
+ *      request that changed nothing answers with the same version. Such an event explains nothing else
+ *   2. the other events are assigned to the other changes, one to one and in the order of time (assign-causes.ts)
+ *   3. an object that was marked for deletion and goes later goes because of the request that marked it
+ *   4. a deletion that nothing explains yet goes to the deletecollection that fits
+ *
+ * A link is written when a change gets another cause, `none` when it loses the one it had: the last link of a change
+ * counts. Only what an arrival can have changed is looked at again. `restore` brings the windows back after a restart.
  */
 import { objectKey } from '@driftline/proto';
 import type { LinkRow } from '../timeline/rows.ts';
 import type { RecentRows } from '../timeline/timeline.ts';
+import { alignCauses } from './assign-causes.ts';
 import {
   canCause,
   defaultLinkLimits,
-  isDelete,
   matchCollection,
-  matchExact,
+  matchNamed,
   matchProbable,
+  namesVersion,
+  startsDeletion,
 } from './correlate-rules.ts';
 import type { AuditFacts, ChangeFacts, LinkLimits, Match } from './correlate-rules.ts';
-import { classifyOrigin } from './origin.ts';
+import { Bench } from './bench.ts';
+import type { Cause, WaitingAudit, WaitingChange } from './bench.ts';
+import { linkOf, noLinkOf } from './link-row.ts';
+import { Shelf, Window } from './waiting.ts';
+import type { WindowLimits } from './waiting.ts';
 
-export type CorrelatorLimits = LinkLimits & {
-  /** How long a change or an event waits for its other half, by observation time. */
-  readonly windowUs: number;
-  /** Changes, and events, that wait at most. */
-  readonly windowEntries: number;
-};
+export type CorrelatorLimits = LinkLimits &
+  WindowLimits & {
+    /** Changes, and events, of one object that wait for a cause, or to be one, and can still be assigned anew. */
+    readonly openEntries: number;
+    /** Of these, how many are weighed against each other at once. */
+    readonly assignedTogether: number;
+  };
 
 export const defaultCorrelatorLimits: CorrelatorLimits = {
   ...defaultLinkLimits,
-  windowUs: 15 * 60 * 1_000_000,
-  windowEntries: 20_000,
+  windowUs: 2 * 60 * 60 * 1_000_000,
+  windowEntries: 40_000,
+  openEntries: 512,
+  assignedTogether: 64,
 };
 
 export type Correlator = {
   change(facts: ChangeFacts): readonly LinkRow[];
-  /** `isNoop`: the request answered with the version it started from. */
-  audit(facts: AuditFacts, isNoop: boolean): readonly LinkRow[];
+  audit(facts: AuditFacts): readonly LinkRow[];
   /** Whether this event (by digest) is within the window already: the API server's retries repeat events. */
   knows(digest: string): boolean;
   restore(recent: RecentRows): void;
 };
 
-type Cause = { readonly audit: AuditFacts; readonly match: Match };
-type WaitingChange = { readonly facts: ChangeFacts; cause: Cause | undefined };
-type WaitingAudit = { readonly facts: AuditFacts; isTaken: boolean };
-
-/** Many values under one key, removed when their window ends. */
-class Shelf<T> {
-  readonly #lists = new Map<string, T[]>();
-  add(key: string, item: T): void {
-    const list = this.#lists.get(key);
-    if (list === undefined) this.#lists.set(key, [item]);
-    else list.push(item);
-  }
-  remove(key: string, item: T): void {
-    const list = this.#lists.get(key);
-    if (list === undefined) return;
-    const at = list.indexOf(item);
-    if (at >= 0) list.splice(at, 1);
-    if (list.length === 0) this.#lists.delete(key);
-  }
-  get(key: string): readonly T[] {
-    return this.#lists.get(key) ?? [];
-  }
-}
-
-const collectionKey = (facts: { readonly group: string; readonly resource: string }): string =>
+const kindKey = (facts: { readonly group: string; readonly resource: string }): string =>
   `${facts.group}\n${facts.resource}`;
 
-const isBetter = (candidate: Cause, current: Cause | undefined): boolean => {
-  if (current === undefined) return true;
-  if (candidate.match.confidence !== current.match.confidence) return candidate.match.confidence === 'exact';
-  if (candidate.match.score !== current.match.score) return candidate.match.score > current.match.score;
-  return candidate.audit.happenedAtUs < current.audit.happenedAtUs;
-};
+const isEnding = (change: ChangeFacts): boolean => change.op === 'deleted' || startsDeletion(change);
 
-const toLink = (change: ChangeFacts, { audit, match }: Cause, sequence: number): LinkRow => {
-  const origin = classifyOrigin({
-    ...audit,
-    managers: change.managers.map((each) => each.manager),
-    gitopsMarked: false,
-  });
-  return {
-    sequence,
-    changeEpoch: change.epoch,
-    changeSequence: change.sequence,
-    auditDigest: audit.digest,
-    confidence: match.confidence,
-    evidence: `${match.evidence}; ${origin.evidence}`,
-    origin: origin.origin,
-    user: audit.user,
-    groups: audit.groups,
-    impersonatedUser: audit.impersonatedUser,
-    sourceIps: audit.sourceIps,
-    userAgent: audit.userAgent,
-    verb: audit.verb,
-    happenedAtUs: audit.happenedAtUs,
-    group: change.group,
-    resource: change.resource,
-    namespace: change.namespace,
-    name: change.name,
-    uid: change.uid,
-  };
-};
-
-/** What waits for its other half, oldest first, under the keys by which it is found. */
-class Window<T extends { readonly facts: { readonly observedAtUs: number } }> {
-  readonly #limits: CorrelatorLimits;
-  readonly #onExpired: (item: T) => void;
-  readonly #items: T[] = [];
-  #start = 0;
-
-  constructor(limits: CorrelatorLimits, onExpired: (item: T) => void) {
-    this.#limits = limits;
-    this.#onExpired = onExpired;
-  }
-
-  add(item: T, newestUs: number): void {
-    this.#items.push(item);
-    for (let first = this.#items[this.#start]; first !== undefined; first = this.#items[this.#start]) {
-      const isLate = first.facts.observedAtUs < newestUs - this.#limits.windowUs;
-      if (!isLate && this.#items.length - this.#start <= this.#limits.windowEntries) break;
-      this.#onExpired(first);
-      this.#start += 1;
-    }
-    // Expired entries lie in front; cutting them off now and then keeps that cheap.
-    if (this.#start > this.#limits.windowEntries) this.#start -= this.#items.splice(0, this.#start).length;
-  }
-}
+const byTime = (a: WaitingAudit, b: WaitingAudit): number =>
+  a.facts.happenedAtUs - b.facts.happenedAtUs || (a.facts.digest < b.facts.digest ? -1 : 1);
 
 class WindowedCorrelator implements Correlator {
   readonly #limits: CorrelatorLimits;
   readonly #changes: Window<WaitingChange>;
   readonly #audits: Window<WaitingAudit>;
   readonly #digests = new Set<string>();
-  readonly #changesAt = new Shelf<WaitingChange>();
-  readonly #changesOfKind = new Shelf<WaitingChange>();
-  readonly #auditsAt = new Shelf<WaitingAudit>();
+  readonly #benches = new Map<string, Bench>();
+  /** Deletions and deletecollections by kind. */
+  readonly #endings = new Shelf<WaitingChange>();
   readonly #collections = new Shelf<WaitingAudit>();
-  #newestUs = 0;
+  /** What the arrival at hand has touched. */
+  #touched = new Set<WaitingChange>();
 
   constructor(limits: CorrelatorLimits) {
     this.#limits = limits;
-    this.#changes = new Window(limits, (change) => {
-      this.#changesAt.remove(objectKey(change.facts), change);
-      this.#changesOfKind.remove(collectionKey(change.facts), change);
-    });
-    this.#audits = new Window(limits, (audit) => {
-      this.#digests.delete(audit.facts.digest);
-      this.#auditsAt.remove(objectKey(audit.facts), audit);
-      this.#collections.remove(collectionKey(audit.facts), audit);
-    });
+    this.#changes = new Window(limits, (change) => this.#changeExpired(change));
+    this.#audits = new Window(limits, (audit) => this.#auditExpired(audit));
   }
 
   change(facts: ChangeFacts): readonly LinkRow[] {
-    const waiting = this.#keepChange(facts);
-    let best: Candidate | undefined;
-    for (const audit of this.#auditsAt.get(objectKey(facts)))
-      best = betterOf(best, audit, matchExact(audit.facts, facts) ?? this.#probable(audit, facts));
-    for (const audit of this.#collections.get(collectionKey(facts)))
-      best = betterOf(best, audit, matchCollection(audit.facts, facts, this.#limits));
-    return best === undefined ? [] : this.#link(waiting, best, facts.sequence);
+    this.#explain(this.#keepChange(facts));
+    return this.#news(facts.sequence);
   }
 
-  audit(facts: AuditFacts, isNoop: boolean): readonly LinkRow[] {
-    const links = canCause(facts) && !isNoop;
-    const audit = this.#keepAudit(facts, links);
-    if (!links) return [];
-    if (facts.verb === 'deletecollection')
-      return this.#changesOfKind
-        .get(collectionKey(facts))
-        .flatMap((change) => this.#linkIfBetter(change, audit, matchCollection(facts, change.facts, this.#limits)));
-    const here = this.#changesAt.get(objectKey(facts));
-    const exact = here.flatMap((change) => this.#linkIfBetter(change, audit, matchExact(facts, change.facts)));
-    const isExact = here.some((change) => matchExact(facts, change.facts) !== undefined);
-    return isExact ? exact : this.#linkProbable(here, audit);
+  audit(facts: AuditFacts): readonly LinkRow[] {
+    this.#takeAudit(facts);
+    return this.#news(facts.sequence);
   }
 
   knows(digest: string): boolean {
@@ -183,89 +96,241 @@ class WindowedCorrelator implements Correlator {
   }
 
   restore(recent: RecentRows): void {
-    const places = new Map<string, WaitingChange>();
     const idOf = (epoch: string, sequence: number, facts: Parameters<typeof objectKey>[0]): string =>
       `${epoch}\n${sequence}\n${objectKey(facts)}`;
-    for (const facts of recent.versions) places.set(idOf(facts.epoch, facts.sequence, facts), this.#keepChange(facts));
-    const byDigest = new Map<string, WaitingAudit>();
-    for (const row of recent.audits) {
-      const facts = { ...row, fieldManager: '' };
-      byDigest.set(row.digest, this.#keepAudit(facts, canCause(facts)));
+    const digests = new Set(recent.audits.map(({ digest }) => digest));
+    const links = new Map(recent.links.map((link) => [idOf(link.changeEpoch, link.changeSequence, link), link]));
+    const told: (readonly [WaitingChange, LinkRow])[] = [];
+    for (const facts of recent.versions) {
+      const link = links.get(idOf(facts.epoch, facts.sequence, facts));
+      const isKnown = link === undefined || link.auditDigest === '' || digests.has(link.auditDigest);
+      const change = this.#keepChange(facts);
+      if (isKnown) this.#explain(change);
+      else change.bench.settle(change);
+      if (link !== undefined) told.push([change, link]);
     }
-    for (const link of recent.links) {
-      const change = places.get(idOf(link.changeEpoch, link.changeSequence, link));
-      const audit = byDigest.get(link.auditDigest);
-      if (change === undefined || audit === undefined) continue;
-      audit.isTaken = true;
-      change.cause = { audit: audit.facts, match: this.#matchAny(audit.facts, change.facts) ?? { ...link, score: 0 } };
-    }
+    for (const facts of recent.audits) this.#takeAudit(facts);
+    this.#touched.clear();
+    for (const [change, { auditDigest, confidence }] of told)
+      change.told = auditDigest === '' ? '' : `${auditDigest} ${confidence}`;
   }
+
+  // --- arrivals ---------------------------------------------------------------------------------------------------
 
   #keepChange(facts: ChangeFacts): WaitingChange {
-    const waiting: WaitingChange = { facts, cause: undefined };
-    this.#newestUs = Math.max(this.#newestUs, facts.observedAtUs);
-    this.#changesAt.add(objectKey(facts), waiting);
-    if (facts.op === 'deleted' || facts.op === 'modified') this.#changesOfKind.add(collectionKey(facts), waiting);
-    this.#changes.add(waiting, this.#newestUs);
-    return waiting;
+    const change = this.#benchOf(objectKey(facts)).addChange(facts);
+    if (isEnding(facts)) this.#endings.add(kindKey(facts), change);
+    this.#changes.add(change);
+    return change;
   }
 
-  #keepAudit(facts: AuditFacts, links: boolean): WaitingAudit {
-    const waiting: WaitingAudit = { facts, isTaken: false };
-    this.#newestUs = Math.max(this.#newestUs, facts.observedAtUs);
+  #explain(change: WaitingChange): void {
+    this.#touched.add(change);
+    for (const audit of change.bench.naming(change)) this.#name(change, audit);
+    if (change.named === undefined) this.#assign(change.bench, change, undefined);
+  }
+
+  #takeAudit(facts: AuditFacts): WaitingAudit {
+    const audit: WaitingAudit = { facts, bench: undefined, of: undefined };
     this.#digests.add(facts.digest);
-    if (links && facts.verb === 'deletecollection') this.#collections.add(collectionKey(facts), waiting);
-    else if (links && facts.name !== '') this.#auditsAt.add(objectKey(facts), waiting);
-    this.#audits.add(waiting, this.#newestUs);
-    return waiting;
+    this.#audits.add(audit);
+    if (!canCause(facts)) return audit;
+    if (facts.verb === 'deletecollection') {
+      this.#collections.add(kindKey(facts), audit);
+      for (const change of this.#endings.get(kindKey(facts)))
+        if (matchCollection(facts, change.facts, this.#limits) !== undefined) this.#touched.add(change);
+    } else if (facts.name !== '') this.#weigh(this.#benchOf(objectKey(facts)), audit);
+    return audit;
   }
 
-  /** A request writes one version; only a delete both marks an object and ends it. */
-  #probable(audit: WaitingAudit, change: ChangeFacts): Match | undefined {
-    return audit.isTaken && !isDelete(audit.facts) ? undefined : matchProbable(audit.facts, change, this.#limits);
+  #weigh(bench: Bench, audit: WaitingAudit): void {
+    bench.addAudit(audit);
+    for (const change of bench.namedBy(audit)) this.#name(change, audit);
+    if (!namesVersion(audit.facts)) this.#assign(bench, undefined, audit);
   }
 
-  #matchAny(audit: AuditFacts, change: ChangeFacts): Match | undefined {
-    return (
-      matchExact(audit, change) ??
-      matchProbable(audit, change, this.#limits) ??
-      matchCollection(audit, change, this.#limits)
-    );
+  #benchOf(key: string): Bench {
+    const known = this.#benches.get(key);
+    if (known !== undefined) return known;
+    const bench = new Bench(key, this.#limits.openEntries);
+    this.#benches.set(key, bench);
+    return bench;
   }
 
-  /** Of the changes that an event fits probably, the one it fits best and that nothing explains better already. */
-  #linkProbable(changes: readonly WaitingChange[], audit: WaitingAudit): readonly LinkRow[] {
-    let best: { readonly change: WaitingChange; readonly match: Match } | undefined;
-    for (const change of changes) {
-      const match = this.#probable(audit, change.facts);
-      if (match === undefined || !isBetter({ audit: audit.facts, match }, change.cause)) continue;
-      if (best === undefined || match.score > best.match.score) best = { change, match };
+  // --- the four rules ---------------------------------------------------------------------------------------------
+
+  /** Rule 1. What the change was assigned before is free for others then, and what it marked goes by its cause. */
+  #name(change: WaitingChange, audit: WaitingAudit): void {
+    const { bench } = change;
+    if (change.isSettled || bench.markOf(change) !== undefined) return;
+    const match = matchNamed(audit.facts, change.facts, change.before, this.#limits);
+    if (match === undefined) return;
+    const cause = { audit, match };
+    if (change.named !== undefined && byRank(change.named, cause) <= 0) return;
+    bench.name(change, cause);
+    this.#touched.add(change);
+    const freed = change.assigned?.audit;
+    change.assigned = undefined;
+    if (freed !== undefined) {
+      freed.of = undefined;
+      this.#assign(bench, undefined, freed);
     }
-    return best === undefined ? [] : this.#linkIfBetter(best.change, audit, best.match);
+    for (const end of bench.heldOverBy(change)) if (bench.openChanges.has(end)) this.#assign(bench, end, undefined);
   }
 
-  #linkIfBetter(change: WaitingChange, audit: WaitingAudit, match: Match | undefined): readonly LinkRow[] {
-    if (match === undefined || !isBetter({ audit: audit.facts, match }, change.cause)) return [];
-    return this.#link(change, { audit, match }, audit.facts.sequence);
+  /** Rule 2, for everything that hangs together with what came. */
+  #assign(bench: Bench, change: WaitingChange | undefined, audit: WaitingAudit | undefined): void {
+    const together = this.#together(bench, change, audit);
+    const changes = [...together.changes].sort((a, b) => a.order - b.order);
+    const audits = [...together.audits].sort(byTime);
+    for (const each of changes) each.assigned = undefined;
+    for (const each of audits) each.of = undefined;
+    const isHeldOver = (each: WaitingChange): boolean => bench.markOf(each) !== undefined;
+    this.#align(
+      changes.filter((each) => !isHeldOver(each)),
+      audits,
+    );
+    // An object that was marked goes by its mark; where nothing explains that, by what is left.
+    const orphans = changes.filter((each) => isHeldOver(each) && causeOf(bench.markOf(each)) === undefined);
+    this.#align(
+      orphans,
+      audits.filter(({ of }) => of === undefined),
+    );
+    for (const each of changes) this.#touched.add(each);
   }
 
-  #link(change: WaitingChange, { audit, match }: Candidate, sequence: number): readonly LinkRow[] {
-    audit.isTaken = true;
-    change.cause = { audit: audit.facts, match };
-    return [toLink(change.facts, change.cause, sequence)];
+  #align(changes: readonly WaitingChange[], audits: readonly WaitingAudit[]): void {
+    if (changes.length === 0 || audits.length === 0) return;
+    const pairs = changes.map((change) => audits.map((audit) => this.#probable(audit, change)));
+    const causes = alignCauses(changes.length, audits.length, (i, j) => pairs[i]?.[j]?.score);
+    for (const [i, j] of causes.entries()) {
+      const [change, audit, match] = [changes[i], audits[j], pairs[i]?.[j]];
+      if (change === undefined || audit === undefined || match === undefined) continue;
+      change.assigned = { audit, match };
+      audit.of = change;
+    }
+  }
+
+  #probable(audit: WaitingAudit, change: WaitingChange): Match | undefined {
+    return matchProbable(audit.facts, change.facts, change.before, this.#limits);
+  }
+
+  /** The open changes and events of an object that could be each other's, beginning with what came. */
+  #together(bench: Bench, first: WaitingChange | undefined, second: WaitingAudit | undefined): Together {
+    const together: Together = { changes: new Set(), audits: new Set() };
+    const queue: (WaitingChange | WaitingAudit)[] = [];
+    const limit = this.#limits.assignedTogether;
+    const meet = (change: WaitingChange): void => {
+      if (together.changes.size >= limit || together.changes.has(change)) return;
+      together.changes.add(change);
+      queue.push(change);
+    };
+    const hear = (audit: WaitingAudit): void => {
+      if (together.audits.size >= limit || together.audits.has(audit)) return;
+      together.audits.add(audit);
+      queue.push(audit);
+    };
+    if (first !== undefined) meet(first);
+    if (second !== undefined) hear(second);
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      if ('order' in next) {
+        for (const other of [bench.markOf(next), ...bench.heldOverBy(next)])
+          if (other !== undefined && bench.openChanges.has(other)) meet(other);
+        if (next.assigned !== undefined) hear(next.assigned.audit);
+        for (const audit of bench.openAudits) if (this.#probable(audit, next) !== undefined) hear(audit);
+      } else {
+        if (next.of !== undefined) meet(next.of);
+        for (const change of bench.openChanges) if (this.#probable(next, change) !== undefined) meet(change);
+      }
+    }
+    return complete(together);
+  }
+
+  /** Rules 3 and 4 on top of the others. */
+  #finalCause(change: WaitingChange): Cause | undefined {
+    const own = causeOf(change);
+    if (own !== undefined || !isEnding(change.facts)) return own;
+    const marked = change.bench.markOf(change);
+    const cause = marked === undefined ? undefined : this.#finalCause(marked);
+    if (cause !== undefined) {
+      const evidence = `the request that marked it for deletion: ${cause.match.evidence}`;
+      return { audit: cause.audit, match: { ...cause.match, evidence } };
+    }
+    for (const audit of [...this.#collections.get(kindKey(change.facts))].toSorted(byTime)) {
+      const match = matchCollection(audit.facts, change.facts, this.#limits);
+      if (match !== undefined) return { audit, match };
+    }
+    return undefined;
+  }
+
+  // --- what is told, and what is forgotten ------------------------------------------------------------------------
+
+  #news(sequence: number): readonly LinkRow[] {
+    if (this.#touched.size === 0) return [];
+    const touched = [...this.#touched];
+    this.#touched = new Set();
+    // What a mark's cause decides is decided with it.
+    const affected = new Set(touched.flatMap((change) => [change, ...change.bench.heldOverBy(change)]));
+    const rows: LinkRow[] = [];
+    for (const change of affected) {
+      if (change.isSettled) continue;
+      const cause = this.#finalCause(change);
+      const told = cause === undefined ? '' : `${cause.audit.facts.digest} ${cause.match.confidence}`;
+      if (told === change.told) continue;
+      change.told = told;
+      rows.push(cause === undefined ? noLinkOf(change.facts, sequence) : linkOf(change.facts, cause, sequence));
+    }
+    return rows;
+  }
+
+  #changeExpired(change: WaitingChange): void {
+    this.#endings.remove(kindKey(change.facts), change);
+    change.bench.removeChange(change);
+    if (change.bench.isEmpty) this.#benches.delete(change.bench.key);
+  }
+
+  #auditExpired(audit: WaitingAudit): void {
+    this.#digests.delete(audit.facts.digest);
+    const { bench } = audit;
+    if (bench === undefined) return this.#collectionExpired(audit);
+    bench.removeAudit(audit);
+    if (bench.isEmpty) this.#benches.delete(bench.key);
+  }
+
+  /** What it took away stays its doing. */
+  #collectionExpired(audit: WaitingAudit): void {
+    if (audit.facts.verb !== 'deletecollection') return;
+    this.#collections.remove(kindKey(audit.facts), audit);
+    for (const change of this.#endings.get(kindKey(audit.facts)))
+      if (change.told.startsWith(audit.facts.digest)) change.bench.settle(change);
   }
 }
 
-type Candidate = { readonly audit: WaitingAudit; readonly match: Match };
+type Together = { readonly changes: Set<WaitingChange>; readonly audits: Set<WaitingAudit> };
 
-const betterOf = (
-  best: Candidate | undefined,
-  audit: WaitingAudit,
-  match: Match | undefined,
-): Candidate | undefined => {
-  if (match === undefined) return best;
-  const current = best === undefined ? undefined : { audit: best.audit.facts, match: best.match };
-  return isBetter({ audit: audit.facts, match }, current) ? { audit, match } : best;
+/** Cut off by the limit, a pair is left out whole, so that nothing is assigned twice. */
+const complete = (together: Together): Together => {
+  const { changes, audits } = together;
+  for (let isChanging = true; isChanging; ) {
+    isChanging = false;
+    for (const change of changes) {
+      if (change.assigned === undefined || audits.has(change.assigned.audit)) continue;
+      isChanging = changes.delete(change);
+    }
+    for (const audit of audits) {
+      if (audit.of === undefined || changes.has(audit.of)) continue;
+      isChanging = audits.delete(audit);
+    }
+  }
+  return together;
+};
+
+const causeOf = (change: WaitingChange | undefined): Cause | undefined => change?.named ?? change?.assigned;
+
+/** Of causes that name the same change: exact ones first, then the earliest. */
+const byRank = (a: Cause, b: Cause): number => {
+  const order = ({ match }: Cause): number => (match.confidence === 'exact' ? 0 : 1);
+  return order(a) - order(b) || byTime(a.audit, b.audit);
 };
 
 export const createCorrelator = (limits: CorrelatorLimits = defaultCorrelatorLimits): Correlator =>

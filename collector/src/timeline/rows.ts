@@ -57,8 +57,18 @@ export type AuditRow = {
   readonly event: string;
 };
 
+/** What of an audit event matters for its links beside its row. It is read from the event, and not a column. */
+export type AuditHints = {
+  /** The request's fieldManager parameter; '' when it had none. */
+  readonly fieldManager: string;
+  readonly receivedAtUs: number;
+  /** resourceVersion that the request said it had seen; '' when it said none. */
+  readonly requestVersion: string;
+};
+
 export type Origin = 'gitops' | 'pipeline' | 'controller' | 'human' | 'unknown';
-export type LinkConfidence = 'exact' | 'probable';
+/** none: the change lost the cause that it had. */
+export type LinkConfidence = 'exact' | 'probable' | 'none';
 
 /**
  * An audit event caused a change. Written when the second of the two is seen. When a later event turns out to fit a

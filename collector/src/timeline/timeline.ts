@@ -3,6 +3,7 @@
  * Append only: there is no call that changes or removes a record.
  */
 import type {
+  AuditHints,
   AuditRow,
   CoverageRow,
   LinkRow,
@@ -63,6 +64,6 @@ export type ListedKind = { readonly group: string; readonly resource: string; re
 
 export type RecentRows = {
   readonly versions: readonly (Omit<VersionRow, 'body'> & { readonly epoch: string })[];
-  readonly audits: readonly (Omit<AuditRow, 'event'> & { readonly epoch: string })[];
+  readonly audits: readonly (Omit<AuditRow, 'event'> & AuditHints & { readonly epoch: string })[];
   readonly links: readonly LinkRow[];
 };

@@ -149,10 +149,12 @@ async function linksOf(
       }),
     ),
   );
-  // Recorded order: a later link of the same change takes the place of an earlier one.
-  return new Map(
+  // Recorded order: a later link of the same change takes the place of an earlier one, and `none` takes it away.
+  const last = new Map(
     links.flat().map((link) => [linkKey({ ...link, epoch: link.changeEpoch, sequence: link.changeSequence }), link]),
   );
+  for (const [key, link] of last) if (link.confidence === 'none') last.delete(key);
+  return last;
 }
 
 type ChangeKey = Pick<ChangeRow, 'cluster' | 'epoch' | 'sequence' | 'group' | 'resource' | 'namespace' | 'name'>;

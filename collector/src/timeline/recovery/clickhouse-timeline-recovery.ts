@@ -1,8 +1,9 @@
 /** TimelineRecovery over ClickHouse. Answers stream, and stop at the last commit row of each epoch. */
+import { parseAuditEvent } from '@driftline/proto';
 import { loadSql } from '../reader/sql-file.ts';
 import type { TimelineReader } from '../reader/timeline-reader.ts';
 import { listedReasons } from '../rows.ts';
-import type { CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
+import type { AuditHints, CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
 import type { ClusterId, ListedKind, RecentRows, TimelineRecovery } from '../timeline.ts';
 
 const sql = {
@@ -36,12 +37,37 @@ export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
       const span = { ...of(cluster), spanUs: Math.trunc(spanUs) };
       const [versions, audits, links] = await Promise.all([
         reader.all<RecentRows['versions'][number] & Stored>(sql.recentVersions, { ...span, entries }),
-        reader.all<RecentRows['audits'][number] & Stored>(sql.recentAudits, { ...span, entries }),
+        reader.all<StoredAudit & Stored>(sql.recentAudits, { ...span, entries }),
         reader.all<LinkRow>(sql.recentLinks, span),
       ]);
-      return { versions: versions.map(withoutPlace), audits: audits.map(withoutPlace), links };
+      return { versions: versions.map(withoutPlace), audits: audits.map(withoutPlace).map(withHints), links };
     },
   };
+}
+
+type RecentAudit = RecentRows['audits'][number];
+
+/** An event's row with the parts of the event that its hints are read from. */
+type StoredAudit = Omit<RecentAudit, keyof AuditHints> & {
+  readonly requestUri: string;
+  readonly receivedAt: string;
+  readonly refVersion: string;
+  readonly objectVersion: string;
+};
+
+function withHints({ requestUri, receivedAt, refVersion, objectVersion, ...row }: StoredAudit): RecentAudit {
+  const parsed = parseAuditEvent({
+    verb: row.verb,
+    stage: row.stage,
+    requestURI: requestUri,
+    requestReceivedTimestamp: receivedAt,
+    stageTimestamp: '1970-01-01T00:00:01Z',
+    objectRef: { resourceVersion: refVersion },
+    requestObject: { metadata: { resourceVersion: objectVersion } },
+  });
+  if (!parsed.ok) return { ...row, fieldManager: '', requestVersion: '', receivedAtUs: 0 };
+  const { fieldManager, requestVersion, receivedAtUs } = parsed.fields;
+  return { ...row, fieldManager, requestVersion, receivedAtUs };
 }
 
 type Stored = { readonly epochOrdinal: number; readonly index: number };
