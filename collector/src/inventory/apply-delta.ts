@@ -2,11 +2,11 @@
  * A delta meets the inventory. The result is verified by content hash before anything is kept: what does not fit is
  * asked for whole, never guessed; what cannot be an object at all is rejected.
  */
-import { applyPatch, canonicalJson, changedPaths, contentHash, diff, objectKey, parsePatch } from '@driftline/proto';
+import { applyPatch, changedPaths, contentHash, diff, objectKey, parsePatch } from '@driftline/proto';
 import type { Delta, JsonObject, ObjectRef, PatchOperation } from '@driftline/proto';
 import { sha256 } from './hash.ts';
 import type { Inventory, InventoryEntry } from './inventory.ts';
-import { patchText } from './patch-text.ts';
+import { patchedText } from './patched-text.ts';
 
 export type Applied =
   /** The canonical form changed: a version. `after` is frozen by convention: nobody writes to it. */
@@ -80,13 +80,6 @@ const oversize = (inventory: Inventory, text: string): { readonly failed: Applie
 
 const isPlain = ({ op }: PatchOperation): boolean => op === 'add' || op === 'remove' || op === 'replace';
 
-/** The canonical text that has the hash: the one proposed, or else the object written anew. */
-const provenText = (hash: string, proposed: string | undefined, after: JsonObject): string | undefined => {
-  if (proposed !== undefined && contentHash(proposed, sha256) === hash) return proposed;
-  const written = canonicalJson(after);
-  return contentHash(written, sha256) === hash ? written : undefined;
-};
-
 const readPatch = (inventory: Inventory, key: string, delta: Delta, patch: string): Attempt => {
   const before = inventory.get(key);
   const needFull = (reason: string): Attempt => ({
@@ -94,17 +87,17 @@ const readPatch = (inventory: Inventory, key: string, delta: Delta, patch: strin
   });
   if (before === undefined) return needFull('a patch for an object that is not known');
   if (before.contentHash !== delta.baseHash) return needFull('a patch against another form than the known one');
-  const base = inventory.form(key);
-  if (base === undefined) return needFull('a patch for an object that is not known');
+  const document = inventory.shared(key);
+  if (document === undefined) return needFull('a patch for an object that is not known');
   let form: Form | undefined;
   try {
     const operations = parsePatch(patch);
     // A copy doubles what it copies: a few dozen would fill the memory.
     if (!operations.every(isPlain)) return needFull('a patch with operations that the protocol does not have');
-    const after = applyPatch(base.object, operations);
+    const after = applyPatch(document, operations);
     if (!isObject(after)) return rejected('not-an-object', 'the patched value is not a JSON object');
-    const text = provenText(delta.contentHash, patchText(base.text, operations), after);
-    form = text === undefined ? undefined : { text, after, patched: { before: base.object, operations } };
+    const text = patchedText(after, operations, delta.contentHash);
+    form = text === undefined ? undefined : { text, after, patched: { before: document, operations } };
   } catch {
     return needFull('a patch that does not fit its base');
   }

@@ -27,8 +27,6 @@ export type Inventory = {
   object(key: string): JsonObject | undefined;
   /** The same, but shared with whoever asks: nobody writes to it. Its keys may come in another order. */
   shared(key: string): JsonObject | undefined;
-  /** Text and shared object. */
-  form(key: string): { readonly text: string; readonly object: JsonObject } | undefined;
   /** `object` is what `text` says; nobody writes to it from now on. Given, it is at hand for `shared` for a while. */
   put(entry: InventoryEntry, text: string, object?: JsonObject): void;
   /** The same content was reported again, perhaps at another version or by another epoch. */
@@ -105,12 +103,6 @@ class CompactInventory implements Inventory {
 
   shared(key: string): JsonObject | undefined {
     return this.#parsed.get(key)?.object ?? this.object(key);
-  }
-
-  form(key: string): { readonly text: string; readonly object: JsonObject } | undefined {
-    const text = this.text(key);
-    if (text === undefined) return undefined;
-    return { text, object: this.#parsed.get(key)?.object ?? (JSON.parse(text) as JsonObject) };
   }
 
   put(entry: InventoryEntry, text: string, object?: JsonObject): void {
