@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { JsonObject } from '@driftline/proto';
-import { type BundleResult, loadBundle, type PolicyFile, type RelationControl } from '@driftline/policy';
+import {
+  type BundleResult,
+  loadBundle,
+  type OpaBundle,
+  type PolicyFile,
+  type RelationControl,
+} from '@driftline/policy';
+import { readOpaBundle } from './read-opa-bundle.ts';
 import { relationControls } from './relation/index.ts';
 
 export type LibraryOptions = {
@@ -27,23 +34,49 @@ export async function readLibrary({
   params = {},
 }: LibraryOptions = {}): Promise<BundleResult> {
   const read = await Promise.all(folders.map(policyFilesIn));
+  const bundles = await Promise.all(folders.map(opaBundlesIn));
+  const opaBundles = bundles.flatMap((inFolder, index) =>
+    inFolder.map((one) => ({ ...one, path: unique(one.path, index) })),
+  );
   const openable = new Map<string, string>();
   const files = read.flatMap((inFolder, index) =>
     inFolder.map(({ path, text }) => {
-      const unique = openable.has(path) ? `${index}/${path}` : path;
       const folder = folders[index] ?? '';
-      openable.set(unique, folder === libraryFolder ? path : join(folder, path));
-      return { path: unique, text };
+      openable.set(unique(path, index), folder === libraryFolder ? path : join(folder, path));
+      return { path: unique(path, index), text };
     }),
   );
-  const result = loadBundle({ files, relations: [...relationControls, ...relations], sha256, params });
+  const result = loadBundle({ files, opaBundles, relations: [...relationControls, ...relations], sha256, params });
   const named = <T extends { readonly file: string }>(place: T): T => ({
     ...place,
     file: openable.get(place.file) ?? place.file,
   });
   if (!result.ok) return { ...result, problems: result.problems.map(named) };
   const controls = result.bundle.controls.map((loaded) => ({ ...loaded, at: named(loaded.at) }));
-  return { ok: true, bundle: Object.freeze({ ...result.bundle, controls }) };
+  const notes = result.bundle.notes.map(named);
+  return { ok: true, bundle: Object.freeze({ ...result.bundle, controls, notes }) };
+}
+
+/** Paths of one folder stay beside each other, and apart from those of the others. */
+function unique(path: string, folder: number): string {
+  return folder === 0 ? path : `${folder}/${path}`;
+}
+
+/** Bundles of compiled Rego anywhere below the folder, with paths relative to it. */
+async function opaBundlesIn(folder: string): Promise<readonly OpaBundle[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.tar.gz'));
+  const read = await Promise.all(
+    files.map(async (entry) => {
+      const path = join(entry.parentPath, entry.name);
+      try {
+        return readOpaBundle(relative(folder, path).split(sep).join('/'), await readFile(path));
+      } catch (cause) {
+        throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      }
+    }),
+  );
+  return read.filter((bundle) => bundle !== undefined);
 }
 
 /** YAML files anywhere below the folder, and the sources of relation controls, with paths relative to it. */

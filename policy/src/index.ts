@@ -18,6 +18,8 @@ export type {
 export type { Score, ScoreCard } from './score/tally.ts';
 export { type CaseResult, runCases } from './cases/run-cases.ts';
 export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
+export type { OpaBundle } from './language/rego/opa-bundle.ts';
+export { regoLimits } from './language/rego/rego-module.ts';
 export type { ControlCase, ControlFile } from './load/control-file.ts';
 export type { FrameworkFile } from './load/framework-file.ts';
 export { type BundleResult, loadBundle } from './load/load-bundle.ts';

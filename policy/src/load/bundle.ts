@@ -1,6 +1,8 @@
 /** What policy files become. */
 import type { JsonObject, Sha256 } from '@driftline/proto';
 import type { CompiledControl } from '../contract.ts';
+import type { OpaBundle } from '../language/rego/opa-bundle.ts';
+import type { RegoModules } from '../language/rego/rego-modules.ts';
 import type { RelationControl } from '../language/relation-control.ts';
 import type { ControlCase } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
@@ -31,6 +33,8 @@ export type BundleSource = {
   /** `*.yaml` and `*.yml` are loaded; others (the sources of relation controls) only count for the version. */
   readonly files: readonly PolicyFile[];
   readonly relations: readonly RelationControl[];
+  /** Rego compiled to WebAssembly, which control files and Gatekeeper's templates name. */
+  readonly opaBundles?: readonly OpaBundle[];
   readonly sha256: Sha256;
   /** Parameters of this installation by control id: single keys replace the defaults of the file. */
   readonly params?: Readonly<Record<string, JsonObject>>;
@@ -42,6 +46,7 @@ export type LoadContext = {
   readonly frameworks: ReadonlyMap<string, FrameworkFile>;
   /** Controls of the languages before, in the order of languages.ts: our own files come first. */
   readonly controls: readonly CompiledControl[];
+  readonly rego: RegoModules;
   /** Hash of the files that are no YAML: the sources of relation controls. */
   readonly sources: string;
 };

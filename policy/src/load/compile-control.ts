@@ -3,6 +3,7 @@ import { canonicalJson, type JsonObject } from '@driftline/proto';
 import type { CompiledControl, ControlMeta } from '../contract.ts';
 import { compileCelControl } from '../language/compile-cel-control.ts';
 import { compileRelation, type ControlParts } from '../language/compile-relation.ts';
+import { compileRegoControl } from '../language/rego/compile-rego-control.ts';
 import { createMatch } from '../language/match.ts';
 import type { LoadContext, LoadedControl } from './bundle.ts';
 import { type ControlFile, controlFileSchema } from './control-file.ts';
@@ -58,6 +59,7 @@ function compile(file: YamlFile, data: ControlFile, { params, context }: Compile
       })),
     };
   }
+  if (data.rego !== undefined) return compileRego(file, data.rego, { parts, context });
   const relation = source.relations.find(({ name }) => name === data.relation);
   if (relation !== undefined) return { control: compileRelation(parts, relation) };
   return {
@@ -65,6 +67,18 @@ function compile(file: YamlFile, data: ControlFile, { params, context }: Compile
       problemAt(file, ['relation'], 'unknown-relation', `there is no relation control ${data.relation ?? ''}`),
     ],
   };
+}
+
+function compileRego(
+  file: YamlFile,
+  { bundle, entrypoint, input }: NonNullable<ControlFile['rego']>,
+  { parts, context }: { readonly parts: ControlParts; readonly context: LoadContext },
+): Compilation {
+  const folder = file.path.slice(0, file.path.lastIndexOf('/') + 1);
+  const rule = context.rego.at(`${folder}${bundle}`, entrypoint);
+  if ('reason' in rule) return { problems: [problemAt(file, ['rego'], 'bad-rego', rule.reason)] };
+  const digest = context.source.sha256(`${parts.digest}${rule.digest}`);
+  return { control: compileRegoControl({ ...parts, digest }, rule, input) };
 }
 
 function metaOf(data: ControlFile): ControlMeta {

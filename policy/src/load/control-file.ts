@@ -111,10 +111,14 @@ export const controlFileSchema = z
     cel: celSchema.optional(),
     /** Name of a relation control in library/relation. */
     relation: text.optional(),
+    /** A rule of a bundle that `opa build -t wasm` made; the path is relative to this file. */
+    rego: z
+      .strictObject({ bundle: text, entrypoint: text, input: z.enum(['object', 'review']).default('object') })
+      .optional(),
     cases: z.array(caseSchema).min(2),
   })
-  .refine((control) => (control.cel === undefined) !== (control.relation === undefined), {
-    message: 'needs exactly one of cel and relation',
+  .refine(({ cel, relation, rego }) => [cel, relation, rego].filter((one) => one !== undefined).length === 1, {
+    message: 'needs exactly one of cel, relation and rego',
     path: ['cel'],
   })
   .refine(

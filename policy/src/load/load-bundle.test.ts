@@ -154,7 +154,7 @@ const refusals: readonly (readonly [name: string, from: string, to: string, expe
     '',
     /^controls\/c\.yaml:19:7: cel\.validations\[0\]\.message: needs message/,
   ],
-  ['cel and relation at once', 'cases:', 'relation: known\ncases:', /needs exactly one of cel and relation$/],
+  ['cel and relation at once', 'cases:', 'relation: known\ncases:', /needs exactly one of cel, relation and rego$/],
   [
     'an unknown requirement',
     'pss: [host]',

@@ -3,6 +3,7 @@
  * refused. Its version is a hash of what was loaded, relation sources included, so that equal versions judge equally.
  */
 import { canonicalJson } from '@driftline/proto';
+import { createRegoModules } from '../language/rego/rego-modules.ts';
 import type { Bundle, BundleSource, LoadedControl } from './bundle.ts';
 import { oneDocumentAFile } from './control-language.ts';
 import { type FrameworkFile, frameworkFileSchema } from './framework-file.ts';
@@ -23,7 +24,9 @@ export function loadBundle(source: BundleSource): BundleResult {
   problems.push(...oneDocumentAFile(documents.frameworks));
   for (const file of documents.frameworks) problems.push(...addFramework(frameworks, file));
   const hashes = files.map(({ path, text }) => ({ path, hash: source.sha256(text) }));
+  const compiled = (source.opaBundles ?? []).map(({ path, digest }) => ({ path, digest }));
   const sources = source.sha256(canonicalJson(hashes.filter(({ path }) => !/\.ya?ml$/.test(path))));
+  const rego = createRegoModules(source.opaBundles ?? []);
   const controls = new Map<string, LoadedControl>();
   const notes: PolicyProblem[] = [];
   for (const [language, own] of documents.ofLanguage) {
@@ -31,6 +34,7 @@ export function loadBundle(source: BundleSource): BundleResult {
       source,
       frameworks,
       sources,
+      rego,
       controls: [...controls.values()].map(({ control }) => control),
     });
     problems.push(...loaded.problems);
@@ -45,7 +49,7 @@ export function loadBundle(source: BundleSource): BundleResult {
   problems.sort(byPlace);
   problems.push(...unknownParams(source, [...documents.ofLanguage.values()].flat()));
   if (problems.length > 0) return { ok: false, problems };
-  const version = source.sha256(canonicalJson([hashes, source.params ?? {}])).slice(0, 16);
+  const version = source.sha256(canonicalJson([hashes, compiled, source.params ?? {}])).slice(0, 16);
   const ordered = [...controls.values()].sort((a, b) => (a.control.meta.id < b.control.meta.id ? -1 : 1));
   return {
     ok: true,

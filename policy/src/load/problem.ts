@@ -4,6 +4,7 @@ export type PolicyProblem = {
     | 'bad-yaml'
     | 'bad-shape'
     | 'bad-cel'
+    | 'bad-rego'
     | 'unknown-relation'
     | 'unknown-requirement'
     | 'unknown-reference'

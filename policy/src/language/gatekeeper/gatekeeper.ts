@@ -1,6 +1,6 @@
 /**
- * Gatekeeper's ConstraintTemplates and constraints. A constraint becomes a control; the code of its template runs when it
- * has a part for the engine K8sNativeValidation (CEL).
+ * Gatekeeper's ConstraintTemplates and constraints. A constraint becomes a control. Of the code of its template the part
+ * for the engine K8sNativeValidation (CEL) runs, else the Rego where a compiled bundle is given.
  */
 import { canonicalJson, type Json, type JsonObject } from '@driftline/proto';
 import type { CompiledControl, RequestedChange, TrackedView, Verdict } from '../../contract.ts';
@@ -15,12 +15,16 @@ import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
 import { admissionScope, creationOf } from '../admission/request.ts';
 import { failed } from '../admission/verdict.ts';
 import { objectAt, objectKeyOf } from '../read-json.ts';
+import { reviewInput } from '../rego/compile-rego-control.ts';
+import type { RegoRule } from '../rego/rego-modules.ts';
+import { regoVerdict } from '../rego/rego-verdict.ts';
 import { createConstraintMatch } from './constraint-match.ts';
 import {
   type Constraint,
   constraintSchema,
   nativeEngine,
   nativeSourceSchema,
+  regoEngine,
   type Template,
   templateSchema,
 } from './constraint-template.ts';
@@ -39,7 +43,8 @@ export const gatekeeper: PolicyLanguage = {
   },
 };
 
-type LoadedTemplate = { readonly file: YamlFile; readonly template: Template; readonly cel: CelPolicy | undefined };
+type Code = { readonly cel: CelPolicy } | { readonly rego: RegoRule };
+type LoadedTemplate = { readonly file: YamlFile; readonly template: Template; readonly code: Code | undefined };
 
 /** Variables that Gatekeeper itself defines, before those of the template. */
 const given = { anyObject: dynType, params: dynType };
@@ -79,7 +84,7 @@ class Loading {
     const template = shape.value;
     const { kind } = template.spec.crd.spec.names;
     const other = this.#templates.get(kind);
-    if (other === undefined) this.#templates.set(kind, { file, template, cel: this.#compile(file, template) });
+    if (other === undefined) this.#templates.set(kind, { file, template, code: this.#compile(file, template) });
     else
       this.#refuse(
         file,
@@ -89,15 +94,11 @@ class Loading {
       );
   }
 
-  /** The CEL of a template, or undefined when it has none or a problem. */
-  #compile(file: YamlFile, template: Template): CelPolicy | undefined {
+  /** What runs of a template: its CEL, else its Rego where that is in a compiled bundle. Undefined after a problem. */
+  #compile(file: YamlFile, template: Template): Code | undefined {
     const code = template.spec.targets[0]?.code ?? [];
     const index = code.findIndex(({ engine }) => engine === nativeEngine);
-    if (index === -1) {
-      const reason = `${template.metadata.name} has no code for ${nativeEngine}; its Rego runs only as a compiled bundle`;
-      this.#refuse(file, ['spec', 'targets', 0], 'not-supported', reason);
-      return undefined;
-    }
+    if (index === -1) return this.#findRego(file, template);
     const keys = ['spec', 'targets', 0, 'code', index, 'source'];
     const source = readShape(nativeSourceSchema, partOf(file, keys, code[index]?.source));
     if ('problems' in source) {
@@ -105,7 +106,7 @@ class Loading {
       return undefined;
     }
     const compiled = compileCelPolicy(source.value, { scope: admissionScope, given });
-    if ('policy' in compiled) return compiled.policy;
+    if ('policy' in compiled) return { cel: compiled.policy };
     this.#problems.push(
       ...compiled.problems.map(
         ({ keys: within, reason, line, column }): PolicyProblem => ({
@@ -116,6 +117,23 @@ class Loading {
         }),
       ),
     );
+    return undefined;
+  }
+
+  #findRego(file: YamlFile, template: Template): Code | undefined {
+    const source = regoOf(template);
+    const keys = ['spec', 'targets', 0];
+    const name = /^\s*package\s+([\w.]+)/m.exec(source)?.[1]?.replaceAll('.', '/');
+    if (name === undefined)
+      this.#refuse(file, keys, 'not-supported', `it has code neither for ${nativeEngine} nor in Rego`);
+    else if (/\bdata\.inventory\b/.test(source))
+      this.#refuse(file, keys, 'not-supported', 'Rego that reads data.inventory is not supported');
+    else {
+      const rule = this.#context.rego.withEntrypoint(`${name}/violation`);
+      if (!('reason' in rule)) return { rego: rule };
+      const how = `compile it: opa build -t wasm -e ${name}/violation`;
+      this.#refuse(file, keys, 'bad-rego', `its Rego runs only as a compiled bundle, and ${rule.reason}; ${how}`);
+    }
     return undefined;
   }
 
@@ -132,9 +150,12 @@ class Loading {
       this.#refuse(file, ['kind'], 'unknown-reference', `there is no template that defines ${constraint.kind}`);
       return;
     }
-    if (loaded.cel === undefined) return;
-    const digest = this.#context.source.sha256(canonicalJson([loaded.template, constraint] as unknown as Json));
-    const control = { ...createControl(constraint, loaded.template, loaded.cel), digest };
+    const { code } = loaded;
+    if (code === undefined) return;
+    const digest = this.#context.source.sha256(
+      canonicalJson([loaded.template, constraint, 'rego' in code ? code.rego.digest : ''] as unknown as Json),
+    );
+    const control = { ...createControl(constraint, loaded.template, code), digest };
     this.#controls.push({
       control,
       at: { file: file.path, ...file.at(['metadata', 'name']) },
@@ -152,17 +173,29 @@ class Loading {
   }
 }
 
-function createControl(constraint: Constraint, template: Template, cel: CelPolicy): CompiledControl {
+function regoOf({ spec }: Template): string {
+  const [target] = spec.targets;
+  const code = target?.code?.find(({ engine }) => engine === regoEngine)?.source['rego'];
+  return typeof code === 'string' ? code : (target?.rego ?? '');
+}
+
+function createControl(constraint: Constraint, template: Template, code: Code): CompiledControl {
   const { kind, metadata, spec } = constraint;
   const match = createConstraintMatch(spec?.match ?? {});
-  const readsNamespace = cel.paths.some(([root]) => root === 'namespaceObject');
   const schema = template.spec.crd.spec.validation?.openAPIV3Schema as JsonObject | undefined;
-  const parameters = withDefaults((spec?.parameters ?? {}) as JsonObject, schema);
+  const parameters = withDefaults((spec?.parameters ?? {}) as JsonObject, schema) as JsonObject;
   const params = { ...constraint, spec: { ...spec, parameters } } as unknown as JsonObject;
+  const readsNamespace = 'cel' in code && code.cel.paths.some(([root]) => root === 'namespaceObject');
+  const title = `${kind} ${metadata.name}`;
   const evaluateChange = (change: RequestedChange, view: TrackedView): Verdict => {
     const object = change.object ?? change.oldObject ?? {};
     const key = objectKeyOf(object);
     if (!match.appliesTo(object, key, view)) return { verdict: 'not-applicable' };
+    if ('rego' in code) {
+      const { module, entrypoint } = code.rego;
+      const input = reviewInput(object, { ...change.request, oldObject: change.oldObject }, parameters);
+      return regoVerdict(module.evaluate(entrypoint, input), object, title);
+    }
     const namespace = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
     const bindings = {
       ...change,
@@ -170,12 +203,12 @@ function createControl(constraint: Constraint, template: Template, cel: CelPolic
       namespaceObject: readsNamespace && key.namespace !== '' ? (view.get(namespace) ?? null) : null,
     };
     const input = { bindings, given: { anyObject: object, params: parameters } };
-    return cel.matches(input) ? failed(cel.violations(input)) : { verdict: 'not-applicable' };
+    return code.cel.matches(input) ? failed(code.cel.violations(input)) : { verdict: 'not-applicable' };
   };
   return {
     meta: policyMeta({
       id: `gatekeeper/${kind}/${metadata.name}`,
-      title: `${kind} ${metadata.name}`,
+      title,
       policy: mergedAnnotations(template, constraint),
     }),
     language: 'gatekeeper',
