@@ -8,6 +8,7 @@ import type { Spool } from '../spool/index.ts';
 import { createBackoff } from './backoff.ts';
 import { checkAddress, connect } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
+import { explainTls } from './explain-tls.ts';
 import { runSession } from './session.ts';
 import type { SessionEnd } from './session.ts';
 import type { UplinkMetrics } from './uplink-metrics.ts';
@@ -95,7 +96,11 @@ class UplinkLine {
     const { limits, metrics, random, logger } = this.#options;
     const backoff = createBackoff({ baseMs: limits.reconnectBaseMs, maxMs: limits.reconnectMaxMs }, random);
     while (!this.#signal.aborted) {
-      const end = await this.#session(() => backoff.reset());
+      let isWelcome = false;
+      const end = await this.#session(() => {
+        isWelcome = true;
+        backoff.reset();
+      }).then((ended) => (isWelcome ? ended : this.#explained(ended)));
       metrics.connected(false);
       metrics.ended(end.type === 'refused' ? end.refused.code : end.type);
       const next = this.#judge(end);
@@ -145,6 +150,13 @@ class UplinkLine {
       logger.error({ event: logEvents.uplinkCredentialsUnusable, reason });
       return { type: 'disconnected', reason };
     }
+  }
+
+  /** Only a session that never was can have failed for its certificates. */
+  async #explained(end: SessionEnd): Promise<SessionEnd> {
+    if (end.type !== 'disconnected') return end;
+    const reason = await explainTls(this.#options.connect, this.#signal);
+    return reason === undefined ? end : { ...end, reason };
   }
 
   #needFull(objects: readonly ObjectRef[]): void {
