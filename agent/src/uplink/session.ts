@@ -20,7 +20,7 @@ export type SessionEnd =
   /** Nothing was heard for three heartbeat intervals. */
   | { readonly type: 'silent' }
   | { readonly type: 'hole' }
-  /** The collector has recorded what this spool never held or sent: the spool was lost or set back. */
+  /** The collector has recorded what this spool never held, sent, or cut like that: it was lost or set back. */
   | { readonly type: 'epoch-lost'; readonly recordedSequence: number }
   | { readonly type: 'stopped' };
 
@@ -189,11 +189,15 @@ class Session {
 
   /** Until the session ends; starts again wherever Resend says. */
   async #send(fromSequence: number): Promise<void> {
+    const welcomed = fromSequence - 1;
     let next = fromSequence;
     while (!this.#life.signal.aborted) {
       this.#reading = new AbortController();
       for await (const batch of this.#options.spool.read(next, this.#reading.signal)) {
         if (this.#resendFrom !== undefined) break;
+        // Batches keep their boundaries: what is recorded up to the middle of one was another.
+        if (batch.firstSequence <= welcomed && welcomed < batch.lastSequence)
+          return this.#end({ type: 'epoch-lost', recordedSequence: welcomed });
         if (batch.firstSequence > next && batch.firstSequence > this.#announcedSequence)
           return this.#stopAtHole(next - 1);
         if (!(await this.#credit?.take(batch.payload.byteLength))) return;

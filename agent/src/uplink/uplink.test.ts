@@ -290,6 +290,19 @@ describe('uplink', () => {
     });
   });
 
+  it('a record that ends within a batch of the spool is of another stream: the epoch ends', async () => {
+    const script: Script = {
+      onHello: (stream) => stream.welcome(stream.number === 0 ? 3 : 4),
+      onBatch: (stream) => stream.end(),
+    };
+    await withUplink(script, { messages: 3 }, async ({ lostEpochs, spool, collector }) => {
+      await spool.append([numberedBody(4), numberedBody(5)]);
+      await until(() => lostEpochs.length === 1, 'the end of the epoch');
+      assert.deepEqual(lostEpochs, [4]);
+      assert.deepEqual([sequencesOf(collector, 0), sequencesOf(collector, 1)], [[4], []]);
+    });
+  });
+
   it('lost sequences are announced by a new hello once what lies before them is recorded', async () => {
     const script: Script = {
       onHello: (stream) => stream.welcome(stream.number === 0 ? 0 : 2, { creditBytes: stream.number === 0 ? 10 : 1e6 }),
