@@ -6,7 +6,7 @@
  * What is downstream opens first, so that nothing is observed that could not be kept. Closing goes the other way: the
  * observers stop, what they handed over becomes durable, and the collector gets some time to take it.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { protocolVersion } from '@driftline/proto';
 import type { Hello, Sha256 } from '@driftline/proto';
@@ -86,7 +86,7 @@ type Line = {
   close(): Promise<void>;
 };
 
-const sha256: Sha256 = (text) => createHash('sha256').update(text).digest('hex');
+const sha256: Sha256 = (text) => hash('sha256', text);
 
 /** Throws StartError, SpoolError, UplinkError or AuditError, each with a message for the person who starts the agent. */
 export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise<Agent> {

@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type Baseline, compare } from './harness/compare.ts';
 import { distribution } from './harness/measure.ts';
-import { agentNodeFlags } from './harness/processes.ts';
+import { agentAllocator, agentNodeFlags } from './harness/processes.ts';
 import type { Report } from './harness/report.ts';
 import { livingWorld } from './world/edits.ts';
 import { worldOf } from './world/objects.ts';
@@ -42,7 +42,10 @@ describe('benches', () => {
   });
 
   test('capture and spool are measured', async () => {
-    assertIsReport(await runBench('capture-cost', '--milliseconds', '5', '--appends', '200'), 'capture-cost');
+    assertIsReport(
+      await runBench('capture-cost', '--milliseconds', '5', '--appends', '200', '--recover-mebibytes', '2'),
+      'capture-cost',
+    );
   });
 });
 
@@ -90,6 +93,7 @@ test('the agent is measured as its image starts it', () => {
   const image = readFileSync(join(import.meta.dirname, '../../deploy/docker/agent.Dockerfile'), 'utf8');
   const start = ['node', ...agentNodeFlags, 'agent/src/main.js'].map((word) => JSON.stringify(word)).join(', ');
   assert.ok(image.includes(`ENTRYPOINT [${start}]`), 'agentNodeFlags and the image have different flags');
+  for (const [name, value] of Object.entries(agentAllocator)) assert.ok(image.includes(` ${name}=${value} `), name);
 });
 
 describe('the measured world', () => {

@@ -1,8 +1,10 @@
 /**
  * What one observation of a 4 KiB Deployment costs the agent, step by step, and what the spool takes: messages a
- * second, each durable (fsynced) before it is counted, with many writers sharing a sync.
- *   node test/bench/capture-cost.ts [--milliseconds 400] [--appends 20000]
+ * second, each durable (fsynced) before it is counted, with many writers sharing a sync; and how long a spool of some
+ * size takes to open.
+ *   node test/bench/capture-cost.ts [--milliseconds 400] [--appends 20000] [--recover-mebibytes 64]
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +17,7 @@ import { normalise } from '../../agent/src/capture/normalise.ts';
 import { systemClock } from '../../agent/src/clock.ts';
 import { packForm, unpackForm } from '../../agent/src/known/packed-form.ts';
 import { defaultSpoolLimits, noSpoolMetrics, openSpool } from '../../agent/src/spool/index.ts';
+import { defaultWatchLimits } from '../../agent/src/watch/watch-limits.ts';
 import { costUs, cpuUs } from './harness/measure.ts';
 import { report } from './harness/report.ts';
 import { openYardstick } from './harness/yardstick.ts';
@@ -25,12 +28,18 @@ const { values } = parseArgs({
   options: {
     milliseconds: { type: 'string', default: '400' },
     appends: { type: 'string', default: '20000' },
+    'recover-mebibytes': { type: 'string', default: '64' },
   },
 });
 const forMs = Number(values.milliseconds);
 const appends = Number(values.appends);
-/** Writers that each wait for their message to be durable before the next: as many kinds are watched. */
-const writers = 200;
+const recoverBytes = Number(values['recover-mebibytes']) * 1_024 * 1_024;
+/**
+ * Writers that each wait for their message to be durable before the next. One for each watched kind of a cluster says
+ * how long a message waits (a batch is open for 20 ms). The agent itself waits only when its budget of bytes in flight
+ * is used up: as many writers as that holds of these objects say what the spool takes.
+ */
+const fewWriters = 200;
 
 const kind = kinds.deployment;
 const raw = fixedDeployment();
@@ -45,15 +54,18 @@ function observe(object: JsonObject, known: Parameters<typeof captureObject>[0][
   return captured;
 }
 
-async function spool(body: MessageBody) {
-  const directory = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
-  const open = await openSpool({
+const openIn = (directory: string): ReturnType<typeof openSpool> =>
+  openSpool({
     directory,
-    limits: defaultSpoolLimits,
+    limits: { ...defaultSpoolLimits, spoolLimitBytes: 4 * recoverBytes + defaultSpoolLimits.spoolLimitBytes },
     clock: systemClock,
     logger: pino({ level: 'error' }),
     metrics: noSpoolMetrics,
   });
+
+async function spool(body: MessageBody, writers: number) {
+  const directory = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
+  const open = await openIn(directory);
   const write = async (count: number): Promise<void> => {
     let left = count;
     const writer = async (): Promise<void> => {
@@ -69,6 +81,30 @@ async function spool(body: MessageBody) {
     return { perSecond: (appends / (performance.now() - startedMs)) * 1_000, us: (cpuUs() - before) / appends };
   } finally {
     await open.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Opens a spool that nobody has acknowledged anything of. */
+async function recover() {
+  const directory = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
+  try {
+    const full = await openIn(directory);
+    while (full.position().bytes < recoverBytes) {
+      const bodies = Array.from({ length: 64 }, (): MessageBody => {
+        const event = randomBytes(24_576).toString('base64');
+        return { type: 'audit', digest: event.slice(0, 43), event, source: 'log' };
+      });
+      await full.append(bodies);
+    }
+    const { bytes } = full.position();
+    await full.close();
+    const startedMs = performance.now();
+    const again = await openIn(directory);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    await again.close();
+    return { bytes, seconds };
+  } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -101,20 +137,33 @@ await report('capture-cost', async () => {
   };
   const [delta] = deltas;
   if (delta === undefined) throw new Error('no delta was made');
-  const spooled = await spool(delta);
+  const writers = Math.floor(defaultWatchLimits.maxInFlightBytes / text.length);
+  const waiting = await spool(delta, fewWriters);
+  const spooled = await spool(delta, writers);
+  const recovered = await recover();
   yardstick.again();
   return {
     figures: {
       ...figures,
       spoolAppendsPerSecond: spooled.perSecond,
       spoolAppendUs: spooled.us,
+      spoolAppendsPerSecondOf200Writers: waiting.perSecond,
+      spoolRecoverMsPerMebibyte: (recovered.seconds * 1_000) / (recovered.bytes / 1_024 / 1_024),
       yardstickUs: yardstick.us(),
     },
+    bars: { spoolAppendsPerSecond: { bar: 20_000, goal: 50_000, better: 'higher' } },
     ratios: {
       captureInYardsticks: { value: figures.changedUs / yardstick.us(), better: 'lower' },
       redactInYardsticks: { value: figures.redactUs / yardstick.us(), better: 'lower' },
       spoolInYardsticks: { value: spooled.us / yardstick.us(), better: 'lower' },
     },
-    conditions: { canonicalBytes: canonical.length, receivedBytes: text.length, writers, appends },
+    conditions: {
+      canonicalBytes: canonical.length,
+      receivedBytes: text.length,
+      writers,
+      appends,
+      recoverBytes: recovered.bytes,
+      recoverSeconds: recovered.seconds,
+    },
   };
 });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   type Delta,
   type Json,
@@ -95,7 +95,6 @@ function rebuild(kind: KnownKind, delta: Delta): string | undefined {
   if (base === undefined || delta.patch === undefined || base.contentHash !== delta.baseHash) return undefined;
   const document = JSON.parse(unpackForm(base.packed).canonical) as Json;
   const canonical = canonicalJson(applyPatch(document, parsePatch(delta.patch)));
-  const isRight =
-    contentHash(canonical, (text) => createHash('sha256').update(text).digest('hex')) === delta.contentHash;
+  const isRight = contentHash(canonical, (text) => hash('sha256', text)) === delta.contentHash;
   return isRight ? canonical : undefined;
 }

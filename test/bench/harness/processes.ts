@@ -38,7 +38,13 @@ export async function openApiServer(objects: number): Promise<ApiServer> {
 export type AgentProcess = { readonly pid: number; stop(): Promise<void> };
 
 /** How the agent's image starts it (deploy/docker/agent.Dockerfile): a small young generation, a bounded heap. */
-export const agentNodeFlags: readonly string[] = ['--max-semi-space-size=1', '--max-old-space-size=128'];
+export const agentNodeFlags: readonly string[] = ['--max-semi-space-size=2', '--max-old-space-size=128'];
+
+/** The image's settings of the C library's allocator. */
+export const agentAllocator: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
 
 /** What the agent's image does when it is built: plain JavaScript, compiled once. Gives the program. */
 function buildAgent(folder: string, env: NodeJS.ProcessEnv): string {
@@ -82,7 +88,7 @@ export function openAgentProcess(to: {
     writeFileSync(join(folder, 'token'), to.token);
   }
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-  const env = { ...process.env, MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
+  const env = { ...process.env, ...agentAllocator, NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
   const program = buildAgent(folder, env);
   const child = spawn(process.execPath, [...agentNodeFlags, program, '--create-redaction-key', ...args], {
     env,
