@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { StreamId } from '../rows.ts';
-import type { Column } from '../writer/tables.ts';
+import { type Column, countsType, managersType } from '../writer/tables.ts';
 
 export const chainVersion = 1;
 
@@ -30,8 +30,8 @@ export function rowDigest(row: ChainRow): string {
 /** The chain's form of a stored value; `managers` and counts become arrays so that key order cannot matter. */
 export function chainValue(column: Column, value: unknown): unknown {
   if (column.isLong) return sha256(value as string);
-  if (column.type.startsWith('Map(')) return Object.entries(value as object);
-  if (column.type.startsWith('Array(Tuple(')) return (value as readonly object[]).map((item) => Object.values(item));
+  if (column.type === countsType) return Object.entries(value as object);
+  if (column.type === managersType) return (value as readonly object[]).map((item) => Object.values(item));
   return value;
 }
 

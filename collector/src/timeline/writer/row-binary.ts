@@ -3,9 +3,18 @@
  * refuses rows made for another schema instead of misreading them.
  */
 import type { ManagerEvidence } from '@driftline/proto';
-import { type Column, type ColumnType, managersType } from './tables.ts';
+import { type Column, type ColumnType, countsType, managersType } from './tables.ts';
 
 const initialBytes = 64 * 1024;
+/** Up to here a loop writes faster than a call; the length then takes one byte. */
+const shortCharacters = 64;
+const maxVarintBytes = 10;
+
+const varintBytes = (value: number): number => {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes += 1;
+  return bytes;
+};
 
 export class RowBinaryWriter {
   #buffer = Buffer.allocUnsafe(initialBytes);
@@ -46,7 +55,7 @@ export class RowBinaryWriter {
         return this.#float64(value as number);
       case 'Array(LowCardinality(String))':
         return this.#strings(value as readonly string[]);
-      case 'Map(LowCardinality(String), UInt32)':
+      case countsType:
         return this.#counts(value as Readonly<Record<string, number>>);
       case managersType:
         return this.#managers(value as readonly ManagerEvidence[]);
@@ -79,10 +88,36 @@ export class RowBinaryWriter {
   }
 
   #string(text: string): void {
-    const bytes = Buffer.byteLength(text);
+    const { length } = text;
+    if (length < shortCharacters && this.#shortAscii(text, length)) return;
+    // Mostly ASCII: then the characters are the bytes, and counting them first was for nothing.
+    this.#reserve(length * 3 + maxVarintBytes);
+    const start = this.#length;
+    this.#varint(length);
+    const textAt = this.#length;
+    const bytes = this.#buffer.write(text, textAt, 'utf8');
+    this.#length = textAt + bytes;
+    if (bytes === length) return;
+    const headBytes = varintBytes(bytes);
+    this.#buffer.copyWithin(start + headBytes, textAt, textAt + bytes);
+    this.#length = start;
     this.#varint(bytes);
-    this.#reserve(bytes);
-    this.#length += this.#buffer.write(text, this.#length, bytes, 'utf8');
+    this.#length += bytes;
+  }
+
+  /** False, with nothing written, when the text holds more than ASCII. Calls into native code cost more than the loop. */
+  #shortAscii(text: string, length: number): boolean {
+    this.#reserve(length + 1);
+    const buffer = this.#buffer;
+    const at = this.#length + 1;
+    for (let i = 0; i < length; i += 1) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) return false;
+      buffer[at + i] = code;
+    }
+    buffer[at - 1] = length;
+    this.#length = at + length;
+    return true;
   }
 
   #raw(text: string): void {
@@ -111,7 +146,10 @@ export class RowBinaryWriter {
 
   #int64(value: number): void {
     this.#reserve(8);
-    this.#length = this.#buffer.writeBigInt64LE(BigInt(value), this.#length);
+    // Two halves: a BigInt for each number costs an allocation.
+    const high = Math.floor(value / 2 ** 32);
+    this.#buffer.writeInt32LE((value - high * 2 ** 32) | 0, this.#length);
+    this.#length = this.#buffer.writeInt32LE(high | 0, this.#length + 4);
   }
 
   #float64(value: number): void {

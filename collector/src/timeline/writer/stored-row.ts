@@ -5,8 +5,8 @@
  */
 import type { ManagerEvidence } from '@driftline/proto';
 import { chainValue, rowDigest } from '../chain/chain.ts';
-import type { Column, ColumnType, FieldValues, Table } from './tables.ts';
-import { managersType } from './tables.ts';
+import type { ColumnType, FieldValues, Table } from './tables.ts';
+import { countsType, managersType } from './tables.ts';
 
 export type StoredRow = {
   readonly sequence: number;
@@ -32,7 +32,9 @@ function storedRow(
   row: FieldValues,
   at: { readonly sequence: number; readonly index: number },
 ): StoredRow {
-  const values = table.columns.map(({ field, type }) => storable(type, row[field]));
+  const { columns } = table;
+  const values: unknown[] = [];
+  for (const { field, type } of columns) values.push(storable(type, row[field]));
   return { ...at, values, digest: storedRowDigest(table, values, at) };
 }
 
@@ -41,7 +43,8 @@ export function storedRowDigest(
   values: readonly unknown[],
   at: { readonly sequence: number; readonly index: number },
 ): string {
-  const chained = table.columns.map((column: Column, i) => chainValue(column, values[i]));
+  const chained: unknown[] = [];
+  for (const [i, column] of table.columns.entries()) chained.push(chainValue(column, values[i]));
   return rowDigest({ table: table.name, ...at, values: chained });
 }
 
@@ -65,7 +68,7 @@ export function storable(type: ColumnType, value: unknown): unknown {
       return value === true;
     case 'Array(LowCardinality(String))':
       return wellFormed(value as readonly string[]);
-    case 'Map(LowCardinality(String), UInt32)':
+    case countsType:
       return counts(value as Readonly<Record<string, number>>);
     case managersType:
       return (value as readonly ManagerEvidence[]).map(storableManager);
@@ -83,8 +86,10 @@ function storableManager(evidence: ManagerEvidence): ManagerEvidence {
 }
 
 function wellFormed(texts: readonly string[]): readonly string[] {
-  return texts.map((text) => text.toWellFormed());
+  return texts.every(isWellFormed) ? texts : texts.map((text) => text.toWellFormed());
 }
+
+const isWellFormed = (text: string): boolean => text.isWellFormed();
 
 function counts(record: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
   const keys = Object.keys(record).sort();
@@ -92,6 +97,7 @@ function counts(record: Readonly<Record<string, number>>): Readonly<Record<strin
 }
 
 function integerWithin(value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value + 0;
   if (Number.isNaN(value)) return 0;
   return Math.trunc(Math.min(Math.max(value, least), most)) + 0;
 }

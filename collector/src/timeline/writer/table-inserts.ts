@@ -21,9 +21,10 @@ export function* tableInserts(
   let request = new RequestBuilder(tableName, columns);
   for (const { state, rows } of parts) {
     const { tenant, cluster, epoch } = state.stream;
+    const identity = `${tenant}\0${cluster}\0${epoch}\0`;
     for (const row of rows) {
       const shared = [tenant, cluster, epoch, state.epochOrdinal, row.sequence, row.index];
-      request.add([...shared, ...row.values], `${tenant}\0${cluster}\0${epoch}\0${row.digest}`);
+      request.add(shared, row.values, identity + row.digest);
       if (request.bytes < maxBytes) continue;
       yield request.finish();
       request = new RequestBuilder(tableName, columns);
@@ -44,7 +45,7 @@ export function fieldsInsert(table: string, columns: readonly Column[], rows: re
   const request = new RequestBuilder(table, columns);
   for (const row of rows) {
     const values = columns.map(({ field, type }) => storable(type, row[field]));
-    request.add(values, JSON.stringify(values));
+    request.add([], values, JSON.stringify(values));
   }
   return request.finish();
 }
@@ -69,8 +70,13 @@ class RequestBuilder {
     return this.#identities.length === 0;
   }
 
-  add(values: readonly unknown[], identity: string): void {
-    for (const [i, column] of this.#columns.entries()) this.#encoder.value(column.type, values[i]);
+  /** Values of all columns: `first`, then `others`. */
+  add(first: readonly unknown[], others: readonly unknown[], identity: string): void {
+    let at = 0;
+    for (const { type } of this.#columns) {
+      this.#encoder.value(type, at < first.length ? first[at] : others[at - first.length]);
+      at += 1;
+    }
     this.#identities.push(identity);
   }
 

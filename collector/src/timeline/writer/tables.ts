@@ -19,6 +19,8 @@ import type {
 export const managersType =
   'Array(Tuple(manager LowCardinality(String), operation LowCardinality(String), subresource LowCardinality(String), timeUs Int64, paths Array(LowCardinality(String))))';
 
+export const countsType = 'Map(LowCardinality(String), UInt32)';
+
 export const columnTypes = [
   'String',
   'LowCardinality(String)',
@@ -30,7 +32,7 @@ export const columnTypes = [
   'Float64',
   'Bool',
   'Array(LowCardinality(String))',
-  'Map(LowCardinality(String), UInt32)',
+  countsType,
   managersType,
 ] as const;
 export type ColumnType = (typeof columnTypes)[number];
@@ -217,7 +219,7 @@ const posture = table<PostureRow>(
     earned: 'Float64',
     possible: 'Float64',
     score: 'Float64',
-    openBySeverity: 'Map(LowCardinality(String), UInt32)',
+    openBySeverity: countsType,
     atUs: time,
   },
   (batch) => batch.posture,
@@ -274,7 +276,7 @@ export const commitColumns: readonly Column[] = [
   column('epochOrdinal', 'UInt32'),
   column('firstSequence', 'UInt64'),
   column('lastSequence', 'UInt64'),
-  column('rowCounts', 'Map(LowCardinality(String), UInt32)'),
+  column('rowCounts', countsType),
   column('newestObservedAtUs', time),
   column('recordedAtUs', time),
   column('generation', 'UInt64'),
