@@ -1,7 +1,8 @@
 /**
  * What one judged change costs with the whole library, in clusters of growing size. It must stay flat: judging reads
  * what a change can affect, not the cluster.
- *   node test/bench/policy-change.ts [--objects 1000,10000,50000] [--changes 4000]
+ *   node test/bench/policy-change.ts [--objects 1000,10000,50000] [--changes 4000] [--copies 1]
+ * `--copies 3` takes the library three times over, as a larger library would be that asks the same things.
  */
 import { parseArgs } from 'node:util';
 import { createEngine, objectKeyOf } from '@driftline/policy';
@@ -19,6 +20,7 @@ const { values } = parseArgs({
   options: {
     objects: { type: 'string', default: '1000,10000,50000' },
     changes: { type: 'string', default: '4000' },
+    copies: { type: 'string', default: '1' },
   },
 });
 const sizes = values.objects.split(',').map(Number);
@@ -30,6 +32,10 @@ function changeOf(object: JsonObject): ObjectChange {
   const fresh = JSON.parse(JSON.stringify(object)) as JsonObject;
   const { managedFields: _fields, ...metadata } = fresh['metadata'] as JsonObject & { readonly uid: string };
   return { key: objectKeyOf(fresh), uid: metadata.uid, after: { ...fresh, metadata } };
+}
+
+function copyOf(control: CompiledControl, copy: number): CompiledControl {
+  return copy === 0 ? control : { ...control, meta: { ...control.meta, id: `${control.meta.id}-${copy}` } };
 }
 
 function measure(controls: readonly CompiledControl[], size: number) {
@@ -59,7 +65,9 @@ function measure(controls: readonly CompiledControl[], size: number) {
 await report('policy-change', async () => {
   const loaded = await readLibrary();
   if (!loaded.ok) throw new Error('the library does not load');
-  const controls = loaded.bundle.controls.map(({ control }) => control);
+  const library = loaded.bundle.controls.map(({ control }) => control);
+  const copies = Array.from({ length: Number(values.copies) }, (_, copy) => library.map((one) => copyOf(one, copy)));
+  const controls = copies.flat();
   const yardstick = openYardstick();
   // The first size again at the end: the first measurement warms up code that the others find warm.
   measure(controls, Math.min(...sizes));

@@ -87,7 +87,7 @@ const objectsOf = function* (inventory: Inventory): Generator<ObjectChange> {
 const storeOf = (inventory: Inventory) => ({
   get: ({ group, kind, namespace, name }: ObjectKey) => {
     const resource = inventory.resourceOf(group, kind);
-    return resource === undefined ? undefined : inventory.object(objectKey({ group, resource, namespace, name }));
+    return resource === undefined ? undefined : inventory.shared(objectKey({ group, resource, namespace, name }));
   },
 });
 

@@ -1,6 +1,7 @@
 /** A CEL control from its `cel` section. CONTROLS.md says what the section means. */
 import type { Json, JsonObject } from '@driftline/proto';
 import type { CompiledControl, ObjectKey, TrackedView, Verdict, Violation } from '../contract.ts';
+import { engineLimits } from '../engine/limits.ts';
 import type { CelSection } from '../load/control-file.ts';
 import { LazyFields, toJson, type Value } from '../cel/index.ts';
 import {
@@ -124,13 +125,15 @@ function listedItems({ items, itemsPath }: CompiledSection, bindings: Bindings, 
   return itemsOf(values as readonly Json[], itemsPath?.fill(bindings) ?? '');
 }
 
+const shownText = (value: Json | undefined): string => valueText(value, engineLimits.maxValueLength);
+
 function violationOf(validation: Validation, ground: Ground, object: JsonObject): Violation {
   const { bindings, budget } = ground;
   const path = pathOf(validation, ground);
   const reason = reasonOf(validation, ground);
   if (validation.value !== undefined)
-    return { path, value: valueText(toJson(validation.value.evaluate(bindings, budget)) as Json), reason };
-  return { path, value: path === '' ? '' : valueText(valueAt(validation, { ...ground, path }, object)), reason };
+    return { path, value: shownText(toJson(validation.value.evaluate(bindings, budget)) as Json), reason };
+  return { path, value: path === '' ? '' : shownText(valueAt(validation, { ...ground, path }, object)), reason };
 }
 
 /** The value at a violation's path. Names of items can be anything, so the way to an item is not looked up again. */

@@ -77,10 +77,35 @@ function unquoted(text: string): string | undefined {
   }
 }
 
-/** Short text of a value: strings as they are, nothing as '', the rest as canonical JSON. The engine bounds its length. */
-export function valueText(value: Json | undefined): string {
+/**
+ * Short text of a value: strings as they are, nothing as '', the rest as canonical JSON. The engine bounds its length;
+ * who says how many characters matter gets no less than one more of a longer text, and is spared writing the rest.
+ */
+export function valueText(value: Json | undefined, mattering = Number.POSITIVE_INFINITY): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : canonicalJson(value);
+  if (typeof value === 'string') return value;
+  return mattering === Number.POSITIVE_INFINITY ? canonicalJson(value) : beginning(value, mattering);
+}
+
+/** Canonical JSON that breaks off once it is longer than `length`. */
+function beginning(value: Json, length: number): string {
+  if (length < 1 && typeof value === 'object' && value !== null) return isJsonArray(value) ? '[' : '{';
+  if (isJsonArray(value)) {
+    let text = '[';
+    for (const item of value) {
+      text += `${text === '[' ? '' : ','}${beginning(item, length - text.length)}`;
+      if (text.length > length) return text;
+    }
+    return `${text}]`;
+  }
+  if (!isJsonObject(value)) return canonicalJson(value);
+  let text = '{';
+  for (const key of Object.keys(value).sort()) {
+    text += `${text === '{' ? '' : ','}${canonicalJson(key)}:`;
+    text += beginning(value[key] ?? null, length - text.length);
+    if (text.length > length) return text;
+  }
+  return `${text}}`;
 }
 
 /** The paths of a list's items: by name where every item has one of its own, else by index. */
