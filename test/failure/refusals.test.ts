@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type EmbeddedSystem, agentToken, openEmbeddedSystem, readerToken } from '../fakes/embedded-system.ts';
+import { openPracticeCluster } from '../fakes/practice-cluster/index.ts';
 import { type Program, freePort, startProgram, until } from '../fakes/embedded/process.ts';
 
 describe('agents that are not let in', () => {
@@ -15,13 +16,18 @@ describe('agents that are not let in', () => {
   after(() => system.close());
 
   /** Another agent of the same cluster with a state of its own. */
-  async function otherAgent(name: string, token: string): Promise<{ program: Program; ready: () => Promise<string> }> {
+  async function otherAgent(
+    name: string,
+    token: string,
+    kubeconfig = join(system.folder, 'kubeconfig'),
+  ): Promise<{ program: Program; ready: () => Promise<string> }> {
     const tokenFile = join(system.folder, `${name}-token`);
     writeFileSync(tokenFile, token, { mode: 0o600 });
     const health = await freePort();
     const program = startProgram('agent/src/main.ts', {
       ...(await system.agentFlags()),
-      'state-dir': join(system.folder, name),
+      'state-dir': join(system.folder, `${name}-state`),
+      kubeconfig,
       'token-file': tokenFile,
       'health-listen': `127.0.0.1:${health}`,
       'audit-webhook-listen': `127.0.0.1:${await freePort()}`,
@@ -59,6 +65,29 @@ describe('agents that are not let in', () => {
       agents.map(({ epoch, connected }) => ({ epoch, connected })),
       [{ epoch: before[0]?.epoch, connected: true }],
     );
+  });
+
+  test("after a restart of the collector, another cluster's agent with the same token: refused for good, nothing recorded", async (t) => {
+    const before = await epochs();
+    const elsewhere = await openPracticeCluster({ controllers: false });
+    t.after(() => elsewhere.stop());
+    await system.stopCollector();
+    await system.startCollector();
+    writeFileSync(join(system.folder, 'elsewhere'), elsewhere.kubeconfigFor('root@example.com', ['system:masters']), {
+      mode: 0o600,
+    });
+    const { program, ready } = await otherAgent('elsewhere', agentToken, join(system.folder, 'elsewhere'));
+    t.after(() => program.kill());
+    await until(async () => (await ready()).includes('refused (cluster-mismatch)'), 'it is refused');
+    assert.match(program.output(), /stands for another Kubernetes cluster/);
+    assert.match(
+      system.logs('collector'),
+      /"code":"cluster-mismatch".*take.* the name over, put .*under \\"clusters\\" in the tokens file/,
+    );
+    await system.settled();
+    assert.deepEqual(await epochs(), before);
+    const bindings = await system.timeline.ask<{ cause: string }>('SELECT cause FROM cluster_bindings');
+    assert.deepEqual(bindings, [{ cause: 'first-seen' }]);
   });
 
   test('the API refuses the same way', async () => {
