@@ -218,44 +218,80 @@ test('a kind that may not be read is told as forbidden, and watched once it may 
   });
 });
 
+const boatDefinitionName = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  name: 'boats.sea.example.com',
+};
+const boatDefinition = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'boats.sea.example.com' },
+  spec: {
+    group: 'sea.example.com',
+    scope: 'Namespaced',
+    names: { plural: 'boats', singular: 'boat', kind: 'Boat', listKind: 'BoatList' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
+
 test('a new CRD is picked up, and its objects end with it', async () => {
   await withCluster(async ({ cluster, folder, begin }) => {
     const sink = new RecordingSink();
     const life = await begin({ knownPath: join(folder, 'known.db'), sink });
     await life.watch.ready;
     const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
-    admin.create({
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: 'boats.sea.example.com' },
-      spec: {
-        group: 'sea.example.com',
-        scope: 'Namespaced',
-        names: { plural: 'boats', singular: 'boat', kind: 'Boat', listKind: 'BoatList' },
-        versions: [
-          {
-            name: 'v1',
-            served: true,
-            storage: true,
-            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-          },
-        ],
-      },
-    });
+    admin.create(boatDefinition);
     await until(() => states(life.watch)['boats.sea.example.com'] === 'watched', 'boats are watched');
     const metadata = { name: 'one', namespace: 'default' };
     admin.create({ apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata, spec: { sails: 2 } });
     const boats = (op: string): boolean =>
       sink.messages.some(({ body }) => body.type === 'delta' && body.ref.resource === 'boats' && body.op === op);
     await until(() => boats('created'), 'the boat is told');
-    admin.delete({
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      name: 'boats.sea.example.com',
-    });
+    admin.delete(boatDefinitionName);
     await until(() => states(life.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
     assert.ok(boats('deleted'));
+    const boatGaps = gaps(sink).filter(({ resource }) => resource === 'boats');
+    assert.deepEqual(
+      boatGaps.map(({ cause, fromVersion }) => [cause, fromVersion]),
+      [['relist', '0']],
+      'what the kind had before its first list is confessed, and its end was seen',
+    );
     await endLife(life);
+  }, true);
+});
+
+test('a kind that went while the agent was away takes no version with it in silence', async () => {
+  await withCluster(async ({ cluster, folder, begin }) => {
+    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
+    admin.create(boatDefinition);
+    const knownPath = join(folder, 'known.db');
+    let sink = new RecordingSink();
+    const first = await begin({ knownPath, sink });
+    await first.watch.ready;
+    await until(() => states(first.watch)['boats.sea.example.com'] === 'watched', 'boats are watched');
+    await endLife(first);
+    const metadata = { name: 'unseen', namespace: 'default' };
+    admin.create({ apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata, spec: { sails: 2 } });
+    admin.delete(boatDefinitionName);
+    sink = new RecordingSink(() => 1, sink.messages);
+    const before = sink.messages.length;
+    const second = await begin({ knownPath, sink });
+    await until(() => states(second.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
+    const told = sink.messages.slice(before).flatMap(({ body }) => (body.type === 'gap' ? [body] : []));
+    assert.deepEqual(
+      told.map(({ cause, resource }) => [cause, resource]),
+      [['relist', 'boats']],
+    );
+    assert.ok(Number(told[0]?.fromVersion) > 0 && Number(told[0]?.toVersion) > Number(told[0]?.fromVersion));
+    await endLife(second);
   }, true);
 });
 

@@ -70,6 +70,8 @@ type Emission = {
   readonly progress?: Partial<KindProgress>;
 };
 
+/** Where a gap begins before which the kind had no versions; kept, unlike '', over a kill in the middle of a list. */
+const beforeAnyVersion = '0';
 /** Weight of a message that carries no object. */
 const smallMessageBytes = 256;
 
@@ -92,6 +94,7 @@ export class KindLine {
   readonly comparison: KindComparison | undefined;
   #remembered = 0;
   #heardUs: number;
+  #isFollowed = false;
 
   constructor(kind: ApiKind, ports: KindLinePorts) {
     this.kind = kind;
@@ -155,10 +158,31 @@ export class KindLine {
     await this.#say({ type: 'coverage', group, resource, kind, state, reason }, progress);
   }
 
-  /** The kind is no longer served: its objects are no more. */
-  async end(reason: string): Promise<void> {
+  /** The kind came after its epoch had begun: what its first list does not show any more is a gap like any other. */
+  appeared(): void {
+    this.#known.stage({ progress: { seenVersion: beforeAnyVersion } });
+  }
+
+  /** Whether changes are being told as they come. It stays true over a watch that the server ended in good order. */
+  follows(isFollowed: boolean): void {
+    this.#isFollowed = isFollowed;
+  }
+
+  /**
+   * The kind is no longer served: its objects are no more. `goneVersion` is one at which this was so, '' when not known.
+   * Unless the kind was followed to its end and no object was left, there were changes that nobody can tell any more.
+   */
+  async end(reason: string, goneVersion: string): Promise<void> {
+    const { seenVersion: fromVersion } = this.progress();
+    const toVersion = goneVersion || fromVersion;
     this.#known.stage({ progress: { resumeVersion: '' } });
-    await this.removeExcept(new Set(), this.progress().seenVersion);
+    await this.#unlessStopped(this.#known.settled());
+    if (!this.#isFollowed || this.#known.count() > 0) {
+      await this.#say(this.gap({ cause: 'relist', detail: reason, fromVersion, toVersion: goneVersion }));
+    }
+    await this.removeExcept(new Set(), toVersion);
+    this.#known.stage({ progress: { seenVersion: toVersion } });
+    this.#isFollowed = false;
     await this.cover('gone', reason);
   }
 

@@ -22,7 +22,7 @@ export class ListPass {
     this.#start = line.progress();
     this.#isFirst = !this.#start.isSynced;
     this.#isRemembered = this.#isFirst && line.comparison !== undefined;
-    this.#cause = this.#isFirst ? 'epoch_start' : cause;
+    this.#cause = this.#start.seenVersion === '' ? 'epoch_start' : cause;
     this.#startUs = line.heardUs;
     this.#notBeforeUs = this.#isFirst ? 0 : this.#start.seenAtUs;
     line.countList(this.#cause);

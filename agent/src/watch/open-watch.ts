@@ -259,7 +259,11 @@ class ClusterWatch {
       },
       signal,
     );
-    const done = reflector.run().catch((error: unknown) => this.#onFatal(error));
+    // A kind that goes before it was ever watched keeps nobody waiting.
+    const done = reflector
+      .run()
+      .catch((error: unknown) => this.#onFatal(error))
+      .finally(settled.resolve);
     this.#running.set(name, { kind, line, stop, done, settled: settled.promise });
     logger.debug({ event: logEvents.kindAppeared, kind: name, apiVersion: apiVersionOf(kind) });
   }

@@ -192,6 +192,7 @@ export class Reflector {
   }
 
   async #covered(): Promise<void> {
+    this.#ports.line.follows(true);
     await this.#ports.line.cover('watched', '');
     this.#ports.onSettled();
   }
@@ -199,6 +200,7 @@ export class Reflector {
   /** A server ends watches by itself every few minutes: that is no failure, unless it does so at once. */
   #afterEnd(end: StreamEnd, livedMs: number): number {
     if (end.type === 'lost') {
+      this.#ports.line.follows(false);
       this.#mustList = 'undecodable';
       return this.#backoff.nextMs();
     }
@@ -211,6 +213,8 @@ export class Reflector {
     const { limits, line, logger, metrics, random } = this.#ports;
     metrics.watchFailures.inc({ code: error.code });
     const { code, status, message } = error;
+    // A kind that is no longer served ends its watches before it says so.
+    if (code !== 'not-found') line.follows(false);
     logger.debug({ event: logEvents.kindInterrupted, kind: kindName(line.kind), code, status, reason: message });
     switch (error.code) {
       case 'aborted':
