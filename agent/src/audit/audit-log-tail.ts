@@ -5,7 +5,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Gap, Json } from '@driftline/proto';
+import type { Json } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { logEvents } from '../log-events.ts';
@@ -13,6 +13,7 @@ import type { AuditMetrics } from './audit-metrics.ts';
 import { readCheckpoint, readHead, writeCheckpoint } from './log-checkpoint.ts';
 import { isCheckpointed, listLogFiles, openLog, statLog } from './log-files.ts';
 import type { LogFile } from './log-files.ts';
+import { auditDrop } from './record-audit.ts';
 import type { AuditRecorder, RawAuditEvent } from './record-audit.ts';
 import { LineSplitter } from './split-lines.ts';
 import type { Line } from './split-lines.ts';
@@ -209,20 +210,8 @@ class Tail {
 
   async #confess(detail: string): Promise<void> {
     this.#options.logger.error({ event: logEvents.auditLogLost, path: this.#options.path, detail });
-    const gap: Gap = {
-      type: 'gap',
-      group: 'audit.k8s.io',
-      resource: 'events',
-      fromVersion: '',
-      toVersion: '',
-      fromUs: this.#lastReadUs,
-      toUs: this.#options.clock.nowUs(),
-      cause: 'audit_drop',
-      detail,
-      fromSequence: 0,
-      toSequence: 0,
-    };
-    await this.#options.recorder.append(gap);
+    const { clock, recorder } = this.#options;
+    await recorder.append(auditDrop(this.#lastReadUs, clock.nowUs(), detail));
   }
 
   /** Goes back to what is durable, so that what failed is read again. */

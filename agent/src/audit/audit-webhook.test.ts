@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { systemClock } from '../clock.ts';
 import { openTestSpool, silentLogger, temporaryDirectory } from '../spool/spool-fixture.ts';
 import {
   auditEvent,
@@ -30,6 +31,7 @@ async function withWebhook(
     host: '127.0.0.1',
     port: 0,
     recorder: createTestRecorder(sink),
+    clock: systemClock,
     logger: silentLogger,
     metrics: noAuditMetrics,
     ...options,
@@ -126,7 +128,8 @@ describe('audit webhook', () => {
       }
       assert.equal((await post(Buffer.from([0x7b, 0xff, 0xfe, 0x7d]))).status, 400);
       assert.deepEqual(new Set(rejections(sink.bodies)), new Set(['audit-webhook malformed']));
-      assert.equal(sink.bodies.length, bodies.length + 1);
+      // Each is a rejection, and a gap: the API server drops what is refused.
+      assert.equal(sink.bodies.length, 2 * (bodies.length + 1));
     });
   });
 
@@ -171,6 +174,14 @@ describe('audit webhook', () => {
       assert.match(head.toString(), /^HTTP\/1.1 413/);
       socket.destroy();
       assert.deepEqual(rejections(sink.bodies), ['audit-webhook too-large', 'audit-webhook too-large']);
+      const gaps = sink.bodies.filter((body) => body.type === 'gap');
+      assert.deepEqual(
+        gaps.map(({ cause, resource, fromUs, toUs }) => [cause, resource, fromUs <= toUs && fromUs > 0]),
+        [
+          ['audit_drop', 'events', true],
+          ['audit_drop', 'events', true],
+        ],
+      );
     });
   });
 

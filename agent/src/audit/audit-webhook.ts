@@ -1,6 +1,8 @@
 /**
- * The receiver of the API server's audit webhook: POST of an audit.k8s.io EventList. 200 means durable, nothing less. What
- * the API server may try again is answered 429 or 503 with Retry-After; what it must not is 400, and recorded as rejected.
+ * The receiver of the API server's audit webhook: POST of an audit.k8s.io EventList; below /eks, /gke and /aks, of what the
+ * log services of managed clusters deliver. 200 means durable, nothing less. What the sender may try again is answered 429
+ * or 503 with Retry-After. What it must not is 400 or 413: it drops such a batch, so that is recorded as rejected, and
+ * confessed as a gap.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -8,14 +10,18 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { isJsonArray, isJsonObject, ownString, ownValue } from '@driftline/proto';
 import type { Json } from '@driftline/proto';
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 import { logEvents } from '../log-events.ts';
 import { http } from '../node-http.ts';
 import { AuditError } from './audit-error.ts';
 import type { AuditMetrics } from './audit-metrics.ts';
-import { rejectedAudit } from './record-audit.ts';
+import { openCloudEnvelope } from './cloud-envelope.ts';
+import type { CloudForm, OpenedEnvelope } from './cloud-envelope.ts';
+import { auditDrop, rejectedAudit } from './record-audit.ts';
 import type { AuditRecorder, RawAuditEvent } from './record-audit.ts';
 
 export type AuditWebhookLimits = {
@@ -49,6 +55,7 @@ export type AuditWebhookOptions = {
   readonly tokenFile?: string;
   readonly limits: AuditWebhookLimits;
   readonly recorder: AuditRecorder;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: AuditMetrics;
 };
@@ -59,7 +66,16 @@ export type AuditWebhook = {
   close(): Promise<void>;
 };
 
-type Answer = { readonly status: number; readonly message: string };
+/** `json`: what the sender wants to read beside the status. */
+type Answer = { readonly status: number; readonly message: string; readonly json?: Readonly<Record<string, Json>> };
+
+const cloudForms: Readonly<Record<string, CloudForm>> = { '/eks': 'eks', '/gke': 'gke', '/aks': 'aks' };
+
+/** By the last part of the path; the API server's own batches may come to any other. */
+function formOf(url: string | undefined): CloudForm | undefined {
+  const [path = ''] = (url ?? '').split('?', 1);
+  return cloudForms[path.slice(path.lastIndexOf('/'))];
+}
 
 /** Throws AuditError 'listen-failed' or 'files-unreadable'. */
 export async function openAuditWebhook(options: AuditWebhookOptions): Promise<AuditWebhook> {
@@ -84,11 +100,14 @@ export async function openAuditWebhook(options: AuditWebhookOptions): Promise<Au
 
 class Receiver {
   readonly #options: AuditWebhookOptions;
+  /** Until then every batch that came is recorded. */
+  #storedAtUs: number;
   #waitingBytes = 0;
   readonly #open = new Set<Promise<void>>();
 
   constructor(options: AuditWebhookOptions) {
     this.#options = options;
+    this.#storedAtUs = options.clock.nowUs();
   }
 
   handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -102,15 +121,16 @@ class Receiver {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, message } = await this.#receive(request);
+    const { status, message, json } = await this.#receive(request);
     this.#options.metrics.webhookAnswered(status);
     if (status >= 400) this.#options.logger.warn({ event: logEvents.auditWebhookRejected, status, reason: message });
     const retry =
       status === 429 || status === 503 ? { 'retry-after': String(this.#options.limits.retryAfterSeconds) } : {};
     // A body that was not read to its end leaves the connection unusable.
     const close = request.complete ? {} : { connection: 'close' };
-    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...retry, ...close });
-    response.end(`${message}\n`);
+    const type = json === undefined ? 'text/plain; charset=utf-8' : 'application/json';
+    response.writeHead(status, { 'content-type': type, ...retry, ...close });
+    response.end(json === undefined ? `${message}\n` : JSON.stringify(json));
   }
 
   async #receive(request: IncomingMessage): Promise<Answer> {
@@ -126,7 +146,7 @@ class Receiver {
     const held = { bytes: 0 };
     try {
       const body = await this.#readBody(request, held);
-      return body === undefined ? await this.#tooLarge(held.bytes) : await this.#store(body);
+      return body === undefined ? await this.#tooLarge(held.bytes) : await this.#store(body, request);
     } finally {
       this.#hold(held, -held.bytes);
     }
@@ -138,7 +158,9 @@ class Receiver {
     const token = await readFile(tokenFile, 'utf8').catch(() => undefined);
     if (token === undefined) return { status: 503, message: 'the token file of the webhook cannot be read' };
     const expected = Buffer.from(`Bearer ${token.trim()}`);
-    const given = Buffer.from(request.headers.authorization ?? '');
+    // Firehose can send a key, but no authorization header.
+    const key = request.headers['x-amz-firehose-access-key'];
+    const given = Buffer.from(request.headers.authorization ?? (typeof key === 'string' ? `Bearer ${key}` : ''));
     const isRight = given.length === expected.length && timingSafeEqual(given, expected);
     return isRight ? undefined : { status: 401, message: 'the bearer token is missing or wrong' };
   }
@@ -160,16 +182,36 @@ class Receiver {
     this.#options.metrics.webhookWaitingBytes(this.#waitingBytes);
   }
 
-  #store(body: Buffer): Promise<Answer> {
-    const { recorder } = this.#options;
-    const list = parseEventList(body);
-    if (typeof list === 'string') {
-      const rejected = rejectedAudit('webhook', 'malformed', list, body.length);
-      return this.#untilDurable(recorder.append(rejected), { status: 400, message: list });
-    }
-    const each = list.length === 0 ? 0 : Math.ceil(body.length / list.length);
-    const events = list.map((json): RawAuditEvent => ({ type: 'parsed', json, bytes: each }));
-    return this.#untilDurable(recorder.record(events, 'webhook'), { status: 200, message: 'stored' });
+  async #store(body: Buffer, request: IncomingMessage): Promise<Answer> {
+    const { recorder, limits, clock } = this.#options;
+    const form = formOf(request.url);
+    const json = parseBody(body, request.headers['content-encoding'] === 'gzip', limits.bodyLimitBytes);
+    const events =
+      json.type === 'unreadable'
+        ? json.reason
+        : form === undefined
+          ? readEventList(json.json, json.bytes)
+          : openCloudEnvelope(form, json.json, limits.bodyLimitBytes);
+    if (typeof events === 'string') return this.#refuse({ status: 400, message: events }, 'malformed', body.length);
+    const atUs = clock.nowUs();
+    const requestId = request.headers['x-amz-firehose-request-id'];
+    const receipt =
+      typeof requestId === 'string' ? { json: { requestId, timestamp: Math.floor(atUs / 1000) } } : undefined;
+    const answer = await this.#untilDurable(recorder.record(events, 'webhook'), {
+      status: 200,
+      message: 'stored',
+      ...receipt,
+    });
+    if (answer.status === 200) this.#storedAtUs = Math.max(this.#storedAtUs, atUs);
+    return answer;
+  }
+
+  /** The sender drops a batch that is refused for good. */
+  #refuse(answer: Answer, reason: string, bytes: number): Promise<Answer> {
+    const { recorder, clock } = this.#options;
+    const rejected = rejectedAudit('webhook', reason, answer.message, bytes);
+    const gap = auditDrop(this.#storedAtUs, clock.nowUs(), `a batch of ${bytes} bytes or more was refused: ${reason}`);
+    return this.#untilDurable(recorder.append(rejected, gap), answer);
   }
 
   /** The answer once it is true; after answerTimeoutMs the API server is asked to send the batch again. */
@@ -194,28 +236,37 @@ class Receiver {
     const { bodyLimitBytes } = this.#options.limits;
     const message = `a body of ${bytes} bytes or more passes the limit of ${bodyLimitBytes} bytes`;
     const advice = 'lower --audit-webhook-batch-max-size of the API server, or raise the limit';
-    const rejected = rejectedAudit('webhook', 'too-large', message, bytes);
-    return this.#untilDurable(this.#options.recorder.append(rejected), {
-      status: 413,
-      message: `${message}: ${advice}`,
-    });
+    return this.#refuse({ status: 413, message: `${message}: ${advice}` }, 'too-large', bytes);
+  }
+}
+
+function parseBody(body: Buffer, isZipped: boolean, limitBytes: number): RawAuditEvent {
+  let plain = body;
+  try {
+    if (isZipped) plain = gunzipSync(body, { maxOutputLength: limitBytes });
+  } catch {
+    return { type: 'unreadable', reason: 'the body cannot be unpacked within the limit', bytes: body.length };
+  }
+  const bytes = plain.length;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(plain);
+    return { type: 'parsed', json: JSON.parse(text) as Json, bytes };
+  } catch (error) {
+    const reason = error instanceof TypeError ? 'the body is not valid UTF-8' : 'the body is not valid JSON';
+    return { type: 'unreadable', reason, bytes };
   }
 }
 
 /** The events of a list, or the sentence that says why it is none. */
-function parseEventList(body: Buffer): readonly Json[] | string {
-  let json: Json;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as Json;
-  } catch (error) {
-    return error instanceof TypeError ? 'the body is not valid UTF-8' : 'the body is not valid JSON';
-  }
+function readEventList(json: Json, bytes: number): OpenedEnvelope {
   if (!isJsonObject(json)) return 'the body is not a JSON object';
   if (!ownString(json, 'apiVersion').startsWith('audit.k8s.io/') || ownString(json, 'kind') !== 'EventList') {
     return 'the body is not an audit.k8s.io EventList';
   }
   const items = ownValue(json, 'items');
-  return isJsonArray(items) ? items : 'the list has no items';
+  if (!isJsonArray(items)) return 'the list has no items';
+  const each = items.length === 0 ? 0 : Math.ceil(bytes / items.length);
+  return items.map((item): RawAuditEvent => ({ type: 'parsed', json: item, bytes: each }));
 }
 
 async function createServer({ tls }: AuditWebhookOptions): Promise<Server> {

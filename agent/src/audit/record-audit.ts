@@ -6,7 +6,7 @@ import {
   ProtocolError,
   redactAudit,
 } from '@driftline/proto';
-import type { AuditMessage, Hmac, Json, MessageBody, Rejected, Sha256 } from '@driftline/proto';
+import type { AuditMessage, Gap, Hmac, Json, MessageBody, Rejected, Sha256 } from '@driftline/proto';
 import type { MessageSink } from '../message-sink.ts';
 import type { AuditMetrics, AuditSource } from './audit-metrics.ts';
 import { RecentDigests } from './recent-digests.ts';
@@ -35,8 +35,8 @@ export type AuditRecorder = {
    * Rejected message, so that it is accounted for and never blocks. Rejects as the sink does.
    */
   record(events: readonly RawAuditEvent[], source: AuditSource): Promise<void>;
-  /** Appends a body of the source's own: a rejection or a gap. */
-  append(body: MessageBody): Promise<void>;
+  /** Appends bodies of the source's own: rejections, gaps, coverage. */
+  append(...bodies: readonly MessageBody[]): Promise<void>;
 };
 
 export const defaultRecentEvents = 16_384;
@@ -82,11 +82,26 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
         if (count > 0) metrics.events(source, outcome as keyof typeof counts, count);
       }
     },
-    async append(body) {
-      await sink.append([body]);
+    async append(...bodies) {
+      await sink.append(bodies);
     },
   };
 }
+
+/** Events that were there in this time may be lost. `fromUs`: until then everything that came is recorded. */
+export const auditDrop = (fromUs: number, toUs: number, detail: string): Gap => ({
+  type: 'gap',
+  group: 'audit.k8s.io',
+  resource: 'events',
+  fromVersion: '',
+  toVersion: '',
+  fromUs: Math.min(fromUs, toUs),
+  toUs,
+  cause: 'audit_drop',
+  detail,
+  fromSequence: 0,
+  toSequence: 0,
+});
 
 export const rejectedAudit = (source: AuditSource, reason: string, detail: string, bytes: number): Rejected => ({
   type: 'rejected',
