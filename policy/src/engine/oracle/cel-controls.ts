@@ -4,6 +4,7 @@ import type { CompiledControl } from '../../contract.ts';
 import { compileCelControl } from '../../language/compile-cel-control.ts';
 import { createMatch } from '../../language/match.ts';
 import type { CelSection, MatchSection } from '../../load/control-file.ts';
+import { loadBundle } from '../../load/load-bundle.ts';
 import { control } from '../test-control.ts';
 
 const pods: MatchSection['kinds'] = ['pod-bearing'];
@@ -139,6 +140,44 @@ export const celControls: readonly CompiledControl[] = [
     validations: [{ expression: '!has(volume.hostPath)', message, path: '{podPath}.{volumePath}' }],
   }),
 ];
+
+/** Admission policies, whose language declares what it reads as well. */
+export function admissionControls(): readonly CompiledControl[] {
+  const rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }];
+  const policy = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'oracle' },
+    spec: {
+      matchConstraints: {
+        resourceRules: rules,
+        objectSelector: { matchExpressions: [{ key: 'tier', operator: 'DoesNotExist' }] },
+      },
+      matchConditions: [{ name: 'has_spec', expression: 'has(object.spec)' }],
+      variables: [
+        { name: 'pod', expression: 'has(object.spec.template) ? object.spec.template.spec : object.spec' },
+        { name: 'containers', expression: 'variables.pod.?containers.orValue([])' },
+      ],
+      validations: [
+        {
+          expression: 'variables.containers.all(c, !c.?securityContext.?privileged.orValue(false))',
+          messageExpression: 'request.name + " of " + object.metadata.?labels.?app.orValue("nobody")',
+        },
+        { expression: 'object.spec.?replicas.orValue(2) > 1', message: 'alone' },
+      ],
+    },
+  };
+  const binding = {
+    apiVersion: policy.apiVersion,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: 'oracle' },
+    spec: { policyName: 'oracle', validationActions: ['Deny'] },
+  };
+  const files = [policy, binding].map((one, index) => ({ path: `${index}.yaml`, text: JSON.stringify(one) }));
+  const loaded = loadBundle({ files, relations: [], sha256: (text) => text });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded));
+  return loaded.bundle.controls.map((one) => one.control);
+}
 
 const podSpec: JsonObject = {
   hostNetwork: false,

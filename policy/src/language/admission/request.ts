@@ -44,6 +44,13 @@ function createRequest(object: JsonObject, key: ObjectKey): JsonObject {
   };
 }
 
+/** What judging a state by these paths reads of the object itself, the request and `matchConstraints` included. */
+export function readsOfState(paths: readonly ReadPath[]): readonly ReadPath[] {
+  const ofObject = paths.filter(([root]) => root === 'object').map(([, ...rest]) => rest);
+  const ofRequest = ['name', 'namespace', 'labels'].map((name) => ['metadata', name]);
+  return [['apiVersion'], ['kind'], ...ofRequest, ...ofObject];
+}
+
 const ofTheRequester = new Set(['userInfo', 'options', 'uid']);
 
 /** What a policy reads that only a request has: the first such path, as text; undefined when it judges a state. */

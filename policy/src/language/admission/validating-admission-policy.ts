@@ -16,7 +16,7 @@ import { objectKeyOf } from '../read-json.ts';
 import { type CelPolicy, compileCelPolicy } from './cel-policy.ts';
 import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from './match-resources.ts';
 import { createParams, paramKindSchema, type Params, paramRefSchema } from './params.ts';
-import { admissionScope, creationOf, readOfChange } from './request.ts';
+import { admissionScope, creationOf, readOfChange, readsOfState } from './request.ts';
 import { failed } from './verdict.ts';
 
 const text = z.string().min(1);
@@ -193,8 +193,10 @@ function createControl({ id, policy, binding, cel, params }: Parts): CompiledCon
   const common = { meta, language: 'validating-admission-policy', kinds: [], evaluateChange } as const;
   if (readOfChange(cel.paths) !== undefined)
     return { ...common, judges: 'change', selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
+  const reads = { deciding: readsOfState(cel.paths), telling: [] };
   return {
     ...common,
+    reads: () => reads,
     judgesKind: (kind) => matches.every((match) => match.judgesKind(kind)),
     selfContained: params === undefined && !readsNamespace && !matches.some((match) => match.readsNamespace),
     evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
