@@ -34,6 +34,8 @@ export const logEvents = {
 
   auditWebhookListening: 'audit.webhook-listening',
   auditWebhookRejected: 'audit.webhook-rejected',
+  auditWebhookCertificateReplaced: 'audit.webhook-certificate-replaced',
+  auditWebhookCertificateUnusable: 'audit.webhook-certificate-unusable',
   auditLogOpened: 'audit.log-opened',
   auditLogRotated: 'audit.log-rotated',
   auditLogTruncated: 'audit.log-truncated',

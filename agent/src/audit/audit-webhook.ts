@@ -23,6 +23,7 @@ import { openCloudEnvelope } from './cloud-envelope.ts';
 import type { CloudForm, OpenedEnvelope } from './cloud-envelope.ts';
 import { auditDrop, rejectedAudit } from './record-audit.ts';
 import type { AuditRecorder, RawAuditEvent } from './record-audit.ts';
+import { rotateCertificates } from './rotate-certificates.ts';
 
 export type AuditWebhookLimits = {
   /** Bytes of one request's body. The API server's batches hold up to 400 events. */
@@ -81,6 +82,7 @@ function formOf(url: string | undefined): CloudForm | undefined {
 export async function openAuditWebhook(options: AuditWebhookOptions): Promise<AuditWebhook> {
   const { host, logger } = options;
   const server = await createServer(options);
+  const rotation = rotateCertificates(server, options.tls, options);
   const receiver = new Receiver(options);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => void receiver.handle(request, response));
   await listen(server, options);
@@ -89,6 +91,7 @@ export async function openAuditWebhook(options: AuditWebhookOptions): Promise<Au
   return {
     port,
     async close() {
+      rotation.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await receiver.idle();

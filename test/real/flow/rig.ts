@@ -2,7 +2,6 @@
  * A real cluster with an agent's way in: control plane with audit log and webhook, the rendered chart applied, and a
  * kubeconfig that holds nothing but the token of the rendered ServiceAccount.
  */
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +11,7 @@ import { startControlPlane } from '../control-plane/control-plane.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { namespace, renderChart } from '../deploy/helm.ts';
 import { manifestsFolder, placeholders } from '../deploy/plain-manifests.ts';
+import { createAuthority } from '../../fakes/certificates.ts';
 import { freePort } from '../../fakes/embedded/process.ts';
 import { Process } from './processes.ts';
 import type { StoreAccess } from './recorded.ts';
@@ -165,20 +165,27 @@ const webhookVariables = (folder: string, port: number): Readonly<Record<string,
   DRIFTLINE_AGENT_AUDIT_WEBHOOK_TOKEN_FILE: join(folder, 'webhook-token'),
 });
 
-/** A certificate for the webhook, the token it asks for, and the API server's kubeconfig with both. */
+/** A certificate for the webhook from an authority of its own, the token it asks for, and the API server's kubeconfig with both. */
 function writeWebhookFiles(folder: string, port: number): { readonly kubeconfig: string } {
   const token = randomBytes(16).toString('hex');
   writeFileSync(join(folder, 'webhook-token'), token, { mode: 0o600 });
-  const [crt, key] = [join(folder, 'webhook.crt'), join(folder, 'webhook.key')];
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  const subject = ['-subj', '/CN=audit webhook', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', crt], { stdio: 'ignore' });
+  const authority = createAuthority('audit webhook authority', Date.now());
+  const pair = authority.issue({
+    commonName: 'audit webhook',
+    names: ['127.0.0.1'],
+    notBeforeMs: Date.now() - 60_000,
+    notAfterMs: Date.now() + 2 * 24 * 3_600_000,
+  });
+  const ca = join(folder, 'webhook-ca.crt');
+  writeFileSync(ca, authority.cert);
+  writeFileSync(join(folder, 'webhook.crt'), pair.cert);
+  writeFileSync(join(folder, 'webhook.key'), pair.key, { mode: 0o600 });
   const server = `https://127.0.0.1:${port}/`;
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'webhook',
-    clusters: [{ name: 'webhook', cluster: { server, 'certificate-authority': crt } }],
+    clusters: [{ name: 'webhook', cluster: { server, 'certificate-authority': ca } }],
     users: [{ name: 'webhook', user: { token } }],
     contexts: [{ name: 'webhook', context: { cluster: 'webhook', user: 'webhook' } }],
   };
