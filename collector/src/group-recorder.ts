@@ -11,14 +11,14 @@ export type GroupLimits = {
   readonly groupBatches: number;
   /** Characters of bodies and events in one write. */
   readonly groupCharacters: number;
-  /** Groups that are written at the same time. */
+  /** Groups that are written at the same time: rows of the next go in while the one before is being committed. */
   readonly groupsUnderWay: number;
 };
 
 export const defaultGroupLimits: GroupLimits = {
   groupBatches: 512,
   groupCharacters: 32 * 1024 * 1024,
-  groupsUnderWay: 1,
+  groupsUnderWay: 2,
 };
 
 /** The writer takes nothing more of this stream: what memory holds of the cluster does not continue what is stored. */

@@ -72,6 +72,7 @@ const watermarkOf = (store: MemoryStore, stream: StreamId): number =>
 
 export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & TimelineRecovery => {
   let isClosed = false;
+  let committing: Promise<void> = Promise.resolve();
   const of = (id: ClusterId): readonly RecordedBatch[] => store.batches.filter((batch) => inCluster(id, batch.stream));
   const rows = <K extends 'versions' | 'transitions' | 'audits'>(
     id: ClusterId,
@@ -82,7 +83,13 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
   return {
     async record(batches) {
       store.groups += 1;
+      const earlier = committing;
+      const commit = Promise.withResolvers<void>();
+      committing = commit.promise;
       await (store.delay?.() ?? new Promise<void>((resolve) => setImmediate(resolve)));
+      // Calls may overlap; they become durable in their order.
+      await earlier;
+      commit.resolve();
       if (isClosed) throw new Error('memory timeline: closed');
       if (store.refusal !== undefined) throw store.refusal;
       for (const batch of batches) {
