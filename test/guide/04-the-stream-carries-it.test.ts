@@ -78,6 +78,8 @@ test('a batch reaches the bus under the identity of the credential, and is forgo
     logger,
     metrics: noUplinkMetrics,
     onNeedFull: async () => {},
+    onVerdict: () => {},
+    onSurprise: () => {},
     onEpochLost: () => {},
   });
   t.after(async () => {
