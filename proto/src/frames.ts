@@ -80,7 +80,7 @@ export type KindVerdict = {
         readonly objects: readonly ObjectRef[];
         readonly hasMore: boolean;
       }
-    /** Too much differs, or the rules are not known here: send every object. */
+    /** Most objects are missing here, or the rules are not known: send every object. */
     | { readonly outcome: 'all' };
 };
 

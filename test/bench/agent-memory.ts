@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openScriptedCollector } from '../../agent/src/uplink/scripted-collector.ts';
+import { answerDigests } from '../fakes/scripted-verdicts.ts';
 import {
   type AgentProcess,
   type ApiServer,
@@ -46,6 +47,7 @@ async function openTaker() {
     onBatch(stream, batch) {
       taken.received = batch.lastSequence;
       taken.bytes += batch.payload.byteLength;
+      answerDigests(stream, batch);
       stream.batches.length = 0;
       stream.ack(batch.lastSequence);
     },

@@ -9,7 +9,15 @@ import { parseArgs } from 'node:util';
 import { compare } from './harness/compare.ts';
 import { comparisonTable, figuresTable } from './harness/table.ts';
 
-const benches = ['capture-cost', 'policy-change', 'collector-line', 'bytes-per-change', 'agent-memory', 'latency'];
+const benches = [
+  'capture-cost',
+  'policy-change',
+  'collector-line',
+  'bytes-per-change',
+  'agent-memory',
+  'latency',
+  'reconcile',
+];
 const longestMs = 180_000;
 const baselineFile = join(import.meta.dirname, 'baseline.json');
 

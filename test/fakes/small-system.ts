@@ -8,31 +8,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAgent, parseConfig } from '@driftline/agent';
 import type { Agent, AgentConfig } from '@driftline/agent';
-import {
-  createMetrics,
-  createTokenBook,
-  defaultIngestLimits,
-  defaultPipelineLimits,
-  openClusterJudge,
-  openGateway,
-  openMemoryBus,
-  openPipeline,
-} from '@driftline/collector';
-import type { CollectorMetrics, Pipeline } from '@driftline/collector';
 import type { Hmac } from '@driftline/proto';
 import { pino } from 'pino';
 import { openRedactionKey } from '../../agent/src/redaction-key.ts';
 import { memoryBindings } from '../../collector/src/ingest/testing/memory-bindings.ts';
 import { freePort } from './embedded/process.ts';
-import { createMemoryStore, openMemoryTimeline } from './memory-timeline.ts';
+import { createMemoryStore } from './memory-timeline.ts';
 import type { MemoryStore } from './memory-timeline.ts';
 import { openPracticeCluster } from './practice-cluster/index.ts';
 import type { Actor, PracticeCluster } from './practice-cluster/index.ts';
+import { openSmallCollector, tokenOf } from './small-collector.ts';
+import type { SmallCollector } from './small-collector.ts';
 
-const token = 'agent-token-of-the-small-system';
 const logger = pino({ level: 'silent' });
-
-type Running = { readonly pipeline: Pipeline; readonly metrics: CollectorMetrics; close(): Promise<void> };
 
 export class SmallSystem {
   readonly directory: string;
@@ -40,7 +28,7 @@ export class SmallSystem {
   readonly actor: Actor;
   readonly hmac: Hmac;
   readonly store: MemoryStore = createMemoryStore();
-  collector: Running | undefined;
+  collector: SmallCollector | undefined;
   agent: Agent | undefined;
   readonly #port: number;
   readonly #bindings = memoryBindings();
@@ -62,7 +50,7 @@ export class SmallSystem {
     const directory = await mkdtemp(join(tmpdir(), 'driftline-small-'));
     const cluster = await openPracticeCluster({ controllers: false, bookmarkIntervalMs: 100 });
     await writeFile(join(directory, 'kubeconfig'), cluster.kubeconfigFor('admin'));
-    await writeFile(join(directory, 'token'), token);
+    await writeFile(join(directory, 'token'), tokenOf('small'));
     const stateDir = join(directory, 'state');
     const key = await openRedactionKey({ path: join(directory, 'key'), stateDir, createsMissing: true });
     return new SmallSystem({ directory, cluster, hmac: key.hmac, port: await freePort() });
@@ -73,47 +61,7 @@ export class SmallSystem {
   }
 
   async startCollector(): Promise<void> {
-    const bus = openMemoryBus();
-    const timeline = openMemoryTimeline(this.store);
-    const metrics = createMetrics();
-    const pipeline = openPipeline({
-      writer: timeline,
-      recovery: timeline,
-      feedback: bus.reader,
-      openJudge: (cluster, inventory, before) =>
-        openClusterJudge(
-          { bundle: { controls: [], version: 'none' }, onFailure: () => {} },
-          cluster,
-          inventory,
-          before,
-        ),
-      limits: defaultPipelineLimits,
-      metrics,
-      logger,
-      now: Date.now,
-    });
-    const running = bus.reader.run(pipeline);
-    const gateway = await openGateway({
-      listen: { host: '127.0.0.1', port: this.#port, allowPlaintext: false },
-      tokens: createTokenBook([{ token, cluster: 'small', role: 'agent' }]),
-      bus: bus.writer,
-      watermark: (stream) => timeline.watermark(stream),
-      bindings: this.#bindings,
-      limits: defaultIngestLimits,
-      metrics,
-      logger,
-      now: Date.now,
-    });
-    this.collector = {
-      pipeline,
-      metrics,
-      async close() {
-        await gateway.close();
-        await bus.reader.close();
-        await running;
-        await pipeline.close();
-      },
-    };
+    this.collector = await openSmallCollector({ store: this.store, bindings: this.#bindings, port: this.#port });
   }
 
   async stopCollector(): Promise<void> {
