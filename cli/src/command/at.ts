@@ -1,10 +1,10 @@
 /** `driftline at MOMENT get KIND [NAME]`: the state in the past. */
-import type { ApiObjects, ApiObjectState, Json, JsonObject } from '@driftline/proto';
+import type { ApiObjects, ApiObjectState, ApiPage, Json, JsonObject } from '@driftline/proto';
 import type { Query } from '../api-client.ts';
 import { CliError, exitCode } from '../exit-code.ts';
 import { parsePastMoment } from '../moment.ts';
 import { localTime, table } from '../output/text.ts';
-import type { Command, CommandContext } from './command.ts';
+import { type Command, type CommandContext, text } from './command.ts';
 import { limitHelp, limitOption, printListing } from './listing.ts';
 import {
   kindAndName,
@@ -40,6 +40,7 @@ export const atCommand: Command = {
       peopleLimit,
       head: { apiVersion: 'v1', kind: 'List' },
       toData: manifest,
+      whenEmpty: () => requireTimelineAt(context, moment),
       cutNote: (limit) => `The first ${limit}; --limit N shows more.`,
       async people(items, isWide) {
         const states = await Array.fromAsync(items);
@@ -56,6 +57,17 @@ export const atCommand: Command = {
     return exitCode.ok;
   },
 };
+
+/** Before its first record the timeline knows of nothing: that is not the same as that there was nothing. */
+async function requireTimelineAt({ api, values }: CommandContext, moment: string): Promise<void> {
+  const query = { cluster: text(values, 'context'), until: moment, snapshots: true, limit: 1 };
+  const { items } = await api().get<ApiPage<unknown>>('log', query);
+  if (items.length > 0) return;
+  throw new CliError(
+    exitCode.notFound,
+    `the timeline begins after ${localTime(moment)}: nothing is known of what was there`,
+  );
+}
 
 /** What gaps at the moment an empty answer may be due to. */
 async function doubtAt(context: CommandContext, query: Query): Promise<string> {

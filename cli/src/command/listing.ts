@@ -17,6 +17,8 @@ export type Listing<T> = {
   readonly head?: Readonly<Record<string, string>>;
   /** An item as machines get it; the item itself when not given. */
   toData?(item: T): unknown;
+  /** Asked when there is nothing, before anything is printed; throws when that is no answer. */
+  whenEmpty?(): Promise<void>;
   /** Takes all items for people; called for an empty list, too. */
   people(items: AsyncIterable<T>, isWide: boolean): Promise<void>;
   /** The line for people when there is more than the limit. */
@@ -37,7 +39,10 @@ export async function printListing<T>(context: CommandContext, listing: Listing<
   const cut = cutAfter(context.api().items<T>(listing.path, listing.query, limit + 1), limit);
   // Asked first: an unknown cluster must not look like an empty list to whoever reads only the output.
   const items = await withFirst(cut.items);
-  if (items === undefined) await requireKnownScope(context);
+  if (items === undefined) {
+    await requireKnownScope(context);
+    await listing.whenEmpty?.();
+  }
   const all = items ?? none<T>();
   if (isForMachines) {
     const writer = await machineWriter(format, context.print, listing.head);

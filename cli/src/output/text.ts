@@ -104,8 +104,8 @@ export function createPaint(isColoured: boolean): Paint {
 export type TableFit = {
   /** Width to keep to, where that can be done; undefined: as wide as the cells are. */
   readonly columns: number | undefined;
-  /** Columns that may be shortened, by index, the first one first. */
-  readonly flexible: readonly number[];
+  /** Columns that may be shortened, by index; at least one. */
+  readonly flexible: readonly [number, ...number[]];
 };
 
 const columnGap = 3;
@@ -133,11 +133,13 @@ function fitted(widest: readonly number[], fit: TableFit | undefined): readonly 
   if (fit?.columns === undefined) return widest;
   const widths = [...widest];
   let tooMuch = widths.reduce((sum, width) => sum + width + columnGap, -columnGap) - fit.columns;
-  for (const column of fit.flexible) {
+  while (tooMuch > 0) {
+    // The widest gives way first, so that none becomes unreadable before the others.
+    const column = fit.flexible.reduce((a, b) => ((widths[b] ?? 0) > (widths[a] ?? 0) ? b : a));
     const width = widths[column] ?? 0;
-    const less = Math.max(0, Math.min(tooMuch, width - narrowestCell));
-    widths[column] = width - less;
-    tooMuch -= less;
+    if (width <= narrowestCell) break;
+    widths[column] = width - 1;
+    tooMuch -= 1;
   }
   return widths;
 }
