@@ -47,11 +47,15 @@ export type Violation = {
   readonly value: string;
   /** The sentence that says why. */
   readonly reason: string;
+  /** Id of the exception that waives it for now. */
+  readonly exception?: string;
 };
 
 export type Verdict =
   | { readonly verdict: 'pass' }
   | { readonly verdict: 'fail'; readonly violations: readonly Violation[] }
+  /** It fails, and every violation is excepted. */
+  | { readonly verdict: 'excepted'; readonly violations: readonly Violation[] }
   | { readonly verdict: 'not-applicable' }
   | { readonly verdict: 'not-assessable'; readonly reason: string }
   | { readonly verdict: 'unjudged'; readonly reason: string };

@@ -18,6 +18,14 @@ export type {
 export type { Score, ScoreCard } from './score/tally.ts';
 export { type CaseResult, runCases } from './cases/run-cases.ts';
 export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
+export { exceptControls } from './exception/except-control.ts';
+export type { Exception } from './exception/exception.ts';
+export {
+  type ExceptionReportOptions,
+  type ExceptionState,
+  type ExceptionUse,
+  reportExceptions,
+} from './exception/report.ts';
 export type { OpaBundle } from './language/rego/opa-bundle.ts';
 export { regoLimits } from './language/rego/rego-module.ts';
 export type { ControlCase, ControlFile } from './load/control-file.ts';

@@ -39,7 +39,7 @@ function run(one: Omit<ControlCase, 'name'>): string {
     cases: [{ name: 'it', ...one }],
     withParams: () => control,
   };
-  const bundle: Bundle = { version: '', controls: [loaded], frameworks: [], notes: [] };
+  const bundle: Bundle = { version: '', controls: [loaded], frameworks: [], exceptions: [], notes: [] };
   const [result] = runCases(bundle, Date.parse);
   assert.equal(result?.ok, result?.difference === '');
   return result?.difference ?? 'no result';

@@ -52,7 +52,7 @@ export type Engine = {
   refreshCoverage(nowMs: number): readonly JudgedTransition[];
   /** Replaces the controls; judges again only those whose digest (or identity, without one) is new. */
   setControls(controls: readonly CompiledControl[], nowMs: number): readonly JudgedTransition[];
-  /** Open findings, ordered by object, control, path. */
+  /** Findings that are open or excepted, ordered by object, control, path. */
   findings(): readonly Finding[];
   findingsOf(key: ObjectKey): readonly Finding[];
   /** The verdict of one control on one object as it stands; undefined when it does not judge the object. */
@@ -206,12 +206,13 @@ function lastOfEach(
 function findingsOf(subject: Subject): readonly Finding[] {
   return toldBy(subject).flatMap(({ slot, outcome }) => {
     const { id, severity, title } = slot.control.meta;
-    return outcome.violations.map(({ path, value, reason }) => ({
+    return outcome.violations.map(({ path, value, reason, exception }) => ({
       finding: { control: id, object: subject.key, uid: subject.uid, path },
       severity,
       title,
       value,
       reason,
+      ...(exception === undefined ? {} : { exception }),
     }));
   });
 }

@@ -2,12 +2,20 @@
 import type { Verdict, Violation } from '../contract.ts';
 import { engineLimits } from './limits.ts';
 
-export const outcomeCode = { none: 0, pass: 1, fail: 2, notApplicable: 3, notAssessable: 4, unjudged: 5 } as const;
+export const outcomeCode = {
+  none: 0,
+  pass: 1,
+  fail: 2,
+  notApplicable: 3,
+  notAssessable: 4,
+  unjudged: 5,
+  excepted: 6,
+} as const;
 export type OutcomeCode = (typeof outcomeCode)[keyof typeof outcomeCode];
 
 export type Outcome = {
   readonly code: OutcomeCode;
-  /** Ordered by path. Empty unless code is fail. */
+  /** Ordered by path. Empty unless code is fail or excepted. */
   readonly violations: readonly Violation[];
   /** Why it is not assessable or unjudged; else ''. */
   readonly reason: string;
@@ -32,9 +40,15 @@ export function outcomeOf(verdict: Verdict): Outcome {
     case 'unjudged':
       return unjudged(verdict.reason);
     case 'fail':
+    case 'excepted':
       if (verdict.violations.length === 0) return unjudged('the control failed the object without naming a violation');
-      return { code: outcomeCode.fail, violations: normalise(verdict.violations), reason: '' };
+      return failed(normalise(verdict.violations));
   }
+}
+
+function failed(violations: readonly Violation[]): Outcome {
+  const isExcepted = violations.every(({ exception }) => exception !== undefined);
+  return { code: isExcepted ? outcomeCode.excepted : outcomeCode.fail, violations, reason: '' };
 }
 
 export function unjudged(reason: string): Outcome {
@@ -57,6 +71,8 @@ export function verdictOf({ code, violations, reason }: Outcome): Verdict | unde
       return { verdict: 'not-applicable' };
     case outcomeCode.fail:
       return { verdict: 'fail', violations };
+    case outcomeCode.excepted:
+      return { verdict: 'excepted', violations };
     case outcomeCode.notAssessable:
       return { verdict: 'not-assessable', reason };
     case outcomeCode.unjudged:
@@ -86,8 +102,11 @@ function merged(known: Violation | undefined, next: Violation, path: string): Vi
     known === undefined || known.reason.split('; ').includes(next.reason)
       ? [known?.reason ?? next.reason]
       : [known.reason, next.reason];
+  // Of two violations at one path the one that nobody excepts decides.
+  const exception = known === undefined ? next.exception : known.exception && next.exception;
   return {
     path,
+    ...(exception === undefined ? {} : { exception }),
     value: known !== undefined && known.value !== '' ? known.value : shorten(next.value, engineLimits.maxValueLength),
     reason: shorten(reasons.join('; '), engineLimits.maxReasonLength),
   };

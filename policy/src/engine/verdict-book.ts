@@ -32,6 +32,8 @@ export type Finding = {
   readonly title: string;
   readonly value: string;
   readonly reason: string;
+  /** Id of the exception that waives it for now. */
+  readonly exception?: string;
 };
 
 /** The last known state of a finding, from an earlier life of the engine. */
@@ -90,7 +92,8 @@ export class VerdictBook {
     }
     verdicts.told ??= new Map();
     const earlier = verdicts.told.get(control)?.violations ?? [];
-    const violations = [...earlier, { path, value, reason }].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const known: Violation = { path, value, reason, ...(state === 'excepted' ? { exception: '' } : {}) };
+    const violations = [...earlier, known].sort((a, b) => (a.path < b.path ? -1 : 1));
     verdicts.told.set(control, { ...noOutcome, violations });
   }
 
@@ -123,14 +126,15 @@ export class VerdictBook {
     }
     for (const violation of outcome.violations) {
       const earlier = known.get(violation.path);
-      if (earlier === undefined) {
+      if (isExcepted(violation)) {
+        if (replacement.rewritten === true || earlier === undefined || !sameViolation(earlier, violation))
+          this.#emit(replacement, 'excepted', violation);
+      } else if (earlier !== undefined && isExcepted(earlier)) {
+        this.#emit(replacement, 'reopened', violation);
+      } else if (earlier === undefined) {
         const again = this.#resolved.get(verdicts)?.get(slot.control.meta.id)?.delete(violation.path) === true;
         this.#emit(replacement, again ? 'reopened' : 'opened', violation);
-      } else if (
-        replacement.rewritten === true ||
-        earlier.value !== violation.value ||
-        earlier.reason !== violation.reason
-      ) {
+      } else if (replacement.rewritten === true || !sameViolation(earlier, violation)) {
         this.#emit(replacement, 'updated', violation);
       }
     }
@@ -155,11 +159,20 @@ export class VerdictBook {
 function sameViolations(a: readonly Violation[], b: readonly Violation[]): boolean {
   return (
     a.length === b.length &&
-    a.every(({ path, value, reason }, index) => {
+    a.every((violation, index) => {
       const other = b[index];
-      return other?.path === path && other.value === value && other.reason === reason;
+      return other?.path === violation.path && sameViolation(violation, other);
     })
   );
+}
+
+/** Which exception waives it is told in the reason. */
+function sameViolation(a: Violation, b: Violation): boolean {
+  return a.value === b.value && a.reason === b.reason && isExcepted(a) === isExcepted(b);
+}
+
+function isExcepted({ exception }: Violation): boolean {
+  return exception !== undefined;
 }
 
 /** The answers of one subject that are more than a code. */

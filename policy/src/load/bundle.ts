@@ -1,6 +1,7 @@
 /** What policy files become. */
 import type { JsonObject, Sha256 } from '@driftline/proto';
 import type { CompiledControl } from '../contract.ts';
+import type { Exception } from '../exception/exception.ts';
 import type { OpaBundle } from '../language/rego/opa-bundle.ts';
 import type { RegoModules } from '../language/rego/rego-modules.ts';
 import type { RelationControl } from '../language/relation-control.ts';
@@ -25,6 +26,8 @@ export type Bundle = {
   /** Ordered by id. */
   readonly controls: readonly LoadedControl[];
   readonly frameworks: readonly FrameworkFile[];
+  /** Ordered by id. They take effect where `exceptControls` makes the controls of a cluster of them. */
+  readonly exceptions: readonly Exception[];
   /** What the files say that is not evaluated, and why. */
   readonly notes: readonly PolicyProblem[];
 };

@@ -169,7 +169,7 @@ const refusals: readonly (readonly [name: string, from: string, to: string, expe
     'expect: pass',
     /needs at least one case that passes and one that fails$/,
   ],
-  ['an unknown kind of file', 'kind: Control', 'kind: Policy', /kind must be one of Framework, Control/],
+  ['an unknown kind of file', 'kind: Control', 'kind: Policy', /kind must be one of Framework, Exception, Control/],
   ['a key given twice', 'weight: 5', 'weight: 5\nweight: 5', /^controls\/c\.yaml:7:1: Map keys must be unique$/],
   [
     'YAML that does not parse',

@@ -5,6 +5,7 @@
 import { canonicalJson } from '@driftline/proto';
 import { createRegoModules } from '../language/rego/rego-modules.ts';
 import type { Bundle, BundleSource, LoadedControl } from './bundle.ts';
+import { readExceptions } from '../exception/read-exceptions.ts';
 import { oneDocumentAFile } from './control-language.ts';
 import { type FrameworkFile, frameworkFileSchema } from './framework-file.ts';
 import { readShape } from './read-shape.ts';
@@ -46,6 +47,9 @@ export function loadBundle(source: BundleSource): BundleResult {
       else problems.push({ ...control.at, code: 'duplicate', reason: `${id} is the id of ${other.at.file} already` });
     }
   }
+  const exceptions = readExceptions(documents.exceptions, [...controls.keys()]);
+  problems.push(...exceptions.problems);
+  notes.push(...exceptions.notes);
   problems.sort(byPlace);
   problems.push(...unknownParams(source, [...documents.ofLanguage.values()].flat()));
   if (problems.length > 0) return { ok: false, problems };
@@ -57,6 +61,7 @@ export function loadBundle(source: BundleSource): BundleResult {
       version,
       controls: ordered,
       frameworks: [...frameworks.values()],
+      exceptions: exceptions.exceptions,
       notes: notes.sort(byPlace),
     }),
   };
@@ -73,6 +78,7 @@ function compare(a: string, b: string): number {
 
 type Documents = {
   readonly frameworks: YamlFile[];
+  readonly exceptions: YamlFile[];
   readonly ofLanguage: Map<PolicyLanguage, YamlFile[]>;
 };
 
@@ -82,7 +88,11 @@ function sortDocuments(files: readonly PolicyFile[]): {
   readonly problems: PolicyProblem[];
 } {
   const problems: PolicyProblem[] = [];
-  const documents: Documents = { frameworks: [], ofLanguage: new Map(languages.map((language) => [language, []])) };
+  const documents: Documents = {
+    frameworks: [],
+    exceptions: [],
+    ofLanguage: new Map(languages.map((language) => [language, []])),
+  };
   for (const file of files.filter(({ path }) => /\.ya?ml$/.test(path))) {
     const parsed = parseYamlFile(file);
     if ('problems' in parsed) problems.push(...parsed.problems);
@@ -92,6 +102,7 @@ function sortDocuments(files: readonly PolicyFile[]): {
         const language = type === undefined ? undefined : languages.find((one) => one.takes(type));
         if (language !== undefined) documents.ofLanguage.get(language)?.push(document);
         else if (type?.kind === 'Framework') documents.frameworks.push(document);
+        else if (type?.kind === 'Exception') documents.exceptions.push(document);
         else problems.push(problemAt(document, ['kind'], 'not-supported', `kind must be one of ${kindsText}`));
       }
     }
@@ -99,7 +110,7 @@ function sortDocuments(files: readonly PolicyFile[]): {
   return { documents, problems };
 }
 
-const kindsText = ['Framework', ...languages.flatMap(({ kinds }) => kinds)].join(', ');
+const kindsText = ['Framework', 'Exception', ...languages.flatMap(({ kinds }) => kinds)].join(', ');
 
 function addFramework(frameworks: Map<string, FrameworkFile>, file: YamlFile): readonly PolicyProblem[] {
   const shape = readShape(frameworkFileSchema, file);

@@ -1,0 +1,59 @@
+/** A control whose failures may be excepted. The end of an exception is a time that the engine wakes up for. */
+import type { JsonObject } from '@driftline/proto';
+import type { CompiledControl, OwnReads, TrackedView, Verdict, Violation } from '../contract.ts';
+import { objectKeyOf } from '../language/read-json.ts';
+import type { Exception } from './exception.ts';
+
+/** The controls as they judge in this cluster; those that no exception is about are the same as before. */
+export function exceptControls(
+  controls: readonly CompiledControl[],
+  exceptions: readonly Exception[],
+  cluster: string,
+): readonly CompiledControl[] {
+  const here = exceptions.filter((exception) => exception.isAboutCluster(cluster));
+  if (here.length === 0) return controls;
+  return controls.map((control) => {
+    const about = here.filter((exception) => exception.isAboutControl(control.meta.id));
+    return about.length === 0 ? control : exceptControl(control, about);
+  });
+}
+
+function exceptControl(control: CompiledControl, exceptions: readonly Exception[]): CompiledControl {
+  // The one that lasts longest is asked first, so that the others need not be.
+  const ordered = [...exceptions].sort((a, b) => b.expiresMs - a.expiresMs || (a.id < b.id ? -1 : 1));
+  const names = ordered.map(({ id, expiresMs }) => `${id} ${expiresMs}`).join(',');
+  return {
+    ...control,
+    ...(control.digest === undefined ? {} : { digest: `${control.digest} excepted by ${names}` }),
+    selfContained: false,
+    ...(control.reads === undefined ? {} : { reads: (kind) => withLabels(control.reads?.(kind)) }),
+    evaluate(object, view) {
+      const verdict = control.evaluate(object, view);
+      return verdict.verdict === 'fail' ? excepted(verdict.violations, object, { ordered, view }) : verdict;
+    },
+  };
+}
+
+/** Labels choose objects, and they are asked only when there is something to except. */
+function withLabels(reads: OwnReads | undefined): OwnReads | undefined {
+  return reads === undefined ? undefined : { ...reads, telling: [...reads.telling, ['metadata', 'labels']] };
+}
+
+type Asked = { readonly ordered: readonly Exception[]; readonly view: TrackedView };
+
+function excepted(violations: readonly Violation[], object: JsonObject, { ordered, view }: Asked): Verdict {
+  const key = objectKeyOf(object);
+  const about = ordered.filter((exception) => exception.isAboutObject(object, key));
+  return {
+    verdict: 'fail',
+    violations: violations.map((violation) => {
+      const holding = about.find((one) => one.isAboutPath(violation.path) && !view.now(one.expiresMs));
+      if (holding === undefined) return violation;
+      return { ...violation, exception: holding.id, reason: `${described(holding)}: ${violation.reason}` };
+    }),
+  };
+}
+
+function described({ id, expires, ticket }: Exception): string {
+  return `excepted by ${id} until ${expires}${ticket === '' ? '' : ` (${ticket})`}`;
+}
