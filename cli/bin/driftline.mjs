@@ -21,5 +21,7 @@ if (major >= 24) {
     process.exit(2);
   }
   const run = spawnSync(node, [self, ...process.argv.slice(2)], { stdio: 'inherit' });
-  process.exit(run.status ?? 1);
+  // Ended by Ctrl-C is not an answer: whoever called sees the signal.
+  if (run.signal !== null) process.kill(process.pid, run.signal);
+  process.exit(run.status ?? 70);
 }

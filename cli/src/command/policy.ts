@@ -1,24 +1,34 @@
-/** `driftline policy test|list [FOLDER…]`: the library (or other folders laid out like it), offline. */
+/** `driftline policy test|lint|list [FOLDER…]`: the library (or other folders laid out like it), offline. */
 import type { Bundle } from '@driftline/policy';
 import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
-import { table } from '../output/text.ts';
+import { printable, table } from '../output/text.ts';
+import { lintBundle } from './lint-bundle.ts';
 import type { Command, CommandContext } from './command.ts';
 import { engine, loadPolicies } from './policies.ts';
 import { outputFormat, outputHelp, outputOptions, printData } from './scope.ts';
 
+const actions = { test: testPolicies, lint: lintPolicies, list: listPolicies } as const;
+
 export const policyCommand: Command = {
   name: 'policy',
-  usage: 'policy test|list [FOLDER…] [options]',
-  summary: 'run the passing and failing cases of every control, or list the controls; offline',
+  usage: 'policy test|lint|list [FOLDER…] [options]',
+  summary: 'run the cases of every control, say what is missing in them, or list them; offline',
   isOffline: true,
-  options: { ...outputOptions },
-  help: [['FOLDER…', "folders with control files (default: Driftline's own library)"], ...outputHelp],
+  options: { ...outputOptions, strict: { type: 'boolean' } },
+  help: [
+    ['FOLDER…', "folders with control files (default: Driftline's own library)"],
+    ['--strict', 'lint: exit 1 for what is only worth mending, too'],
+    ...outputHelp,
+  ],
   async run(context) {
-    const [action, ...folders] = context.positionals;
-    if (action !== 'test' && action !== 'list')
-      throw new CliError(exitCode.usage, 'say what to do: driftline policy test, or driftline policy list');
+    const [action = '', ...folders] = context.positionals;
+    if (action !== 'test' && action !== 'lint' && action !== 'list')
+      throw new CliError(
+        exitCode.usage,
+        'say what to do: driftline policy test, driftline policy lint, or driftline policy list',
+      );
     const bundle = await loadPolicies({ folders, withLibrary: folders.length === 0 });
-    return action === 'test' ? testPolicies(context, bundle) : listPolicies(context, bundle);
+    return actions[action](context, bundle);
   },
 };
 
@@ -56,4 +66,17 @@ async function listPolicies(context: CommandContext, bundle: Bundle): Promise<Ex
       ),
     );
   return exitCode.ok;
+}
+
+/** Files that are wrong are refused when they are loaded; this is about what would be better. */
+async function lintPolicies(context: CommandContext, bundle: Bundle): Promise<ExitCode> {
+  const remarks = lintBundle(bundle);
+  const format = outputFormat(context.values);
+  if (format === 'json' || format === 'yaml') await printData(context, { bundle: bundle.version, items: remarks });
+  else {
+    for (const { file, line, column, reason } of remarks)
+      context.print(`${printable(`${file}:${line}:${column}`)}: ${printable(reason)}`);
+    context.print(`${bundle.controls.length} controls, ${remarks.length} remark${remarks.length === 1 ? '' : 's'}`);
+  }
+  return remarks.length > 0 && context.values.strict === true ? exitCode.failed : exitCode.ok;
 }

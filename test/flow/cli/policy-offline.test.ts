@@ -40,6 +40,47 @@ describe('policy, offline', () => {
     for (const path of folders) assert.ok(run.err.includes(`\n${join(path, 'x.yaml')}:`), run.err);
   });
 
+  test('lint says what is missing, where, and fails only when asked to', async () => {
+    const controls = join(folder, 'lint');
+    mkdirSync(controls, { recursive: true });
+    const pod = (name: string) => `{ apiVersion: v1, kind: Pod, metadata: { name: ${name} } }`;
+    writeFileSync(
+      join(controls, 'own.yaml'),
+      `apiVersion: driftline.dev/v1
+kind: Control
+id: OWN-001
+title: Pods must not be called web
+severity: low
+weight: 1
+category: governance
+rationale: It says nothing.
+remediation: { summary: Find a name., fields: [metadata.name], impact: none }
+references: [https://example.org]
+frameworks: {}
+match: { kinds: [{ group: '', kind: Pod }] }
+cel: { validations: [{ expression: "object.metadata.name != 'web'", message: it is called web }] }
+cases:
+  - { name: other, expect: pass, objects: [${pod('a')}] }
+  - { name: another, expect: pass, objects: [${pod('b')}] }
+  - { name: web, expect: fail, objects: [${pod('web')}] }
+`,
+    );
+    const run = await runCli(['policy', 'lint', controls, '--strict']);
+    assert.equal(run.status, 1, run.err);
+    const lines = run.out.trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.replace(/^.*own\.yaml:\d+:\d+: /, '')),
+      [
+        'OWN-001: 1 case that must fail: two tell more than one',
+        'OWN-001: a case that must fail does not say which paths: any violation passes it',
+        'OWN-001: it is mapped to no framework: no report on one will show it',
+        '1 controls, 3 remarks',
+      ],
+    );
+    assert.match(lines[0] ?? '', /lint\/own\.yaml:\d+:\d+: OWN-001/);
+    assert.equal((await runCli(['policy', 'lint', controls])).status, 0);
+  });
+
   test('no folder, an empty folder and no action are wrong usage', async () => {
     mkdirSync(join(folder, 'empty'), { recursive: true });
     for (const args of [['test', join(folder, 'nowhere')], ['test', join(folder, 'empty')], [], ['destroy']]) {
