@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { appendFile, rename, truncate, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, readdir, rename, truncate, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { MessageBody } from '@driftline/proto';
 import { silentLogger, temporaryDirectory } from '../spool/spool-fixture.ts';
 import { auditEvent, createHeldSink, createTestRecorder, recordedNumbers, rejections } from './audit-fixture.ts';
@@ -160,6 +161,53 @@ describe('audit log', () => {
       const bodies = await arrived(6);
       assert.deepEqual(recordedNumbers(bodies), numbers(1, 6));
       assert.deepEqual(gaps(bodies), []);
+    });
+  });
+
+  it('rotated and compressed while the agent was away: it goes on within the compressed file', async () => {
+    await withLog(async ({ path, open, arrived }) => {
+      await writeFile(path, lines(1, 2));
+      const first = await open();
+      await arrived(2);
+      await first.close();
+      await unlink(path);
+      const packed: readonly [name: string, content: string][] = [
+        [`${path}.2.gz`, lines(1, 3)],
+        [path.replace('.log', '-2025-06-01T03-00-00.000.log.gz'), lines(4, 5)],
+      ];
+      for (const [name, content] of packed) {
+        await writeFile(name, gzipSync(content));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await writeFile(path, line(6));
+      const second = await open();
+      const bodies = await arrived(6);
+      assert.deepEqual(recordedNumbers(bodies), numbers(1, 6));
+      assert.deepEqual(gaps(bodies), []);
+      await second.close();
+      assert.deepEqual(
+        (await readdir(dirname(path))).filter((name) => name.startsWith('unpacked')),
+        [],
+      );
+    });
+  });
+
+  it('a compressed file that cannot be unpacked within the limit is confessed', async () => {
+    await withLog(async ({ path, open, arrived }) => {
+      const limits = { ...defaultAuditLogLimits, pollIntervalMs: 5, checkpointIntervalMs: 0, unpackedLimitBytes: 5000 };
+      await writeFile(path, line(1));
+      const first = await open();
+      await arrived(1);
+      await first.close();
+      await rename(path, `${path}.2`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      await writeFile(`${path}.1.gz`, gzipSync(lines(2, 40)));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      await writeFile(path, line(41));
+      await open({ limits });
+      const bodies = await arrived(3);
+      assert.deepEqual(recordedNumbers(bodies), [1, 41]);
+      assert.deepEqual(gaps(bodies), ['audit_drop']);
     });
   });
 

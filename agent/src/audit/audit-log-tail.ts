@@ -4,6 +4,7 @@
  * again after a crash rather than lost. What may have been missed is confessed as a gap `audit_drop`.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '@driftline/proto';
 import type { Logger } from 'pino';
@@ -12,7 +13,7 @@ import { logEvents } from '../log-events.ts';
 import type { AuditMetrics } from './audit-metrics.ts';
 import { readCheckpoint, readHead, writeCheckpoint } from './log-checkpoint.ts';
 import { isCheckpointed, listLogFiles, openLog, statLog } from './log-files.ts';
-import type { LogFile } from './log-files.ts';
+import type { LogFile, Unpacking } from './log-files.ts';
 import { auditDrop } from './record-audit.ts';
 import type { AuditRecorder, RawAuditEvent } from './record-audit.ts';
 import { LineSplitter } from './split-lines.ts';
@@ -27,6 +28,8 @@ export type AuditLogLimits = {
   readonly pollIntervalMs: number;
   /** The checkpoint is written at most this often, and at the end. */
   readonly checkpointIntervalMs: number;
+  /** What a compressed file may come to. */
+  readonly unpackedLimitBytes: number;
 };
 
 export const defaultAuditLogLimits: AuditLogLimits = {
@@ -34,6 +37,7 @@ export const defaultAuditLogLimits: AuditLogLimits = {
   chunkBytes: 256 * 1024,
   pollIntervalMs: 250,
   checkpointIntervalMs: 1_000,
+  unpackedLimitBytes: 2 * 1024 ** 3,
 };
 
 export type AuditLogOptions = {
@@ -51,7 +55,14 @@ export type AuditLogOptions = {
 export type AuditLogTail = { close(): Promise<void> };
 
 /** A file that is being read. `offset` is where the next read begins; lines up to `durableOffset` are durable. */
-type Reading = { readonly file: FileHandle; readonly inode: string; offset: number; durableOffset: number };
+type Reading = {
+  readonly file: FileHandle;
+  readonly inode: string;
+  /** Of a compressed file, when that was written. */
+  readonly mtimeMs: number | undefined;
+  offset: number;
+  durableOffset: number;
+};
 
 /** Throws AuditError 'checkpoint-unusable'. A log that does not exist (yet) is waited for. */
 export async function openAuditLogTail(options: AuditLogOptions): Promise<AuditLogTail> {
@@ -74,6 +85,7 @@ class Tail {
   readonly #options: AuditLogOptions;
   readonly #signal: AbortSignal;
   readonly #chunk: Buffer;
+  readonly #unpacking: Unpacking;
   #splitter: LineSplitter;
   #reading: Reading | undefined;
   #checkpointedAtMs = 0;
@@ -85,6 +97,7 @@ class Tail {
     this.#options = options;
     this.#signal = signal;
     this.#chunk = Buffer.alloc(options.limits.chunkBytes);
+    this.#unpacking = { folder: dirname(options.checkpointPath), limitBytes: options.limits.unpackedLimitBytes };
     this.#splitter = new LineSplitter(options.limits.lineLimitBytes);
     this.#lastReadUs = options.clock.nowUs();
   }
@@ -99,9 +112,11 @@ class Tail {
       return log === undefined ? [] : [{ log, offset: startAt === 'end' ? log.bytes : 0 }];
     }
     this.#lastReadUs = checkpoint.savedAtUs;
-    for (const [i, log] of files.entries()) {
-      if (!(await isCheckpointed(log, checkpoint))) continue;
-      const later = files.slice(i + 1).map((each) => ({ log: each, offset: 0 }));
+    // Compressed ones last, newest first: each has to be unpacked.
+    const plain = files.filter(({ isPacked }) => !isPacked);
+    for (const log of [...plain, ...files.filter(({ isPacked }) => isPacked).toReversed()]) {
+      if (!(await isCheckpointed(log, checkpoint, this.#unpacking))) continue;
+      const later = files.slice(files.indexOf(log) + 1).map((each) => ({ log: each, offset: 0 }));
       return [{ log, offset: checkpoint.offset }, ...later];
     }
     await this.#confess('the file in which reading stopped is gone');
@@ -136,13 +151,25 @@ class Tail {
     const [next, ...rest] = queue;
     const log = next?.log ?? (await statLog(this.#options.path));
     if (log === undefined) return [];
-    const file = await openLog(log.path);
+    const file = await this.#openLog(log);
     if (file === undefined) return rest;
     const offset = next?.offset ?? 0;
     const { dev, ino } = await file.stat({ bigint: true });
-    this.#reading = { file, inode: `${dev}:${ino}`, offset, durableOffset: offset };
+    const mtimeMs = log.isPacked ? log.mtimeMs : undefined;
+    this.#reading = { file, inode: `${dev}:${ino}`, mtimeMs, offset, durableOffset: offset };
     this.#splitter = new LineSplitter(this.#options.limits.lineLimitBytes);
     return rest;
+  }
+
+  /** A compressed file that cannot be unpacked is lost, and so it is confessed; others can be tried again. */
+  async #openLog(log: LogFile): Promise<FileHandle | undefined> {
+    if (!log.isPacked) return openLog(log, this.#unpacking);
+    try {
+      return await openLog(log, this.#unpacking);
+    } catch {
+      await this.#confess('a compressed file of the log could not be unpacked');
+      return undefined;
+    }
   }
 
   /** True when there was something to read; it is durable then. */
@@ -184,15 +211,23 @@ class Tail {
     while (await this.#readChunk(reading)) if (this.#signal.aborted) return [...queue];
     const last = this.#splitter.end();
     if (last !== undefined) await this.#record([last]);
-    const { mtimeMs } = await reading.file.stat();
+    const { size, mtimeMs: changedAtMs } = await reading.file.stat();
+    const mtimeMs = reading.mtimeMs ?? changedAtMs;
+    const read = { inode: reading.inode, offset: size, ...(await readHead(reading.file, size)), savedAtUs: 0 };
     await reading.file.close();
     this.#reading = undefined;
     this.#options.logger.info({ event: logEvents.auditLogRotated, path: this.#options.path });
     if (queue.length > 0) return [...queue];
     // Rotated more than once since: the files between are newer than the one that was read.
     const files = await listLogFiles(this.#options.path);
-    const between = files.filter((file) => file.inode !== reading.inode && file.mtimeMs >= Math.floor(mtimeMs));
-    return between.map((log) => ({ log, offset: 0 }));
+    const between: Queued[] = [];
+    for (const log of files) {
+      if (log.inode === reading.inode || log.mtimeMs < Math.floor(mtimeMs)) continue;
+      // The file that was just read may have been compressed meanwhile.
+      if (log.isPacked && (await isCheckpointed(log, { version: 1, ...read }, this.#unpacking))) continue;
+      between.push({ log, offset: 0 });
+    }
+    return between;
   }
 
   async #checkpoint(isLast: boolean): Promise<void> {
