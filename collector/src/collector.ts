@@ -172,7 +172,8 @@ class Composition {
     { timeline, metrics, now }: { timeline: Timeline; metrics: CollectorMetrics; now: () => number },
   ): Promise<Pipeline> {
     const { logger, config } = this.#options;
-    const policy = { controls: bundle.controls.map(({ control }) => control), version: bundle.version };
+    const { exceptions, version } = bundle;
+    const policy = { controls: bundle.controls.map(({ control }) => control), exceptions, version };
     const onFailure = (error: unknown, id: object): void => {
       metrics.judgingFailures.inc();
       logger.error({ event: logEvents.judgingFailed, ...id, err: error });

@@ -2,10 +2,11 @@
  * The incremental engine of one cluster, fed from the inventory; its answers become rows with their cause. Judging never
  * throws and never holds up recording: what fails here is an unjudged row with its error.
  */
-import { createEngine } from '@driftline/policy';
+import { createEngine, exceptControls } from '@driftline/policy';
 import type {
   CompiledControl,
   Engine,
+  Exception,
   GroupKind,
   JudgedTransition,
   KnownFinding,
@@ -29,6 +30,7 @@ import type { UnjudgedBook } from './unjudged-book.ts';
 
 export type PolicyBundle = {
   readonly controls: readonly CompiledControl[];
+  readonly exceptions?: readonly Exception[];
   /** Digest or version that names exactly these controls; recorded with every transition. */
   readonly version: string;
 };
@@ -111,7 +113,7 @@ class EngineOfCluster implements ClusterJudge {
     this.#postures = createPostureBook(before.posture);
     this.#unjudged = createUnjudgedBook(before.unjudged, bundle.version);
     this.engine = createEngine({
-      controls: bundle.controls,
+      controls: exceptControls(bundle.controls, bundle.exceptions ?? [], id.cluster),
       covers: (kind) => isVisible(this.#coverage.get(kindKey(kind))),
       store: storeOf(inventory),
     });
