@@ -17,6 +17,7 @@ import type { Document } from 'yaml';
 import { isJsonObject, type Json } from '@driftline/proto';
 import type { Place, Problem } from './finding.ts';
 import { offsetOf } from './locate.ts';
+import { yamlComplaint } from './yaml-complaint.ts';
 
 export type ParsedDocument = {
   readonly value: Json;
@@ -105,7 +106,7 @@ function parseYaml(file: string, text: string): Parsed {
     const { document } = tree;
     const [error] = document.errors;
     if (error !== undefined) {
-      problems.push({ ...placeAt(tree, error.pos[0]), reason: `not valid YAML: ${hinted(error.message, text)}` });
+      problems.push({ ...placeAt(tree, error.pos[0]), reason: hinted(yamlComplaint(error.code), text) });
       continue;
     }
     if (document.contents === null) continue;
@@ -142,9 +143,10 @@ function valueOf(tree: Tree, problems: Problem[]): Json | undefined {
   }
 }
 
-function hinted(message: string, text: string): string {
-  const plain = message.replace(/\s+/g, ' ').trim();
-  return text.includes('{{') ? `${plain} (a template? render it first: helm template … | driftline scan -)` : plain;
+function hinted(complaint: string, text: string): string {
+  return text.includes('{{')
+    ? `${complaint} (a template? render it first: helm template … | driftline scan -)`
+    : complaint;
 }
 
 function placeIn(tree: Tree, base: readonly (string | number)[], path: string): Place {
