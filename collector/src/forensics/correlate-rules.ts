@@ -100,6 +100,13 @@ export const newestManagerUs = (change: ChangeFacts): number =>
     0,
   );
 
+/** When it probably happened: just before it was observed, or in its manager's second where that is long before. */
+const likelyAtUs = (change: ChangeFacts): number => {
+  const managerUs = newestManagerUs(change);
+  const isLate = managerUs > 0 && change.observedAtUs - managerUs > 2 * secondUs;
+  return isLate ? managerUs + secondUs / 2 : change.observedAtUs;
+};
+
 /** Received before the change was observed, answered after it was committed. */
 const timeFits = (audit: AuditFacts, change: ChangeFacts, { slackUs }: LinkLimits): boolean =>
   audit.receivedAtUs <= change.observedAtUs + slackUs &&
@@ -163,13 +170,16 @@ export const matchNamed = (
   if (isDelete(audit) !== startsDeletion(change) && !isSupported(audit, change)) return undefined;
   if (audit.receivedAtUs > change.observedAtUs + limits.slackUs) return undefined;
   const isLive = audit.receivedAtUs <= change.observedAtUs && audit.happenedAtUs >= change.observedAtUs - limits.liveUs;
+  // The API server's own stamps leave no room for another request before it.
+  const isTight =
+    change.notBeforeUs > audit.receivedAtUs - secondUs && change.notBeforeUs <= audit.happenedAtUs + limits.slackUs;
   const isItsOwn =
     audit.code === 201 ||
     // It asked for another version and got this one.
     audit.requestVersion !== '' ||
     isSupported(audit, change) ||
     // Nobody else can be seen to have written.
-    (isLive && !hasNewManager(change, before));
+    ((isLive || isTight) && !hasNewManager(change, before));
   if (isItsOwn) return { confidence: 'exact', score: 10, evidence: answered };
   const evidence = `${answered}, as one that changed nothing would`;
   return { confidence: 'probable', score: 0, evidence };
@@ -201,7 +211,7 @@ export const matchProbable = (
   if (change.op === 'snapshot' && managers < 3) return undefined;
   const hasSeen = audit.requestVersion !== '' && audit.requestVersion === before.version;
   const inTime = audit.receivedAtUs <= change.observedAtUs ? points.inTime : 0;
-  const offUs = Math.abs(audit.happenedAtUs - (newestManagerUs(change) || change.observedAtUs));
+  const offUs = Math.abs(audit.happenedAtUs - likelyAtUs(change));
   const near = Math.round(points.near / (1 + offUs / secondUs));
   const score = 1 + managers * points.manager + (hasSeen ? points.seen : 0) + inTime + near;
   const seen = hasSeen ? ' and the version it started from' : '';

@@ -109,7 +109,9 @@ test('replay equals recovery: the last of everything, by order and never by time
         everything.audits,
         without(history('audit_events', recorded).filter(isRecent), 'event', 'index').map((row) => ({
           ...row,
-          ...{ fieldManager: '', requestVersion: '', receivedAtUs: 0 },
+          fieldManager: '',
+          requestVersion: '',
+          receivedAtUs: 0,
         })),
       );
       assert.deepEqual(everything.links, without(history('links', recorded), 'epoch', 'index'));
