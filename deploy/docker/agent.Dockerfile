@@ -31,7 +31,7 @@ RUN install -d -o 65532 -g 65532 .compile-cache /var/lib/driftline
 USER 65532:65532
 # Code is compiled once, here, with the flags it will run with: Node takes no cache that was made with others. By the user
 # who runs it, because Node keeps one cache for each user and never looks into another's.
-RUN node --max-semi-space-size=2 --max-old-space-size=128 agent/src/main.js --help >/dev/null
+RUN node --max-semi-space-size=1 --max-old-space-size=128 agent/src/main.js --help >/dev/null
 # A heap that is collected early instead of one that grows: what the agent knows lives in SQLite, not in objects. The
 # allocator's two settings (above) make it give back what a list or a burst took: left alone, it keeps most of it.
-ENTRYPOINT ["node", "--max-semi-space-size=2", "--max-old-space-size=128", "agent/src/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=1", "--max-old-space-size=128", "agent/src/main.js"]
