@@ -3,13 +3,14 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import type { JsonObject } from '@driftline/proto';
+import { canonicalJson, type JsonObject } from '@driftline/proto';
 import { readLibrary } from '../../../library/read-library.ts';
 import type { CompiledControl, ObjectChange } from '../../contract.ts';
 import { objectKeyOf } from '../../language/read-json.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import { createMemoryObjectStore } from '../object-store.ts';
 import { oracleControls } from './controls.ts';
+import { Pool } from './edit-world.ts';
 
 const corpora = process.env['DRIFTLINE_CORPORA'];
 const file = corpora === undefined ? '' : join(corpora, 'realworld', 'objects.jsonl');
@@ -39,23 +40,33 @@ function createRandom(seed: number): () => number {
   };
 }
 
+const formOf = (change: ObjectChange | undefined): ObjectChange['earlier'] =>
+  change?.after && change.digest ? { object: change.after, digest: change.digest } : undefined;
+
 const stateOf = (engine: Engine) => ({
   findings: engine.findings(),
   unanswered: engine.unanswered(),
   score: engine.score(),
 });
 
-test('incremental = from scratch over manifests of real projects, applied and deleted one by one', {
+test('incremental = from scratch over manifests of real projects, applied, edited and deleted one by one', {
   skip,
 }, async () => {
   const controls = await allControls();
   const objects = await readObjects();
+  const pool = new Pool(objects.filter((_, index) => index % 20 === 0));
   const random = createRandom(7);
   const store = createMemoryObjectStore();
   const engine = createEngine({ controls, store });
   const nowMs = 1_893_456_000_000;
   const applied: ObjectChange[] = [];
-  const apply = (change: ObjectChange) => {
+  const now = new Map<string, ObjectChange>();
+  const apply = (given: ObjectChange) => {
+    const place = JSON.stringify(given.key);
+    const known = now.get(place);
+    const change = { ...given, ...(given.after && { digest: canonicalJson(given.after) }), earlier: formOf(known) };
+    if (change.after === undefined) now.delete(place);
+    else now.set(place, change);
     store.take([change]);
     engine.apply([change], nowMs);
   };
@@ -63,6 +74,14 @@ test('incremental = from scratch over manifests of real projects, applied and de
     const change = { key: objectKeyOf(after), uid: String(index), after };
     apply(change);
     applied.push(change);
+    const other = now.get(JSON.stringify(applied[Math.floor(random() * applied.length)]?.key));
+    if (other?.after !== undefined) {
+      const choose = () => Math.floor(random() * 1_000);
+      const way = (['remove', 'strange', 'insert', 'replace'] as const)[choose() % 4] ?? 'replace';
+      const { apiVersion, kind, metadata } = other.after;
+      const edited = pool.edited(other.after, { way, place: choose(), value: choose() });
+      apply({ ...other, after: { ...edited, apiVersion, kind, metadata } as JsonObject });
+    }
     if (random() < 0.3) {
       const victim = applied.at(Math.floor(random() * applied.length));
       if (victim !== undefined) apply({ ...victim, after: undefined });
