@@ -41,7 +41,7 @@ const speak = (api: TestApi, text: string): Promise<{ readonly answer: string; r
 
 describe('bounds of connections and requests', () => {
   test('a request that does not end is closed in time, and others are answered meanwhile', async () => {
-    const api = await open({ headersTimeoutMs: 500, requestTimeoutMs: 800 });
+    const api = await open({ headersTimeoutMs: 1_500, requestTimeoutMs: 2_000 });
     const slow = Array.from({ length: 20 }, () => speak(api, 'GET /api/v1/log HTTP/1.1\r\nHost: a\r\nX-Slow: '));
     assert.equal((await api.get('log')).status, 200);
     for (const { answer, afterMs } of await Promise.all(slow)) {

@@ -38,6 +38,7 @@ type TestGateway = Gateway & {
 const openOne = async (
   limits: Partial<IngestLimits> = {},
   declared: readonly { readonly cluster: string; readonly uid: string }[] = [],
+  now: () => number = Date.now,
 ): Promise<TestGateway> => {
   const bus = openMemoryBus();
   const taken: string[] = [];
@@ -61,7 +62,7 @@ const openOne = async (
     limits: all,
     metrics,
     logger: pino({ base: null }, { write: (line) => void lines.push(line) }),
-    now: Date.now,
+    now,
   });
   let isClosed = false;
   const close = async (): Promise<void> => {
@@ -205,28 +206,32 @@ describe('one cluster, one agent', { concurrency: true }, () => {
     }, 'the second to get in');
   });
 
-  test('a gateway that died holds a cluster no longer than the timeout of its claims', async () => {
-    const limits = { claimTimeoutMs: 1_500, claimRenewalIntervalMs: 300 };
+  test('a gateway that died holds a cluster no longer than the timeout of its claims; a living one renews them', async () => {
     const dead = openClusterClaims({
       connection: store.connection,
-      limits: { ...limits, claimRenewalIntervalMs: 3_600_000 },
+      limits: { claimTimeoutMs: 60_000, claimRenewalIntervalMs: 3_600_000 },
       logger: silent,
       onLost: () => undefined,
     });
     cleanups.push(() => dead.close());
     const stream = { tenant: 'default', cluster: 'cluster-5', epoch: 'e1' };
     assert.equal((await dead.take(stream, 'i1')).type, 'taken');
-    const gateway = await openOne(limits);
     const second = hello({ epoch: 'e2', instance: 'i2' });
-    assert.equal((await gateway.agent('cluster-5').send(second).next('refused')).code, 'already-claimed');
-    await new Promise((resolve) => setTimeout(resolve, limits.claimTimeoutMs));
+    const patient = await openOne({ claimTimeoutMs: 3_600_000 });
+    assert.equal((await patient.agent('cluster-5').send(second).next('refused')).code, 'already-claimed');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const gateway = await openOne({ claimTimeoutMs: 300, claimRenewalIntervalMs: 100 });
     await gateway.agent('cluster-5').send(second).next('welcome');
-    // And a living one keeps its own for longer than that.
-    await new Promise((resolve) => setTimeout(resolve, limits.claimTimeoutMs + 500));
-    const other = await openOne(limits);
+    const seenAt = async (): Promise<string> => {
+      const text =
+        "SELECT toString(max(seen_at)) AS at FROM cluster_claims WHERE cluster = 'cluster-5' AND epoch = 'e2'";
+      return (await ask<{ at: string }>(text))[0]?.at ?? '';
+    };
+    const taken = await seenAt();
+    await until(async () => (await seenAt()) > taken, 'a renewal');
     assert.equal(
       (
-        await other
+        await patient
           .agent('cluster-5')
           .send(hello({ epoch: 'e3' }))
           .next('refused')
@@ -250,11 +255,12 @@ describe('one cluster, one agent', { concurrency: true }, () => {
   });
 
   test('a half-open first agent keeps the second out no longer than the session timeout', async () => {
-    const gateway = await openOne({ heartbeatIntervalMs: 200, sessionTimeoutMs: 1_000 });
+    let passedMs = 0;
+    const gateway = await openOne({}, [], () => Date.now() + passedMs);
     await gateway.agent('cluster-7').send(hello()).next('welcome');
     const second = hello({ epoch: 'e2', instance: 'i2' });
     assert.equal((await gateway.agent('cluster-7').send(second).next('refused')).code, 'already-claimed');
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    passedMs = defaultIngestLimits.sessionTimeoutMs + 1;
     await gateway.agent('cluster-7').send(second).next('welcome');
   });
 });
