@@ -1,13 +1,18 @@
 /** Policies from disk, for commands that need no collector. */
 import type { Bundle } from '@driftline/policy';
-import { CliError, exitCode } from '../exit-code.ts';
+import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
 
 /** Loaded when it is needed: the other commands start several times faster without the engine. */
 export const engine = () => import('@driftline/policy');
 
-export type PolicyFolders = { readonly folders: readonly string[]; readonly withLibrary: boolean };
+export type PolicyFolders = {
+  readonly folders: readonly string[];
+  readonly withLibrary: boolean;
+  /** The exit code when the files are refused. */
+  readonly refusal: ExitCode;
+};
 
-export async function loadPolicies({ folders, withLibrary }: PolicyFolders): Promise<Bundle> {
+export async function loadPolicies({ folders, withLibrary, refusal }: PolicyFolders): Promise<Bundle> {
   const [{ readLibrary, libraryFolder }, { problemText }] = await Promise.all([
     import('@driftline/policy/library'),
     engine(),
@@ -26,7 +31,7 @@ export async function loadPolicies({ folders, withLibrary }: PolicyFolders): Pro
   }
   const problems = result.problems.map(problemText);
   throw new CliError(
-    exitCode.failed,
+    refusal,
     `${problems.length === 1 ? 'the policies are' : `${problems.length} problems, so the policies are`} refused:\n${problems.join('\n')}`,
   );
 }

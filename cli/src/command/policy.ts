@@ -27,7 +27,7 @@ export const policyCommand: Command = {
         exitCode.usage,
         'say what to do: driftline policy test, driftline policy lint, or driftline policy list',
       );
-    const bundle = await loadPolicies({ folders, withLibrary: folders.length === 0 });
+    const bundle = await loadPolicies({ folders, withLibrary: folders.length === 0, refusal: exitCode.failed });
     return actions[action](context, bundle);
   },
 };
@@ -76,7 +76,11 @@ async function lintPolicies(context: CommandContext, bundle: Bundle): Promise<Ex
   else {
     for (const { file, line, column, reason } of remarks)
       context.print(`${printable(`${file}:${line}:${column}`)}: ${printable(reason)}`);
-    context.print(`${bundle.controls.length} controls, ${remarks.length} remark${remarks.length === 1 ? '' : 's'}`);
+    context.print(`${count(bundle.controls.length, 'control')}, ${count(remarks.length, 'remark')}`);
   }
   return remarks.length > 0 && context.values.strict === true ? exitCode.failed : exitCode.ok;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

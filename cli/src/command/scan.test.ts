@@ -65,9 +65,11 @@ test('a table with places; the gates decide the exit code, bad input stands abov
     /^SEVERITY +CONTROL +PLACE +OBJECT +WHAT +WHERE\ncritical +DL-POD-001 +app\/pod & co\.yaml:6 +Pod shop\/web /,
   );
   assert.match(plain.out, /\n1 object in 1 file: \d+ findings \(1 critical, .*\), score \d+\.\d\n/);
-  assert.equal((await scan(['app', '--fail-on', 'critical'])).status, 1);
+  const failed = await scan(['app', '--fail-on', 'critical']);
+  assert.deepEqual([failed.status, failed.err], [1, 'driftline: 1 finding of severity critical or more: exit 1\n']);
   assert.equal((await scan(['fine.yaml', '--fail-on', 'critical', '--min-score', '1'])).status, 0);
-  assert.equal((await scan(['app', '--min-score', '99'])).status, 1);
+  assert.match((await scan(['app', '--min-score', '99'])).err, /the score is below 99: exit 1/);
+  assert.match((await scan(['-', '--min-score', '0'], 'a: 1\n')).err, /nothing has a score: exit 1/);
   const missing = await scan(['app', 'none.yaml', '--fail-on', 'critical']);
   assert.deepEqual([missing.status, missing.err], [5, 'driftline: none.yaml: there is no such file\n']);
   assert.match(missing.out, /DL-POD-001/);
@@ -82,6 +84,7 @@ test('wrong usage is exit 2', async () => {
     [['app', '--baseline', 'none.json'], /there is no such file; --update-baseline makes one/],
     [['app', '--report', 'sarif'], /--report takes FORMAT=FILE/],
     [['app', '--policy', 'nowhere'], /cannot read the policies/],
+    [['app', '--policy', 'app'], /refused:\napp\/pod & co\.yaml:/],
   ] as const) {
     const run = await scan(args);
     assert.equal(run.status, 2, args.join(' '));

@@ -48,7 +48,7 @@ export const scanCommand: Command = {
   ],
   async run(context) {
     const options = readOptions(context);
-    const bundle = await loadPolicies({ folders: options.policyFolders, withLibrary: true });
+    const bundle = await loadPolicies({ folders: options.policyFolders, withLibrary: true, refusal: exitCode.usage });
     const report = await scan(context.positionals, { ...options, bundle });
     for (const problem of report.problems) context.warn(`${placeText(problem)}: ${problem.reason}`);
     for (const note of report.notes) context.warn(note);
@@ -59,6 +59,7 @@ export const scanCommand: Command = {
     for (const { format, file } of options.reports) await writeReport(format, file, shown);
     if (isReportFormat(options.output)) context.print(await reportText(options.output, shown));
     else printReport(context, shown, options.output === 'wide');
+    if (gate === exitCode.failed) context.warn(`${whyFailed(report, options)}: exit 1`);
     return gate;
   },
 };
@@ -107,13 +108,19 @@ function reportOption(option: string): { readonly format: ReportFormat; readonly
 }
 
 /** Input that could not be read stands above findings: the answer is not complete. */
-function gateOf({ findings, problems, score }: Report, { failOn, minScore }: ScanOptions): ExitCode {
-  if (problems.length > 0) return exitCode.badInput;
-  const isBroken =
-    failOn !== undefined &&
-    findings.some(({ isKnown, severity }) => !isKnown && severityRank(severity) >= severityRank(failOn));
-  const isLow = minScore !== undefined && (score.possible === 0 || score.score < minScore);
-  return isBroken || isLow ? exitCode.failed : exitCode.ok;
+function gateOf(report: Report, options: ScanOptions): ExitCode {
+  if (report.problems.length > 0) return exitCode.badInput;
+  return whyFailed(report, options) === '' ? exitCode.ok : exitCode.failed;
+}
+
+/** '' when the gate lets it pass. */
+function whyFailed({ findings, score }: Report, { failOn, minScore }: ScanOptions): string {
+  const count = findings.filter(
+    ({ isKnown, severity }) => failOn !== undefined && !isKnown && severityRank(severity) >= severityRank(failOn),
+  ).length;
+  if (count > 0) return `${count} finding${count === 1 ? '' : 's'} of severity ${failOn ?? ''} or more`;
+  if (minScore === undefined || (score.possible > 0 && score.score >= minScore)) return '';
+  return score.possible === 0 ? 'nothing has a score' : `the score is below ${minScore}`;
 }
 
 function shownReport<T extends Report>(report: T, least: Severity | undefined): T {

@@ -74,7 +74,7 @@ cases:
         'OWN-001: 1 case that must fail: two tell more than one',
         'OWN-001: a case that must fail does not say which paths: any violation passes it',
         'OWN-001: it is mapped to no framework: no report on one will show it',
-        '1 controls, 3 remarks',
+        '1 control, 3 remarks',
       ],
     );
     assert.match(lines[0] ?? '', /lint\/own\.yaml:\d+:\d+: OWN-001/);
