@@ -1,12 +1,10 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** Which bound was met; ApiLimits has them. */
-export type ApiLimit = 'connections' | 'request' | 'requests-at-once' | 'query';
-
 export type ApiMetrics = {
   readonly requests: Counter<'operation' | 'status'>;
   readonly seconds: Histogram<'operation'>;
+  /** Which bound was met: connections, request, requests-at-once, query. */
   readonly limited: Counter<'limit'>;
 };
 

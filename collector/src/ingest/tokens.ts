@@ -65,7 +65,6 @@ const fileSchema = z.strictObject({
 });
 
 export type TokenEntry = z.input<typeof entrySchema>;
-export type ClusterEntry = z.input<typeof clusterSchema>;
 
 export class TokensError extends Error {
   readonly code = 'invalid-tokens';

@@ -39,7 +39,7 @@ export type TlsFilesOptions = {
 };
 
 /** Between two looks at the files. */
-export const tlsReloadIntervalMs = 10_000;
+const tlsReloadIntervalMs = 10_000;
 /** Left of a certificate's life when the log begins to say so at every reload. */
 const expiryWarningMs = 7 * 24 * 3_600_000;
 
