@@ -199,6 +199,8 @@ const linesOf = (path: string): readonly OcsfEvent[] =>
     : readFileSync(path, 'utf8')
         .trimEnd()
         .split('\n')
+        // The file is there before its first line is.
+        .filter((text) => text !== '')
         .map((text) => JSON.parse(text) as OcsfEvent);
 
 const sorted = (texts: readonly unknown[]): string[] => texts.map(String).sort((a, b) => (a < b ? -1 : 1));
