@@ -5,6 +5,7 @@ export type CollectorMetrics = {
   readonly registry: Registry;
   readonly sessions: Gauge;
   readonly refused: Counter<'code'>;
+  readonly admissionsDelayed: Counter<'limit'>;
   readonly receivedBatches: Counter;
   readonly receivedBytes: Counter;
   readonly duplicateBatches: Counter;
@@ -36,6 +37,12 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
       name: 'driftline_ingest_refused_total',
       help: 'Streams refused, by code',
       labelNames: ['code'],
+      registers: [registry],
+    }),
+    admissionsDelayed: new Counter({
+      name: 'driftline_ingest_admissions_delayed_total',
+      help: 'Agents told to come back later, by the limit: rate, cluster-rate, sessions',
+      labelNames: ['limit'],
       registers: [registry],
     }),
     receivedBatches: counter('driftline_ingest_batches_total', 'Batches taken from agents'),

@@ -7,7 +7,7 @@
  * the one before it (a reconnect: the old one may be half open), one of another epoch is refused while the first is
  * alive, here or, in a fleet, at another gateway.
  */
-import { agentFrame, collectorFrame, refused } from '@driftline/proto';
+import { agentFrame, collectorFrame } from '@driftline/proto';
 import type { AgentFrame, CollectorFrame, Hello } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { BusWriter, Feedback } from '../bus/bus.ts';
@@ -16,12 +16,13 @@ import type { CollectorMetrics } from '../metrics.ts';
 import type { ClusterBinding, ClusterBindings, NewBinding } from '../timeline/bindings/cluster-bindings.ts';
 import type { ClusterClaims } from '../timeline/bindings/cluster-claims.ts';
 import type { StreamId } from '../timeline/rows.ts';
+import { AdmissionGate } from './admission-gate.ts';
 import { judgeBinding } from './cluster-binding.ts';
 import type { BindingVerdict, KnownBinding } from './cluster-binding.ts';
 import { helloFault } from './hello-fault.ts';
 import type { IngestLimits } from './limits.ts';
 import { identify } from './peer-identity.ts';
-import { adviceOn } from './refusal.ts';
+import { adviceOn, refusalFrame } from './refusal.ts';
 import type { Refusal } from './refusal.ts';
 import type { GatewayListen } from './server-credentials.ts';
 import { Session } from './session.ts';
@@ -74,6 +75,7 @@ class GrpcGateway {
   readonly #calls = new Set<Call>();
   readonly #sweep: NodeJS.Timeout;
   readonly #sessionDeps: SessionDeps;
+  readonly #gate: AdmissionGate;
   #inFlightBytes = 0;
   #isPaused = false;
   #isClosing = false;
@@ -88,6 +90,8 @@ class GrpcGateway {
       onInFlight: (bytes) => this.#countInFlight(bytes),
       onResend: () => deps.metrics.resends.inc(),
     };
+    const onDelay = (limit: string): void => deps.metrics.admissionsDelayed.inc({ limit });
+    this.#gate = new AdmissionGate(deps.limits, Math.random, onDelay);
     this.#claims = deps.openClaims?.((stream) => this.#claimLost(stream));
     this.#sweep = setInterval(() => this.#inspect(), Math.max(250, deps.limits.heartbeatIntervalMs / 4));
     this.#sweep.unref();
@@ -112,7 +116,7 @@ class GrpcGateway {
     };
     const refuse = (refusal: Refusal, about: object = {}): void => {
       this.#sayRefused(refusal, { peer: call.getPeer(), ...about });
-      write(refused(refusal.code, refusal.message));
+      write(refusalFrame(refusal));
       call.end();
     };
     if (this.#isClosing) return refuse(stopping);
@@ -191,7 +195,7 @@ class GrpcGateway {
     const refuse = (refusal: Refusal): undefined => {
       out.refuse(refusal, { ...stream, instance, clusterUid });
     };
-    const fault = helloFault(hello);
+    const fault = helloFault(hello) ?? this.#gate.refusal(stream, this.#sessions.size, this.#deps.now());
     if (fault !== undefined) return refuse(fault);
     const binding = await this.#binding(stream, hello);
     if (binding === undefined) return refuse(unreadable);

@@ -1,6 +1,8 @@
 import { maxCompressedBatchBytes, maxMessagesPerBatch, maxUncompressedBatchBytes } from '@driftline/proto';
+import { defaultAdmissionLimits } from './admission-gate.ts';
+import type { AdmissionLimits } from './admission-gate.ts';
 
-export type IngestLimits = {
+export type IngestLimits = AdmissionLimits & {
   /** Compressed bytes of one batch. */
   readonly batchBytes: number;
   readonly batchUncompressedBytes: number;
@@ -22,6 +24,7 @@ export type IngestLimits = {
 };
 
 export const defaultIngestLimits: IngestLimits = {
+  ...defaultAdmissionLimits,
   batchBytes: maxCompressedBatchBytes,
   batchUncompressedBytes: maxUncompressedBatchBytes,
   batchMessages: maxMessagesPerBatch,

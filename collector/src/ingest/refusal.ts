@@ -1,7 +1,19 @@
-import type { RefusalCode } from '@driftline/proto';
+import { refused } from '@driftline/proto';
+import type { Refused, RefusalCode } from '@driftline/proto';
 
 /** Why a stream is refused: `message` goes to the agent, `advice` (what to do about it) to the collector's log. */
-export type Refusal = { readonly code: RefusalCode; readonly message: string; readonly advice?: string };
+export type Refusal = {
+  readonly code: RefusalCode;
+  readonly message: string;
+  readonly advice?: string;
+  /** The least wait, where it is not the code's. */
+  readonly retryAfterMs?: number;
+};
+
+export const refusalFrame = ({ code, message, retryAfterMs }: Refusal): Refused => ({
+  ...refused(code, message),
+  ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+});
 
 /** For whoever runs the collector, where the refusal itself does not know better. */
 export const adviceOn = (code: RefusalCode): string | undefined => {
