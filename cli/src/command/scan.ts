@@ -8,7 +8,6 @@ import { shownPath } from '../scan/find-files.ts';
 import { printReport } from '../scan/output/people.ts';
 import { isReportFormat, type ReportFormat, reportFormats, reportText } from '../scan/output/report-text.ts';
 import type { Report } from '../scan/report.ts';
-import { scan } from '../scan/scan.ts';
 import { severityRank, type Severity } from '../severity.ts';
 import { type Command, type CommandContext, text, texts } from './command.ts';
 import { loadPolicies } from './policies.ts';
@@ -49,6 +48,8 @@ export const scanCommand: Command = {
   async run(context) {
     const options = readOptions(context);
     const bundle = await loadPolicies({ folders: options.policyFolders, withLibrary: true, refusal: exitCode.usage });
+    // Loaded when it is needed, with the engine: the other commands start several times faster without.
+    const { scan } = await import('../scan/scan.ts');
     const report = await scan(context.positionals, { ...options, bundle });
     for (const problem of report.problems) context.warn(`${placeText(problem)}: ${problem.reason}`);
     for (const note of report.notes) context.warn(note);
