@@ -7,13 +7,20 @@
  * observers stop, what they handed over becomes durable, and the collector gets some time to take it.
  */
 import { hash, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { protocolVersion } from '@driftline/proto';
 import type { Hello, Sha256 } from '@driftline/proto';
 import type { Logger } from 'pino';
 import { openState, renewEpoch } from './agent-state.ts';
 import { answerNeedFull } from './answer-need-full.ts';
-import { createAuditRecorder, openAuditLogTail, openAuditWebhook } from './audit/index.ts';
+import {
+  createAuditRecorder,
+  defaultServerDropsLimits,
+  followServerDrops,
+  openAuditLogTail,
+  openAuditWebhook,
+} from './audit/index.ts';
 import {
   auditCoverage,
   auditLogOptions,
@@ -249,7 +256,8 @@ async function openLine(context: Context): Promise<Line> {
 }
 
 /** Returns the port of the webhook; 0 without one. */
-async function openAudit({ config, logger, metrics, key, clock }: Context, sink: Spool, scope: Scope): Promise<number> {
+async function openAudit(context: Context, sink: Spool, scope: Scope): Promise<number> {
+  const { config, logger, metrics, key, kube, clock } = context;
   const recorder = createAuditRecorder({
     sink,
     hmac: key.hmac,
@@ -262,7 +270,13 @@ async function openAudit({ config, logger, metrics, key, clock }: Context, sink:
   const webhookPort = webhook && scope.own('audit webhook', await openAuditWebhook({ ...webhook, ...ports })).port;
   const log = auditLogOptions(config);
   if (log !== undefined) scope.own('audit log', await openAuditLogTail({ ...log, ...ports }));
-  await recorder.append(auditCoverage(config));
+  await recorder.append(auditCoverage(config, false));
+  if (config.auditWebhook !== undefined || config.auditLog !== undefined) {
+    const onVisible = (areVisible: boolean): Promise<void> => recorder.append(auditCoverage(config, areVisible));
+    const statePath = join(config.stateDir, 'audit-drops.json');
+    const drops = { kube, recorder, clock, logger, limits: defaultServerDropsLimits, statePath, onVisible };
+    scope.own('audit drops', await followServerDrops(drops));
+  }
   return webhookPort ?? 0;
 }
 

@@ -40,6 +40,7 @@ export const logEvents = {
   auditLogRotated: 'audit.log-rotated',
   auditLogTruncated: 'audit.log-truncated',
   auditLogLost: 'audit.log-lost',
+  auditDropsUnreadable: 'audit.drops-unreadable',
   auditLogUnreadable: 'audit.log-unreadable',
 
   watchStarted: 'watch.started',

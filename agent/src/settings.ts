@@ -70,12 +70,14 @@ export function auditLogOptions({ auditLog, stateDir }: AgentConfig): LogSetting
 }
 
 /** What of the audit stream is seen: a fact of the timeline like the coverage of any kind. */
-export function auditCoverage(config: AgentConfig): Coverage {
+export function auditCoverage(config: AgentConfig, areDropsVisible: boolean): Coverage {
   const kind = { group: 'audit.k8s.io', resource: 'events', kind: 'Event' };
   if (config.auditWebhook === undefined && config.auditLog === undefined) {
     const reason = 'no audit source is configured: who made a change is known from field managers only';
     return { type: 'coverage', ...kind, state: 'excluded', reason };
   }
-  const drops = 'Events that the API server drops before they reach the agent cannot be seen here';
+  const drops = areDropsVisible
+    ? 'Events that the API server cannot deliver are counted by its metrics, and confessed as gaps'
+    : 'Events that the API server drops before they reach the agent cannot be seen here';
   return { type: 'coverage', ...kind, state: 'watched', reason: `${scopeReason[config.auditScope]}. ${drops}` };
 }

@@ -5,6 +5,7 @@ export { defaultAuditLogLimits, openAuditLogTail } from './audit-log-tail.ts';
 export type { AuditLogLimits, AuditLogOptions, AuditLogTail } from './audit-log-tail.ts';
 export { defaultAuditWebhookLimits, openAuditWebhook } from './audit-webhook.ts';
 export type { AuditWebhook, AuditWebhookLimits, AuditWebhookOptions } from './audit-webhook.ts';
+export { defaultServerDropsLimits, followServerDrops } from './server-drops.ts';
 export { createAuditRecorder, defaultRecentEvents } from './record-audit.ts';
 export type { AuditRecorder, AuditRecorderOptions } from './record-audit.ts';
 export { scopeReason } from './select-audit.ts';
