@@ -320,6 +320,38 @@ test('a version that the server refuses to resume from, again and again, is give
   assert.ok(seen.short().includes('gap relist 5-2'));
 });
 
+test('an API server that refuses everybody for a moment after its start costs no coverage', async (context) => {
+  let watches = 0;
+  const script: Script = (query, response) => {
+    if (!query.has('watch')) return list(response, [pod('a', 1)], { resourceVersion: '5' });
+    watches++;
+    if (watches === 1) return void response.end();
+    if (watches < 5) return status(response, 403, 'Forbidden');
+    bookmark(response, '6');
+    response.write(`${JSON.stringify({ type: 'ADDED', object: pod('b', 7) })}\n`);
+  };
+  const seen = await run(context, script, {}, false);
+  await seen.until(() => seen.short().includes('created b'));
+  assert.deepEqual(
+    seen.short().filter((text) => /forbidden|failing|gap relist/.test(text)),
+    [],
+  );
+});
+
+test('a server in trouble is not a reason to list again: the version that was seen still counts', async (context) => {
+  let watches = 0;
+  const script: Script = (query, response) => {
+    if (!query.has('watch')) return list(response, [pod('a', 1)], { resourceVersion: '5' });
+    watches++;
+    if (watches < 12) return status(response, 503, 'ServiceUnavailable');
+    bookmark(response, '6');
+    response.write(`${JSON.stringify({ type: 'ADDED', object: pod('b', 7) })}\n`);
+  };
+  const seen = await run(context, script, {}, false);
+  await seen.until(() => seen.short().includes('created b'));
+  assert.ok(!seen.short().some((text) => text.startsWith('gap relist')));
+});
+
 test('while the spool takes nothing the socket waits, and nothing is lost', async (context) => {
   const count = 3000;
   let written = 0;

@@ -67,6 +67,7 @@ export class Reflector {
   readonly #signal: AbortSignal;
   readonly #backoff: Backoff;
   #mustList: GapCause | undefined;
+  #refusals = 0;
   #usesWatchList: boolean;
 
   constructor(ports: ReflectorPorts, signal: AbortSignal) {
@@ -192,6 +193,7 @@ export class Reflector {
   }
 
   async #covered(): Promise<void> {
+    this.#refusals = 0;
     this.#ports.line.follows(true);
     await this.#ports.line.cover('watched', '');
     this.#ports.onSettled();
@@ -220,6 +222,7 @@ export class Reflector {
       case 'aborted':
         return 0;
       case 'forbidden':
+        if (this.#isFirstRefusal()) return limits.retryBaseMs * 2 ** this.#refusals++ * (0.5 + random());
         await this.#uncovered('forbidden', error);
         return limits.forbiddenRetryMs * (0.5 + random());
       case 'expired':
@@ -242,6 +245,13 @@ export class Reflector {
     const pauseMs = this.#backoff.nextMs(error.retryAfterMs);
     this.#reconsider(error);
     return pauseMs;
+  }
+
+  /** An API server that has just started refuses everybody until it has read its roles. */
+  #isFirstRefusal(): boolean {
+    const { coverage } = this.#ports.line.progress();
+    const wasAllowed = coverage === 'watched' || coverage === 'failing';
+    return wasAllowed && this.#refusals < this.#ports.limits.forbiddenAfterAttempts;
   }
 
   async #uncovered(state: 'forbidden' | 'failing', { code, message }: KubeError): Promise<void> {
@@ -273,6 +283,11 @@ export class Reflector {
     const isSilent = error.code === 'timeout' && this.#isListing();
     if (!isSilent && this.#backoff.attempts() < this.#ports.limits.relistAfterAttempts) return;
     if (this.#isListing()) this.#usesWatchList = false;
-    else if (error.status >= 400 && error.status !== 401 && error.status !== 429) this.#mustList = 'relist';
+    else if (isAboutTheRequest(error.status)) this.#mustList = 'relist';
   }
+}
+
+/** A server in trouble (500, 502, 503) says nothing about the version asked for; 504 is how it says that it is too new. */
+function isAboutTheRequest(status: number): boolean {
+  return status === 504 || (status >= 400 && status < 500 && status !== 401 && status !== 429);
 }

@@ -25,6 +25,8 @@ export type WatchLimits = {
   readonly failingAfterAttempts: number;
   /** Attempts to resume that the server itself refuses before the kind is listed anew. */
   readonly relistAfterAttempts: number;
+  /** Refusals of a kind that was allowed before they count; the pauses between them begin at retryBaseMs and double. */
+  readonly forbiddenAfterAttempts: number;
   /** How often a forbidden kind is tried again. */
   readonly forbiddenRetryMs: number;
   readonly discoveryIntervalMs: number;
@@ -46,6 +48,7 @@ export const defaultWatchLimits: WatchLimits = {
   healthyAfterMs: 10_000,
   failingAfterAttempts: 3,
   relistAfterAttempts: 6,
+  forbiddenAfterAttempts: 5,
   forbiddenRetryMs: 60_000,
   discoveryIntervalMs: 300_000,
   discoveryDebounceMs: 1000,
