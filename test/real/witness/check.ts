@@ -206,7 +206,8 @@ const isWithin = ({ revisions: [first = 0] }: Run, { fromRevision, toRevision }:
   fromRevision < first && first <= toRevision;
 
 /** A gap must say what it is about, be expected, and be no wider than it must. */
-function judgeGap(gap: RecordedGap, { allowances, histories, recorded }: Evidence): readonly Problem[] {
+function judgeGap(gap: RecordedGap, evidence: Evidence): readonly Problem[] {
+  const { allowances, recorded } = evidence;
   const where = label(gap);
   if (gap.cause === '' || (gap.toVersion === '' && gap.toSequence === 0)) {
     return [{ code: 'vague-gap', where, what: 'it names no cause or no interval' }];
@@ -221,7 +222,7 @@ function judgeGap(gap: RecordedGap, { allowances, histories, recorded }: Evidenc
     return isTold ? [{ code: 'wide-gap', where, what: 'it holds sequences that were recorded' }] : [];
   }
   const [from, to] = [Number(gap.fromVersion), Number(gap.toVersion)];
-  const reasons = fitting.map((allowance) => tooWide({ from, to, gap }, allowance, histories));
+  const reasons = fitting.map((allowance) => tooWide({ from, to, gap }, allowance, evidence));
   return reasons.includes('') ? [] : [{ code: 'wide-gap', where, what: reasons.join('; ') }];
 }
 
@@ -229,7 +230,7 @@ function judgeGap(gap: RecordedGap, { allowances, histories, recorded }: Evidenc
 function tooWide(
   { from, to, gap }: { readonly from: number; readonly to: number; readonly gap: RecordedGap },
   { fault, fromRevision, toRevision }: Allowance,
-  histories: readonly ObjectHistory[],
+  { histories, firstLookRevision }: Evidence,
 ): string {
   if (to > toRevision) return `${fault} ended at ${toRevision}`;
   // What a new epoch's agent knows of the time before it is nothing: it cannot say where the gap begins.
@@ -237,7 +238,7 @@ function tooWide(
   const needless = histories
     .filter(({ kind }) => gap.kind === '' || kind === gap.kind)
     .flatMap(({ key, runs }) => runs.map(({ revisions: [first = 0] }) => ({ key, first })))
-    .find(({ first }) => from < first && first <= Math.min(to, fromRevision));
+    .find(({ first }) => Math.max(from, firstLookRevision) < first && first <= Math.min(to, fromRevision));
   return needless === undefined
     ? ''
     : `${needless.key} changed at ${needless.first}, before ${fault} at ${fromRevision}`;

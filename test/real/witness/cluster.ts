@@ -50,7 +50,8 @@ export async function openWitnessedCluster(options: { readonly hasWatchCache: bo
     fakeNodes: 3,
     extraUsers: `${agentUser}:agents`,
     // JSON at rest, so that the witness reads it without anybody's decoder.
-    apiServerArgs: `--storage-media-type=application/json --watch-cache=${hasWatchCache}`,
+    // Nothing is compacted but by a fault.
+    apiServerArgs: `--storage-media-type=application/json --watch-cache=${hasWatchCache} --etcd-compaction-interval=0`,
   });
   const ca = readFileSync(control.caFile, 'utf8');
   const redactionKey = randomBytes(32);

@@ -12,6 +12,8 @@ export type Effect = {
     | 'blind'
     /** The API server forgot what it could tell of the past. */
     | 'past-forgotten'
+    /** etcd forgot its past, and the API server has no other: who was quiet since cannot resume. */
+    | 'compacted'
     /** The agent lost its state: what it knew, and what the collector had not recorded yet. */
     | 'state-lost'
     /** What the agent sent did not reach the timeline. Costs nothing by itself. */
@@ -75,6 +77,9 @@ export function allowancesOf(
         break;
       case 'spool-damaged':
         allow(effect, ['spool_damage', 'sequence_hole', 'undecodable', 'epoch_start'], [...blind, ...unrecorded]);
+        break;
+      case 'compacted':
+        for (const later of blind) if (later.toMs + recoveryMs >= effect.fromMs) allow(later, ['relist'], blind);
         break;
       case 'unrecorded':
         break;

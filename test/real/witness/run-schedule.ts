@@ -8,13 +8,14 @@ import type { WitnessedCluster } from './cluster.ts';
 import { allowancesOf } from './effects.ts';
 import type { Effect } from './effects.ts';
 import { faults } from './faults.ts';
-import type { Stage } from './faults.ts';
+import type { Part, Stage } from './fault.ts';
 import { seededRandom } from './random.ts';
 import type { Schedule } from './schedule.ts';
 import { clusterName, openSystem } from './system.ts';
 import type { System } from './system.ts';
 import { brokenSequences, readGaps, readVersions, rejectedInput } from './timeline.ts';
 import { runWorkload } from './workload.ts';
+import type { WorkloadOptions } from './workload.ts';
 
 export type RunOptions = {
   /** The workload goes on until the faults are through and this many writes were taken. */
@@ -37,6 +38,18 @@ export type Outcome = {
   readonly seconds: number;
   readonly folder: string;
 };
+
+/** Each part is one track's at a time. */
+class Parts {
+  readonly #turns = new Map<Part, Promise<void>>();
+
+  async with(parts: readonly Part[], act: () => Promise<void>): Promise<void> {
+    const before = Promise.all(parts.map((part) => this.#turns.get(part) ?? Promise.resolve()));
+    const mine = before.then(act);
+    for (const part of parts) this.#turns.set(part, mine);
+    await mine;
+  }
+}
 
 type Judged = { readonly verdict: Verdict; readonly gaps: readonly RecordedGap[] };
 
@@ -95,27 +108,32 @@ async function runFaults({ seed, tracks }: Schedule, running: Running): Promise<
   const random = seededRandom(`run ${seed}`);
   const writer = cluster.writer();
   const stop = new AbortController();
-  const writing = runWorkload({
+  const workload: WorkloadOptions = {
     writer,
     signal: stop.signal,
     pauseMs: options.pauseMs,
     random: random.fork('workload'),
     prefix: `w${seed}`,
-  });
+  };
+  const writing = runWorkload(workload);
+  const parts = new Parts();
   try {
     await Promise.all(
       tracks.map(async (steps, at) => {
         const stage: Stage = {
           cluster,
           system,
+          workload,
           random: random.fork(`track ${at}`),
           note: (effect) => effects.push(effect),
         };
         for (const { pauseMs, fault } of steps) {
           await sleep(pauseMs);
-          options.say(`${fault} at ${writer.written} writes`);
-          done.push(fault);
-          await faults[fault](stage);
+          await parts.with(faults[fault].parts, async () => {
+            options.say(`${fault} at ${writer.written} writes`);
+            done.push(fault);
+            await faults[fault].act(stage);
+          });
         }
       }),
     );

@@ -18,6 +18,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '6' },
     faults: { type: 'string' },
     pause: { type: 'string', default: '60' },
+    long: { type: 'boolean', default: false },
   },
 });
 
@@ -34,6 +35,7 @@ try {
   for (let seed = first; seed < first + Number(values.schedules); seed++) {
     const schedule = planSchedule(seed, {
       stepsPerTrack: Number(values.steps),
+      withLong: values.long,
       ...(chosen === undefined ? {} : { faults: chosen }),
     });
     if (cluster !== undefined && cluster.hasWatchCache !== schedule.hasWatchCache) {

@@ -1,5 +1,5 @@
 /** From a seed to a plan: which faults, in which order, at which moments, on which kind of cluster. */
-import { faultNames } from './faults.ts';
+import { faultNames, faults } from './faults.ts';
 import type { FaultName } from './faults.ts';
 import { seededRandom } from './random.ts';
 
@@ -17,11 +17,17 @@ export type ScheduleOptions = {
   /** Instead of the seed's own choice. */
   readonly faults?: readonly FaultName[];
   readonly stepsPerTrack: number;
+  /** Faults of minutes, too. */
+  readonly withLong?: boolean;
 };
 
-export function planSchedule(seed: number, { faults, stepsPerTrack }: ScheduleOptions): Schedule {
+export function planSchedule(
+  seed: number,
+  { faults: only, stepsPerTrack, withLong = false }: ScheduleOptions,
+): Schedule {
   const random = seededRandom(`schedule ${seed}`);
-  const chosen = faults ?? Array.from({ length: random.between(1, 4) }, () => random.pick(faultNames));
+  const eligible = faultNames.filter((name) => withLong || faults[name].isLong !== true);
+  const chosen = only ?? Array.from({ length: random.between(1, 5) }, () => random.pick(eligible));
   const trackCount = chosen.length > 1 && random.chance(0.5) ? 2 : 1;
   const tracks = Array.from({ length: trackCount }, () =>
     Array.from({ length: stepsPerTrack }, () => ({ pauseMs: random.between(300, 3000), fault: random.pick(chosen) })),

@@ -1,0 +1,68 @@
+/** State that is lost, damaged, or has no room; and a past that is compacted away. */
+import { readdirSync, statSync, truncateSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fault, Stage } from './fault.ts';
+import { noting } from './fault.ts';
+import { limitFileSize } from './processes-of.ts';
+import type { System } from './system.ts';
+
+/** The spool's segment that is being written. */
+function newestSegment({ agentStateDir }: System): { readonly path: string; readonly bytes: number } | undefined {
+  const names = readdirSync(join(agentStateDir, 'spool'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\d{10,}/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const path = names.at(-1);
+  return path === undefined ? undefined : { path, bytes: statSync(path).size };
+}
+
+async function withoutAgent({ system }: Stage, act: () => Promise<void>): Promise<void> {
+  await system.agent.kill();
+  await act();
+  system.agent.start();
+  await system.agent.ready();
+}
+
+export const stateFaults = {
+  'wipe-agent': {
+    parts: ['agent'],
+    act: (stage) =>
+      noting(stage, { fault: 'agent lost its state', types: ['blind', 'state-lost', 'unrecorded'] }, () =>
+        withoutAgent(stage, () => rm(stage.system.agentStateDir, { recursive: true, force: true })),
+      ),
+  },
+  /** The disk kept the beginning of what was written last. */
+  'tear-spool': {
+    parts: ['agent'],
+    act: (stage) =>
+      noting(stage, { fault: 'spool torn', types: ['blind', 'unrecorded', 'spool-damaged'] }, () =>
+        withoutAgent(stage, async () => {
+          const segment = newestSegment(stage.system);
+          if (segment === undefined) return;
+          truncateSync(segment.path, Math.max(0, segment.bytes - stage.random.between(1, 400)));
+        }),
+      ),
+  },
+  /** No file of the agent can grow, while everything goes on. */
+  'fill-disk': {
+    parts: ['agent'],
+    act: async ({ system, random }) => {
+      const { pid } = system.agent;
+      const logBytes = statSync(join(system.folder, 'logs', 'agent.log')).size;
+      limitFileSize(pid, Math.max(newestSegment(system)?.bytes ?? 0, logBytes + 32_768));
+      await sleep(random.between(1_000, 6_000));
+      limitFileSize(pid, 'unlimited');
+    },
+  },
+  /** etcd forgets its past. An API server with a watch cache does not notice. */
+  compact: {
+    parts: ['control plane'],
+    act: async ({ cluster, note }) => {
+      await cluster.etcd.compact(await cluster.etcd.caughtUp());
+      const nowMs = performance.now();
+      if (!cluster.hasWatchCache) note({ type: 'compacted', fault: 'etcd compacted', fromMs: nowMs, toMs: nowMs });
+    },
+  },
+} as const satisfies Readonly<Record<string, Fault>>;
