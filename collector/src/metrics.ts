@@ -28,6 +28,40 @@ export type CollectorMetrics = {
   readonly lagSeconds: Histogram;
 };
 
+type RecordMetrics = Pick<
+  CollectorMetrics,
+  'recordedBatches' | 'recoveryFailures' | 'storeFailures' | 'recordSeconds' | 'lagSeconds'
+>;
+
+const recordMetrics = (registry: Registry): RecordMetrics => {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
+  return {
+    recordedBatches: counter('driftline_record_batches_total', 'Batches durable in the timeline'),
+    recoveryFailures: counter(
+      'driftline_recovery_failures_total',
+      "Attempts to rebuild a cluster's memory that failed and are repeated",
+    ),
+    storeFailures: new Counter({
+      name: 'driftline_record_store_failures_total',
+      help: 'Calls of the store that failed and are repeated: retryable, or refused (schema, grants)',
+      labelNames: ['outcome'],
+      registers: [registry],
+    }),
+    recordSeconds: new Histogram({
+      name: 'driftline_record_seconds',
+      help: 'Time to make one group of batches durable',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [registry],
+    }),
+    lagSeconds: new Histogram({
+      name: 'driftline_record_lag_seconds',
+      help: 'From the observation in the cluster to the durable record',
+      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300],
+      registers: [registry],
+    }),
+  };
+};
+
 export const createMetrics = (registry: Registry = new Registry()): CollectorMetrics => {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
   return {
@@ -75,28 +109,6 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
     transitions: counter('driftline_judge_transitions_total', 'Finding transitions'),
     links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),
-    recordedBatches: counter('driftline_record_batches_total', 'Batches durable in the timeline'),
-    recoveryFailures: counter(
-      'driftline_recovery_failures_total',
-      "Attempts to rebuild a cluster's memory that failed and are repeated",
-    ),
-    storeFailures: new Counter({
-      name: 'driftline_record_store_failures_total',
-      help: 'Calls of the store that failed and are repeated: retryable, or refused (schema, grants)',
-      labelNames: ['outcome'],
-      registers: [registry],
-    }),
-    recordSeconds: new Histogram({
-      name: 'driftline_record_seconds',
-      help: 'Time to make one group of batches durable',
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers: [registry],
-    }),
-    lagSeconds: new Histogram({
-      name: 'driftline_record_lag_seconds',
-      help: 'From the observation in the cluster to the durable record',
-      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300],
-      registers: [registry],
-    }),
+    ...recordMetrics(registry),
   };
 };
