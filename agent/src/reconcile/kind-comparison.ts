@@ -1,10 +1,10 @@
 import type { Delta, DigestCause, KindDigest, Sha256 } from '@driftline/proto';
-import { captureWhole, place } from '../capture/capture.ts';
 import type { Clock } from '../clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import type { KnownKind, KnownObject, ObjectName } from '../known/known.ts';
 import type { SequenceRange } from '../message-sink.ts';
 import type { KindLine } from '../watch/kind-line.ts';
+import { wholeOf } from '../watch/whole-of.ts';
 import { makeDigest, makeEntries, namesOfEntries } from './kind-messages.ts';
 
 /** A digest that was handed to the spool. */
@@ -50,7 +50,7 @@ export class KindComparison {
     if (this.#ports.known.progress().isAgreed || this.isTold(name)) return [];
     this.told(name);
     if (known === undefined) return [];
-    return [captureWhole({ ...place(this.#ports.kind, name.namespace, name.name), uid: known.uid }, known)];
+    return [wholeOf(this.#ports.kind, name, known)];
   }
 
   isTold(name: ObjectName): boolean {

@@ -9,7 +9,7 @@ import {
   ownObject,
   ownString,
 } from '@driftline/proto';
-import { type CapturePorts, type Sight, captureDelete, captureWhole, place } from '../capture/capture.ts';
+import { type CapturePorts, type Sight, captureDelete, place } from '../capture/capture.ts';
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import type { KindProgress, KnownChange, KnownKind, KnownObject, ObjectName } from '../known/known.ts';
@@ -23,6 +23,7 @@ import { tryCapture } from './try-capture.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import type { ChangeType } from './watch-event.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
+import { wholeOf } from './whole-of.ts';
 
 export type KindLinePorts = {
   readonly sink: MessageSink;
@@ -194,9 +195,8 @@ export class KindLine {
       this.#ports.budget.give(smallMessageBytes);
       return false;
     }
-    const ref = { ...place(this.kind, name.namespace, name.name), uid: known.uid };
     this.comparison?.told(name);
-    this.#emit({ bodies: [captureWhole(ref, known)], bytes: smallMessageBytes });
+    this.#emit({ bodies: [wholeOf(this.kind, name, known)], bytes: smallMessageBytes });
     return true;
   }
 
