@@ -1,6 +1,10 @@
 /**
- * Runs seeded schedules against a real cluster: `node test/real/witness/run.ts --seed N [--schedules K] [--writes W]
- * [--faults a,b] [--steps S] [--table]`. Exits 1 when one of them finds a problem.
+ * Runs seeded schedules against real clusters, one after the other:
+ *
+ *   node test/real/witness/run.ts --seed N [--schedules K] [--writes W] [--steps S] [--faults a,b] [--long] [--table FILE]
+ *
+ * A seed decides the faults, their order and moments, and what the writers do. --faults takes the choice of faults away from
+ * it; --long lets it choose those that take minutes; --table appends a row for each schedule. Exits 1 when one finds a problem.
  */
 import { parseArgs } from 'node:util';
 import { openWitnessedCluster } from './cluster.ts';
@@ -9,6 +13,7 @@ import { faultNames } from './faults.ts';
 import type { FaultName } from './faults.ts';
 import { runSchedule } from './run-schedule.ts';
 import { planSchedule } from './schedule.ts';
+import { appendRow } from './schedules-table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +24,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     pause: { type: 'string', default: '60' },
     long: { type: 'boolean', default: false },
+    table: { type: 'string' },
   },
 });
 
@@ -47,8 +53,9 @@ try {
       minWrites: Number(values.writes),
       pauseMs: Number(values.pause),
       say: (line) => console.log(`  ${new Date().toISOString().slice(11, 23)} ${line}`),
-      settleTimeoutMs: 90_000,
+      settleTimeoutMs: values.long ? 300_000 : 120_000,
     });
+    if (values.table !== undefined) appendRow(values.table, schedule, outcome);
     const { problems, gaps, ...figures } = outcome;
     if (problems.length > 0) failed += 1;
     const counts = { ...figures, gaps: gaps.length, problems: problems.length };
