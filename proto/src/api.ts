@@ -183,6 +183,17 @@ export type ApiCoverage = {
   readonly since: string;
 };
 
+/** How far audit events explain the changes of a cluster's last day. */
+export type ApiAuditing = {
+  readonly cluster: string;
+  readonly changes: number;
+  /** Changes that no audit event explains. */
+  readonly unexplained: number;
+  readonly events: number;
+  /** Audit-IDs that came with more than one content: clients can choose them, and each content is kept. */
+  readonly ambiguousIds: number;
+};
+
 export type ApiStatus = {
   readonly version: string;
   readonly bundle: string;
@@ -191,6 +202,7 @@ export type ApiStatus = {
   readonly agents: readonly ApiAgentStatus[];
   readonly gaps: readonly ApiGap[];
   readonly coverage: readonly ApiCoverage[];
+  readonly auditing: readonly ApiAuditing[];
   readonly unjudged: number;
   readonly notAssessable: number;
   readonly rejected: number;

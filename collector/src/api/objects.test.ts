@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ApiGap, ApiObjectState, ApiStatus } from '@driftline/proto';
 import { openAgentSessions } from '../timeline/sessions/agent-sessions.ts';
-import { batch, coverage, gap, secondUs, startUs, stream, version } from './testing/rows.ts';
+import { audit, batch, coverage, gap, link, secondUs, startUs, stream, version } from './testing/rows.ts';
 import { openTestApi, type TestApi } from './testing/open-test-api.ts';
 
 let api: TestApi;
@@ -39,6 +39,13 @@ before(async () => {
         version(8, { op: 'created', uid: 'uid-2', object: { metadata: { name: 'web' }, spec: { replicas: 3 } } }),
         version(3, { name: 'api', op: 'created' }),
         version(3, { name: 'pool-1', namespace: '', group: '', resource: 'nodes', kind: 'Node', op: 'snapshot' }),
+      ],
+      audits: [audit(5), audit(6), audit(7, { auditId: 'id-6' })],
+      links: [
+        link(5, 2),
+        link(5, 4),
+        link(9, 4, { confidence: 'none', auditDigest: '' }),
+        link(6, 8, { uid: 'uid-2' }),
       ],
       gaps: [gap(12, { fromUs: startUs + 10 * secondUs, toUs: startUs + 12 * secondUs })],
       unjudged: [
@@ -222,6 +229,10 @@ test('status tells of every agent, connected or away, and of what is not seen', 
     ],
   );
   assert.deepEqual([status.unjudged, status.notAssessable, status.rejected], [0, 1, 1]);
+  assert.deepEqual(status.auditing, [
+    { cluster: 'east', changes: 5, unexplained: 3, events: 3, ambiguousIds: 1 },
+    { cluster: 'west', changes: 1, unexplained: 1, events: 0, ambiguousIds: 0 },
+  ]);
   assert.deepEqual([status.version, status.bundle, status.controls, status.mode], ['0.1.0', 'b1', 1, 'embedded']);
   const one = (await api.get('status?cluster=west')).body as ApiStatus;
   assert.deepEqual([one.agents.length, one.gaps.length, one.coverage.length, one.rejected], [1, 1, 0, 0]);

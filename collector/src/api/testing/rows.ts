@@ -1,5 +1,6 @@
 /** Rows of a timeline with what a test does not care about filled in. */
 import type {
+  AuditRow,
   CoverageRow,
   GapRow,
   LinkRow,
@@ -63,6 +64,35 @@ export function version(sequence: number, rest: Partial<VersionRow> & { readonly
     managers: [],
     synthesised: false,
     ...row,
+  };
+}
+
+export function audit(sequence: number, rest: Partial<AuditRow> = {}): AuditRow {
+  return {
+    sequence,
+    digest: `audit-${sequence}`,
+    auditId: `id-${sequence}`,
+    stage: 'ResponseComplete',
+    level: 'RequestResponse',
+    verb: 'patch',
+    group: 'apps',
+    resource: 'deployments',
+    subresource: '',
+    namespace: 'shop',
+    name: 'web',
+    uid: 'uid-web',
+    resourceVersion: '',
+    user: 'alice@example.com',
+    groups: ['dev'],
+    impersonatedUser: '',
+    sourceIps: ['192.0.2.7'],
+    userAgent: 'kubectl/v1.36',
+    code: 200,
+    happenedAtUs: startUs + sequence * secondUs,
+    observedAtUs: startUs + sequence * secondUs,
+    dryRun: false,
+    event: '{}',
+    ...rest,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Who watches what, how far behind, what is not seen: live sessions beside what the timeline knows. */
-import type { ApiAgentStatus, ApiCoverage, ApiStatus, KindName } from '@driftline/proto';
+import type { ApiAgentStatus, ApiAuditing, ApiCoverage, ApiStatus, KindName } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryGaps, toGap } from './gap-query.ts';
 import { collectorEpoch } from '../../cluster-memory.ts';
@@ -7,6 +7,7 @@ import { type RecordedStream, type TenantTimeline, toRfc3339 } from './timeline-
 
 const sql = {
   agents: loadSql(import.meta.url, 'agents.sql'),
+  auditing: loadSql(import.meta.url, 'auditing.sql'),
   coverage: loadSql(import.meta.url, 'coverage.sql'),
   judging: loadSql(import.meta.url, 'judging.sql'),
   kinds: loadSql(import.meta.url, 'kinds.sql'),
@@ -48,9 +49,10 @@ export async function queryStatus(
   sight: AgentSight,
 ): Promise<Omit<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode'>> {
   const { query, streams } = timeline;
-  const [agents, coverage, judging, gaps] = await Promise.all([
+  const [agents, coverage, auditing, judging, gaps] = await Promise.all([
     query<AgentColumns>(sql.agents, { cluster }),
     query<CoverageColumns>(sql.coverage, { cluster }),
+    query<ApiAuditing>(sql.auditing, { cluster }),
     query<JudgingColumns>(sql.judging, { cluster }),
     queryGaps(timeline, { cluster, kind: undefined, atUs: 0 }),
   ]);
@@ -63,6 +65,7 @@ export async function queryStatus(
     }),
     gaps: gaps.map(toGap),
     coverage: coverage.map(({ observedAtUs, ...row }) => ({ ...row, since: toRfc3339(observedAtUs) })),
+    auditing,
     unjudged: verdicts?.unjudged ?? 0,
     notAssessable: verdicts?.notAssessable ?? 0,
     rejected: verdicts?.rejected ?? 0,
