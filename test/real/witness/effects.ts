@@ -85,7 +85,7 @@ export function allowancesOf(
         break;
     }
   }
-  return [...allowances, ...newKinds(histories, times, blind)];
+  return [...allowances, ...kindsThatComeAndGo(histories, times, blind)];
 }
 
 /** The effect together with all that touch it, and those that touch these. */
@@ -103,8 +103,11 @@ function joined(effect: Effect, others: readonly Effect[]): { readonly fromMs: n
   return { fromMs, toMs };
 }
 
-/** Objects of a kind can change before anybody could know that there is such a kind. */
-function newKinds(
+/**
+ * Objects of a kind can change before anybody could know that there is such a kind. And what happened while somebody was
+ * blind cannot be had later when the kind has gone meanwhile, since it takes its past with it.
+ */
+function kindsThatComeAndGo(
   histories: readonly ObjectHistory[],
   times: TimesOfRevisions,
   blind: readonly Effect[],
@@ -112,12 +115,18 @@ function newKinds(
   const definitions = histories.filter(({ kind }) => kind === 'customresourcedefinitions.apiextensions.k8s.io');
   return definitions.flatMap(({ key, runs }) => {
     const name = key.slice(key.indexOf('/') + 1);
-    const began = runs.filter(({ form }, at) => form !== undefined && (at === 0 || runs[at - 1]?.form === undefined));
-    return began.map(({ revisions: [fromRevision = 0] }): Allowance => {
-      const fromMs = times.timeOf(fromRevision);
-      const { toMs } = joined({ type: 'blind', fault: '', fromMs, toMs: fromMs + kindDiscoveryMs }, blind);
-      const toRevision = times.revisionAt(toMs);
-      return { fault: `new kind ${name}`, causes: ['epoch_start', 'relist'], kinds: [name], fromRevision, toRevision };
+    return runs.flatMap(({ form, revisions: [revision = 0] }, at): readonly Allowance[] => {
+      const isGone = form === undefined;
+      const isNew = !isGone && (at === 0 || runs[at - 1]?.form === undefined);
+      if (!isGone && !isNew) return [];
+      const timeMs = times.timeOf(revision);
+      const looking = { fromMs: timeMs, toMs: timeMs + kindDiscoveryMs };
+      const { fromMs, toMs } = joined({ type: 'blind', fault: '', ...looking }, blind);
+      if (isGone && fromMs === timeMs) return [];
+      const fromRevision = isGone ? times.revisionAt(fromMs - inFlightMs) : revision;
+      const fault = isGone ? `${name} removed` : `new kind ${name}`;
+      const causes = ['epoch_start', 'relist'];
+      return [{ fault, causes, kinds: [name], fromRevision, toRevision: times.revisionAt(toMs) }];
     });
   });
 }
