@@ -36,6 +36,13 @@ const chosen = values.faults?.split(',').map((name): FaultName => {
 
 let failed = 0;
 let cluster: WitnessedCluster | undefined;
+// Agent and collector die with this process; the control plane is on its own.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    cluster?.control.stop();
+    process.exit(1);
+  });
+}
 try {
   const first = Number(values.seed);
   for (let seed = first; seed < first + Number(values.schedules); seed++) {
