@@ -46,6 +46,7 @@ export type CelPolicyInput = { readonly bindings: Bindings; readonly given?: Rea
 export type CelPolicy = {
   /** Field paths it reads, from the name of a variable on. */
   readonly paths: readonly ReadPath[];
+  readonly readsNamespace: boolean;
   /** Whether all match conditions hold. Throws EvaluationError where one has no value. */
   matches(input: CelPolicyInput): boolean;
   /** A message for each validation that fails, in their order. Throws EvaluationError where none does and one has no value. */
@@ -75,6 +76,7 @@ export function compileCelPolicy(
   return {
     policy: {
       paths: compiler.paths,
+      readsNamespace: compiler.paths.some(([root]) => root === 'namespaceObject'),
       matches: (input) => {
         const { bindings, budget } = begin(compiled, input);
         return compiled.conditions.every((condition) => evaluateBool(condition, bindings, budget));

@@ -3,11 +3,12 @@
  * is not in it, so what reads that, or the object before, judges changes and not states.
  */
 import type { JsonObject } from '@driftline/proto';
-import type { ObjectKey, RequestedChange } from '../../contract.ts';
+import type { ObjectKey, RequestedChange, TrackedView } from '../../contract.ts';
 import { dynType } from '../../cel/index.ts';
 import type { ReadPath } from '../../read-path.ts';
-import type { Scope } from '../compile-expression.ts';
+import type { Bindings, Scope } from '../compile-expression.ts';
 import { stringAt } from '../read-json.ts';
+import type { CelPolicy } from './cel-policy.ts';
 import { resourceNameOf } from './resource-name.ts';
 
 /** Names of a ValidatingAdmissionPolicy but `authorizer`, which asks the API server questions that nobody can ask later. */
@@ -42,6 +43,17 @@ function createRequest(object: JsonObject, key: ObjectKey): JsonObject {
     namespace: key.namespace,
     dryRun: false,
   };
+}
+
+/** What a policy's expressions see of a change. Parameters are null until somebody gives them. */
+export function bindingsOf(
+  { readsNamespace }: Pick<CelPolicy, 'readsNamespace'>,
+  change: RequestedChange,
+  { key, view }: { readonly key: ObjectKey; readonly view: TrackedView },
+): Bindings {
+  const namespace = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
+  const isAsked = readsNamespace && key.namespace !== '';
+  return { ...change, params: null, namespaceObject: isAsked ? (view.get(namespace) ?? null) : null };
 }
 
 /** What judging a state by these paths reads of the object itself, the request and `matchConstraints` included. */

@@ -14,34 +14,23 @@ import { readShape } from '../../load/read-shape.ts';
 import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { type CelPolicy, compileCelPolicy } from './cel-policy.ts';
+import { celProblems } from './cel-problems.ts';
 import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from './match-resources.ts';
 import { createParams, paramKindSchema, type Params, paramRefSchema } from './params.ts';
-import { admissionScope, creationOf, readOfChange, readsOfState } from './request.ts';
+import { admissionScope, bindingsOf, creationOf, readOfChange, readsOfState } from './request.ts';
+import { metadataSchema, namedExpressionSchema, text, validationSchema } from './shapes.ts';
 import { failed } from './verdict.ts';
-
-const text = z.string().min(1);
-const metadata = z.looseObject({ name: text });
-const named = z.strictObject({ name: text, expression: text });
 
 const policySchema = z.strictObject({
   apiVersion: text,
   kind: z.literal('ValidatingAdmissionPolicy'),
-  metadata,
+  metadata: metadataSchema,
   spec: z.strictObject({
     paramKind: paramKindSchema.optional(),
     matchConstraints: matchResourcesSchema,
-    matchConditions: z.array(named).optional(),
-    variables: z.array(named).optional(),
-    validations: z
-      .array(
-        z.strictObject({
-          expression: text,
-          message: z.string().optional(),
-          messageExpression: text.optional(),
-          reason: z.string().optional(),
-        }),
-      )
-      .optional(),
+    matchConditions: z.array(namedExpressionSchema).optional(),
+    variables: z.array(namedExpressionSchema).optional(),
+    validations: z.array(validationSchema).optional(),
     auditAnnotations: z.array(z.strictObject({ key: text, valueExpression: text })).optional(),
     failurePolicy: z.enum(['Fail', 'Ignore']).optional(),
   }),
@@ -51,7 +40,7 @@ const policySchema = z.strictObject({
 const bindingSchema = z.strictObject({
   apiVersion: text,
   kind: z.literal('ValidatingAdmissionPolicyBinding'),
-  metadata,
+  metadata: metadataSchema,
   spec: z.strictObject({
     policyName: text,
     paramRef: paramRefSchema.optional(),
@@ -134,16 +123,7 @@ class Loading {
     const { spec } = policy.value;
     const compiled = compileCelPolicy({ ...spec, validations: spec.validations ?? [] }, { scope: admissionScope });
     if ('problems' in compiled) {
-      this.#problems.push(
-        ...compiled.problems.map(
-          ({ keys, reason, line, column }): PolicyProblem => ({
-            code: 'bad-cel',
-            file: policy.file.path,
-            ...policy.file.within(['spec', ...keys], { line, column }),
-            reason: `${String(keys.at(-1))}: ${reason}`,
-          }),
-        ),
-      );
+      this.#problems.push(...celProblems(policy.file, compiled.problems, (keys) => ['spec', ...keys]));
       return;
     }
     const { paramKind } = spec;
@@ -179,7 +159,6 @@ type Parts = {
 function createControl({ id, policy, binding, cel, params }: Parts): CompiledControl {
   const constraints = createResourceMatch(policy.spec.matchConstraints);
   const resources = createResourceMatch(binding.spec.matchResources);
-  const readsNamespace = cel.paths.some(([root]) => root === 'namespaceObject');
   const actions = binding.spec.validationActions.join(', ').toLowerCase();
   const meta = policyMeta({
     id,
@@ -189,7 +168,7 @@ function createControl({ id, policy, binding, cel, params }: Parts): CompiledCon
   });
   const matches = [constraints, resources];
   const evaluateChange = (change: RequestedChange, view: TrackedView) =>
-    evaluate({ change, view, cel, params, matches, readsNamespace });
+    evaluate({ change, view, cel, params, matches });
   const common = { meta, language: 'validating-admission-policy', kinds: [], evaluateChange } as const;
   if (readOfChange(cel.paths) !== undefined)
     return { ...common, judges: 'change', selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
@@ -198,7 +177,7 @@ function createControl({ id, policy, binding, cel, params }: Parts): CompiledCon
     ...common,
     reads: () => reads,
     judgesKind: (kind) => matches.every((match) => match.judgesKind(kind)),
-    selfContained: params === undefined && !readsNamespace && !matches.some((match) => match.readsNamespace),
+    selfContained: params === undefined && !cel.readsNamespace && !matches.some((match) => match.readsNamespace),
     evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
   };
 }
@@ -209,19 +188,13 @@ type Evaluation = {
   readonly cel: CelPolicy;
   readonly params: Params | undefined;
   readonly matches: readonly ResourceMatch[];
-  readonly readsNamespace: boolean;
 };
 
-function evaluate({ change, view, cel, params, matches, readsNamespace }: Evaluation): Verdict {
+function evaluate({ change, view, cel, params, matches }: Evaluation): Verdict {
   const subject = change.object ?? change.oldObject ?? {};
   const key = objectKeyOf(subject);
   if (!matches.every((match) => match.appliesTo(subject, key, view))) return { verdict: 'not-applicable' };
-  const namespace = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
-  const bindings = {
-    ...change,
-    params: null,
-    namespaceObject: readsNamespace && key.namespace !== '' ? (view.get(namespace) ?? null) : null,
-  };
+  const bindings = bindingsOf(cel, change, { key, view });
   if (!cel.matches({ bindings })) return { verdict: 'not-applicable' };
   const given = params?.read(key, view);
   if (given?.isMissing === true)

@@ -1,25 +1,15 @@
 /** Shapes of Gatekeeper's documents: templates, and the constraints whose kinds they define. */
 import { z } from 'zod';
+import { metadataSchema, namedExpressionSchema, text, validationSchema } from '../admission/shapes.ts';
 import { constraintMatchSchema } from './constraint-match.ts';
 
-const text = z.string().min(1);
 const jsonObject = z.record(z.string(), z.json());
-const metadata = z.looseObject({ name: text });
-const named = z.strictObject({ name: text, expression: text });
 
 /** The source of the engine K8sNativeValidation. */
 export const nativeSourceSchema = z.strictObject({
-  variables: z.array(named).optional(),
-  validations: z
-    .array(
-      z.strictObject({
-        expression: text,
-        message: z.string().optional(),
-        messageExpression: text.optional(),
-      }),
-    )
-    .min(1),
-  matchConditions: z.array(named).optional(),
+  variables: z.array(namedExpressionSchema).optional(),
+  validations: z.array(validationSchema).min(1),
+  matchConditions: z.array(namedExpressionSchema).optional(),
   failurePolicy: z.enum(['Fail', 'Ignore']).optional(),
   generateVAP: z.boolean().optional(),
 });
@@ -30,7 +20,7 @@ export const regoEngine = 'Rego';
 export const templateSchema = z.strictObject({
   apiVersion: text,
   kind: z.literal('ConstraintTemplate'),
-  metadata,
+  metadata: metadataSchema,
   spec: z.strictObject({
     crd: z.strictObject({
       spec: z.strictObject({
@@ -58,7 +48,7 @@ export const templateSchema = z.strictObject({
 export const constraintSchema = z.strictObject({
   apiVersion: text,
   kind: text,
-  metadata,
+  metadata: metadataSchema,
   spec: z
     .strictObject({
       match: constraintMatchSchema.optional(),

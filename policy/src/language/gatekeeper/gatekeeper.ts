@@ -12,7 +12,8 @@ import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
 import { partOf, problemAt, type YamlFile } from '../../load/yaml-file.ts';
 import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
-import { admissionScope, creationOf } from '../admission/request.ts';
+import { celProblems } from '../admission/cel-problems.ts';
+import { admissionScope, bindingsOf, creationOf } from '../admission/request.ts';
 import { failed } from '../admission/verdict.ts';
 import { objectAt, objectKeyOf } from '../read-json.ts';
 import { reviewInput } from '../rego/compile-rego-control.ts';
@@ -107,16 +108,7 @@ class Loading {
     }
     const compiled = compileCelPolicy(source.value, { scope: admissionScope, given });
     if ('policy' in compiled) return { cel: compiled.policy };
-    this.#problems.push(
-      ...compiled.problems.map(
-        ({ keys: within, reason, line, column }): PolicyProblem => ({
-          code: 'bad-cel',
-          file: file.path,
-          ...file.within([...keys, ...within], { line, column }),
-          reason: `${String(within.at(-1))}: ${reason}`,
-        }),
-      ),
-    );
+    this.#problems.push(...celProblems(file, compiled.problems, (within) => [...keys, ...within]));
     return undefined;
   }
 
@@ -185,7 +177,7 @@ function createControl(constraint: Constraint, template: Template, code: Code): 
   const schema = template.spec.crd.spec.validation?.openAPIV3Schema as JsonObject | undefined;
   const parameters = withDefaults((spec?.parameters ?? {}) as JsonObject, schema) as JsonObject;
   const params = { ...constraint, spec: { ...spec, parameters } } as unknown as JsonObject;
-  const readsNamespace = 'cel' in code && code.cel.paths.some(([root]) => root === 'namespaceObject');
+  const readsNamespace = 'cel' in code && code.cel.readsNamespace;
   const title = `${kind} ${metadata.name}`;
   const evaluateChange = (change: RequestedChange, view: TrackedView): Verdict => {
     const object = change.object ?? change.oldObject ?? {};
@@ -196,12 +188,7 @@ function createControl(constraint: Constraint, template: Template, code: Code): 
       const input = reviewInput(object, { ...change.request, oldObject: change.oldObject }, parameters);
       return regoVerdict(module.evaluate(entrypoint, input), object, title);
     }
-    const namespace = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
-    const bindings = {
-      ...change,
-      params,
-      namespaceObject: readsNamespace && key.namespace !== '' ? (view.get(namespace) ?? null) : null,
-    };
+    const bindings = { ...bindingsOf(code.cel, change, { key, view }), params };
     const input = { bindings, given: { anyObject: object, params: parameters } };
     return code.cel.matches(input) ? failed(code.cel.violations(input)) : { verdict: 'not-applicable' };
   };

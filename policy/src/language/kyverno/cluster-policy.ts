@@ -8,19 +8,19 @@ import { policyMeta } from '../../load/policy-meta.ts';
 import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
 import { partOf, problemAt, type YamlFile } from '../../load/yaml-file.ts';
+import { celProblems } from '../admission/cel-problems.ts';
 import { creationOf } from '../admission/request.ts';
+import { metadataSchema, text } from '../admission/shapes.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { compileBody, validateSchema } from './compile-body.ts';
 import { compileException, type Exception, exceptionSchema } from './exception.ts';
 import { autogenKinds } from './pod-view.ts';
 import { compileRule, type Rule, type RuleSection, ruleSchema } from './rule.ts';
 
-const text = z.string().min(1);
-
 const policySchema = z.strictObject({
   apiVersion: text,
   kind: z.enum(['ClusterPolicy', 'Policy']),
-  metadata: z.looseObject({ name: text, namespace: text.optional() }),
+  metadata: metadataSchema,
   /** What is not about rules says how the admission controller runs them. */
   spec: z.looseObject({ rules: z.array(ruleSchema).min(1) }),
   status: z.unknown().optional(),
@@ -94,12 +94,9 @@ class Loading {
     const compiled = compileBody(shape.value, section, this.#context.controls);
     if ('problems' in compiled) {
       this.problems.push(
-        ...compiled.problems.map(({ keys: [list, ...rest], reason, line, column }): PolicyProblem => {
-          const place =
-            list === 'matchConditions'
-              ? [...keys, 'celPreconditions']
-              : [...within, 'cel', list === 'validations' ? 'expressions' : String(list)];
-          return { code: 'bad-cel', file: file.path, ...file.within([...place, ...rest], { line, column }), reason };
+        ...celProblems(file, compiled.problems, ([list, ...rest]) => {
+          if (list === 'matchConditions') return [...keys, 'celPreconditions', ...rest];
+          return [...within, 'cel', list === 'validations' ? 'expressions' : (list ?? ''), ...rest];
         }),
       );
       return;

@@ -1,32 +1,21 @@
 /** The form of `validate` that a rule has, ready to judge. */
-import type { Json, JsonObject } from '@driftline/proto';
+import type { Json } from '@driftline/proto';
 import { z } from 'zod';
 import type { CompiledControl } from '../../contract.ts';
 import type { CelPolicyProblem } from '../admission/cel-policy.ts';
 import { compileCelPolicy } from '../admission/cel-policy.ts';
 import { createParams, paramKindSchema, paramRefSchema } from '../admission/params.ts';
-import { admissionScope, readOfChange } from '../admission/request.ts';
+import { admissionScope, bindingsOf, readOfChange } from '../admission/request.ts';
+import { namedExpressionSchema, validationSchema } from '../admission/shapes.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { FunctionError } from './function-error.ts';
 import { compilePodSecurity, podSecuritySchema } from './pod-security.ts';
 import type { RuleBody, RuleSection } from './rule.ts';
 import { compileValidation, validationShape } from './validation.ts';
 
-const text = z.string().min(1);
-const named = z.strictObject({ name: text, expression: text });
-
 const celSchema = z.strictObject({
-  expressions: z
-    .array(
-      z.strictObject({
-        expression: text,
-        message: z.string().optional(),
-        messageExpression: text.optional(),
-        reason: z.string().optional(),
-      }),
-    )
-    .min(1),
-  variables: z.array(named).optional(),
+  expressions: z.array(validationSchema).min(1),
+  variables: z.array(namedExpressionSchema).optional(),
   paramKind: paramKindSchema.optional(),
   paramRef: paramRefSchema.optional(),
   auditAnnotations: z.array(z.json()).optional(),
@@ -98,23 +87,16 @@ function compileCel(cel: z.infer<typeof celSchema>, rule: RuleSection): BodyResu
   if ('problems' in compiled) return { problems: compiled.problems };
   const { policy } = compiled;
   const params = paramKind === undefined || paramRef === undefined ? undefined : createParams(paramKind, paramRef);
-  const readsNamespace = policy.paths.some(([root]) => root === 'namespaceObject');
-  const namespaceOf = (object: JsonObject) => objectKeyOf(object).namespace;
   return {
     isOfChange: readOfChange(policy.paths) !== undefined,
     body: {
-      readsCluster: params !== undefined || readsNamespace,
+      readsCluster: params !== undefined || policy.readsNamespace,
       judge({ change, object, view }) {
-        const name = namespaceOf(object);
-        const namespace = { group: '', kind: 'Namespace', namespace: '', name };
-        const bindings = {
-          ...change,
-          object: change.object === null ? null : object,
-          params: null,
-          namespaceObject: readsNamespace && name !== '' ? (view.get(namespace) ?? null) : null,
-        };
+        const key = objectKeyOf(object);
+        const seen = { ...change, object: change.object === null ? null : object };
+        const bindings = bindingsOf(policy, seen, { key, view });
         if (!policy.matches({ bindings })) return { isSkipped: true, mismatches: [] };
-        const given = params?.read(objectKeyOf(object), view);
+        const given = params?.read(key, view);
         if (given?.isMissing === true)
           return { isSkipped: false, mismatches: [mismatch(`there is no ${params?.kind.kind} as paramRef names it`)] };
         const all = given === undefined ? [null] : given.objects;

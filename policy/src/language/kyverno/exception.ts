@@ -3,12 +3,11 @@ import { isJsonObject, type JsonObject } from '@driftline/proto';
 import { z } from 'zod';
 import type { TrackedView } from '../../contract.ts';
 import { objectKeyOf } from '../read-json.ts';
+import { text } from '../admission/shapes.ts';
 import { compileConditions, conditionsSchema } from './condition.ts';
 import { FunctionError } from './function-error.ts';
 import { compileMatch, matchSectionSchema } from './match-section.ts';
 import { matchesWildcard } from './wildcard.ts';
-
-const text = z.string().min(1);
 
 export const exceptionSchema = z.strictObject({
   apiVersion: text,

@@ -2,12 +2,11 @@
 import type { Json, JsonObject } from '@driftline/proto';
 import { z } from 'zod';
 import type { TrackedView } from '../../contract.ts';
+import { text } from '../admission/shapes.ts';
 import { objectAt } from '../read-json.ts';
 import { compileQuery } from './jmespath.ts';
 import { FunctionError } from './function-error.ts';
 import { compileTemplate, NothingFound, type TemplateData } from './template.ts';
-
-const text = z.string().min(1);
 
 const entrySchema = z.strictObject({
   name: text,

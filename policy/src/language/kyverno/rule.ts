@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { GroupKind, RequestedChange, TrackedView, Verdict, Violation } from '../../contract.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectAt, objectKeyOf, stringAt } from '../read-json.ts';
+import { text } from '../admission/shapes.ts';
 import { compileConditions, conditionsSchema } from './condition.ts';
 import { imagesOf } from './image-info.ts';
 import { compileMatch, matchSectionSchema } from './match-section.ts';
@@ -11,8 +12,6 @@ import type { Mismatch } from './pattern.ts';
 import { isAboutPodsOnly, podViewOf } from './pod-view.ts';
 import { compileContext, contextSchema } from './rule-context.ts';
 import { compileTemplate } from './template.ts';
-
-const text = z.string().min(1);
 
 export const ruleSchema = z.strictObject({
   name: text,

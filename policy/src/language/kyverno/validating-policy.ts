@@ -9,36 +9,27 @@ import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
 import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
 import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
+import { celProblems } from '../admission/cel-problems.ts';
 import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from '../admission/match-resources.ts';
-import { admissionScope, creationOf, readOfChange } from '../admission/request.ts';
+import { admissionScope, bindingsOf, creationOf, readOfChange } from '../admission/request.ts';
 import { resourceNameOf } from '../admission/resource-name.ts';
+import { metadataSchema, namedExpressionSchema, text, validationSchema } from '../admission/shapes.ts';
 import { failed } from '../admission/verdict.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { podViewOf } from './pod-view.ts';
 
-const text = z.string().min(1);
-const named = z.strictObject({ name: text, expression: text });
 const kinds = ['ValidatingPolicy', 'NamespacedValidatingPolicy'] as const;
 
 const policySchema = z.strictObject({
   apiVersion: text,
   kind: z.enum(kinds),
-  metadata: z.looseObject({ name: text, namespace: text.optional() }),
+  metadata: metadataSchema,
   spec: z.strictObject({
     matchConstraints: matchResourcesSchema.optional(),
-    matchConditions: z.array(named).optional(),
-    variables: z.array(named).optional(),
-    validations: z
-      .array(
-        z.strictObject({
-          expression: text,
-          message: z.string().optional(),
-          messageExpression: text.optional(),
-          reason: z.string().optional(),
-        }),
-      )
-      .min(1),
+    matchConditions: z.array(namedExpressionSchema).optional(),
+    variables: z.array(namedExpressionSchema).optional(),
+    validations: z.array(validationSchema).min(1),
     auditAnnotations: z.array(z.json()).optional(),
     validationActions: z.array(z.string()).optional(),
     failurePolicy: z.string().optional(),
@@ -93,14 +84,7 @@ function loadPolicy(
     };
   const compiled = compileCelPolicy(spec, { scope: admissionScope });
   if ('problems' in compiled) {
-    return {
-      problems: compiled.problems.map(({ keys, reason, line, column }) => ({
-        code: 'bad-cel',
-        file: file.path,
-        ...file.within(['spec', ...keys], { line, column }),
-        reason: `${String(keys.at(-1))}: ${reason}`,
-      })),
-    };
+    return { problems: celProblems(file, compiled.problems, (keys) => ['spec', ...keys]) };
   }
   const digest = source.sha256(canonicalJson(policy as unknown as Json));
   const control = { ...createControl(policy, compiled.policy), digest };
@@ -117,11 +101,10 @@ function createControl(policy: Policy, cel: CelPolicy): CompiledControl {
   const name = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
   const match = createResourceMatch(spec.matchConstraints);
   const made = madeKinds(policy, match);
-  const readsNamespace = cel.paths.some(([root]) => root === 'namespaceObject');
   const isNamespaced = policy.kind === 'NamespacedValidatingPolicy';
   const namespace = isNamespaced ? (metadata.namespace ?? 'default') : undefined;
   const evaluateChange = (change: RequestedChange, view: TrackedView) =>
-    evaluate({ change, view, cel, match, made, readsNamespace, namespace });
+    evaluate({ change, view, cel, match, made, namespace });
   const common = {
     meta: policyMeta({ id: `kyverno/${name}`, title: name, policy: policy as unknown as JsonObject }),
     language: 'kyverno',
@@ -133,7 +116,7 @@ function createControl(policy: Policy, cel: CelPolicy): CompiledControl {
   return {
     ...common,
     judgesKind: (kind) => match.judgesKind(kind) || isMade(made, kind),
-    selfContained: !readsNamespace && !match.readsNamespace,
+    selfContained: !cel.readsNamespace && !match.readsNamespace,
     evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
   };
 }
@@ -158,12 +141,11 @@ type Evaluation = {
   readonly cel: CelPolicy;
   readonly match: ResourceMatch;
   readonly made: readonly GroupKind[];
-  readonly readsNamespace: boolean;
   readonly namespace: string | undefined;
 };
 
 function evaluate(evaluation: Evaluation): Verdict {
-  const { change, view, cel, match, made, readsNamespace, namespace } = evaluation;
+  const { change, view, cel, match, made, namespace } = evaluation;
   const given = change.object ?? change.oldObject ?? {};
   const key = objectKeyOf(given);
   if (namespace !== undefined && key.namespace !== namespace) return { verdict: 'not-applicable' };
@@ -172,12 +154,7 @@ function evaluate(evaluation: Evaluation): Verdict {
   if (object === undefined) return { verdict: 'not-applicable' };
   const subject = object === given ? key : { ...key, group: '', kind: 'Pod' };
   if (!match.appliesTo(object, subject, view)) return { verdict: 'not-applicable' };
-  const within = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
-  const bindings = {
-    ...change,
-    object: change.object === null ? null : object,
-    params: null,
-    namespaceObject: readsNamespace && key.namespace !== '' ? (view.get(within) ?? null) : null,
-  };
+  const seen = { ...change, object: change.object === null ? null : object };
+  const bindings = bindingsOf(cel, seen, { key, view });
   return cel.matches({ bindings }) ? failed(cel.violations({ bindings })) : { verdict: 'not-applicable' };
 }
