@@ -18,7 +18,7 @@ export type {
 export type { Score, ScoreCard } from './score/tally.ts';
 export { type CaseResult, runCases } from './cases/run-cases.ts';
 export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
-export { exceptControls } from './exception/except-control.ts';
+export { exceptControls, exceptionNamedIn } from './exception/except-control.ts';
 export type { Exception } from './exception/exception.ts';
 export {
   type ExceptionReportOptions,

@@ -1,5 +1,6 @@
 /** Remarks on policies that load: what nobody would notice missing until it is needed. Pure. */
 import type { Bundle, LoadedControl } from '@driftline/policy';
+import { isOwn } from './policies.ts';
 
 export type Remark = {
   readonly file: string;
@@ -16,7 +17,7 @@ const wantedCases = 2;
 /** In the order of files and lines. */
 export function lintBundle(bundle: Bundle): readonly Remark[] {
   const notes = bundle.notes.map(({ file, line, column, reason }) => ({ file, line, column, control: '', reason }));
-  const remarks = bundle.controls.flatMap((loaded) =>
+  const remarks = bundle.controls.filter(isOwn).flatMap((loaded) =>
     reasonsOf(loaded).map((reason) => {
       const { id } = loaded.control.meta;
       return { ...loaded.at, control: id, reason: `${id}: ${reason}` };

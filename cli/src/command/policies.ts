@@ -1,9 +1,14 @@
 /** Policies from disk, for commands that need no collector. */
-import type { Bundle } from '@driftline/policy';
+import type { Bundle, LoadedControl } from '@driftline/policy';
 import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
 
 /** Loaded when it is needed: the other commands start several times faster without the engine. */
 export const engine = () => import('@driftline/policy');
+
+/** Whether it is written in a control file of ours, which has cases, a remedy and frameworks; other policies have none. */
+export function isOwn({ control: { language } }: LoadedControl): boolean {
+  return language === 'cel' || language === 'relation' || language === 'rego';
+}
 
 export type PolicyFolders = {
   readonly folders: readonly string[];
@@ -26,7 +31,8 @@ export async function loadPolicies({ folders, withLibrary, refusal }: PolicyFold
     );
   });
   if (result.ok) {
-    if (result.bundle.controls.length === 0) throw new CliError(exitCode.usage, `no controls in ${folders.join(', ')}`);
+    if (result.bundle.controls.length + result.bundle.exceptions.length === 0)
+      throw new CliError(exitCode.usage, `no controls and no exceptions in ${folders.join(', ')}`);
     return result.bundle;
   }
   const problems = result.problems.map(problemText);

@@ -1,33 +1,40 @@
-/** `driftline policy test|lint|list [FOLDER…]`: the library (or other folders laid out like it), offline. */
+/** `driftline policy test|lint|list|exceptions [FOLDER…]`: the library (or other folders laid out like it), offline. */
 import type { Bundle } from '@driftline/policy';
 import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
 import { printable, table } from '../output/text.ts';
 import { lintBundle } from './lint-bundle.ts';
 import type { Command, CommandContext } from './command.ts';
-import { engine, loadPolicies } from './policies.ts';
+import { printExceptions } from './policy-exceptions.ts';
+import { engine, isOwn, loadPolicies } from './policies.ts';
 import { outputFormat, outputHelp, outputOptions, printData } from './scope.ts';
 
-const actions = { test: testPolicies, lint: lintPolicies, list: listPolicies } as const;
+const actions = { test: testPolicies, lint: lintPolicies, list: listPolicies, exceptions: printExceptions } as const;
+
+function isAction(text: string): text is keyof typeof actions {
+  return Object.hasOwn(actions, text);
+}
 
 export const policyCommand: Command = {
   name: 'policy',
-  usage: 'policy test|lint|list [FOLDER…] [options]',
-  summary: 'run the cases of every control, say what is missing in them, or list them; offline',
+  usage: 'policy test|lint|list|exceptions [FOLDER…]',
+  summary: 'run the cases of every control, say what is missing, or list them; offline',
   isOffline: true,
-  options: { ...outputOptions, strict: { type: 'boolean' } },
+  options: { ...outputOptions, strict: { type: 'boolean' }, library: { type: 'boolean' } },
   help: [
-    ['FOLDER…', "folders with control files (default: Driftline's own library)"],
+    ['FOLDER…', "folders with policies and exceptions (default: Driftline's own library)"],
+    ['--library', 'our own library beside the folders; exceptions always look at it'],
     ['--strict', 'lint: exit 1 for what is only worth mending, too'],
     ...outputHelp,
   ],
   async run(context) {
     const [action = '', ...folders] = context.positionals;
-    if (action !== 'test' && action !== 'lint' && action !== 'list')
+    if (!isAction(action))
       throw new CliError(
         exitCode.usage,
-        'say what to do: driftline policy test, driftline policy lint, or driftline policy list',
+        'say what to do: driftline policy test, policy lint, policy list, or policy exceptions',
       );
-    const bundle = await loadPolicies({ folders, withLibrary: folders.length === 0, refusal: exitCode.failed });
+    const withLibrary = folders.length === 0 || action === 'exceptions' || context.values.library === true;
+    const bundle = await loadPolicies({ folders, withLibrary, refusal: exitCode.failed });
     return actions[action](context, bundle);
   },
 };
@@ -36,22 +43,43 @@ async function testPolicies(context: CommandContext, bundle: Bundle): Promise<Ex
   const { runCases } = await engine();
   const results = runCases(bundle, Date.parse);
   const failed = results.filter((result) => !result.ok);
-  const untested = bundle.controls.filter(
-    ({ cases }) => !cases.some((one) => one.expect === 'pass') || !cases.some((one) => one.expect === 'fail'),
-  );
+  const untested = bundle.controls
+    .filter(isOwn)
+    .filter(({ cases }) => !cases.some((one) => one.expect === 'pass') || !cases.some((one) => one.expect === 'fail'));
   const format = outputFormat(context.values);
   if (format === 'json' || format === 'yaml') {
-    await printData(context, { bundle: bundle.version, items: results });
+    await printData(context, {
+      bundle: bundle.version,
+      languages: languagesOf(bundle),
+      notes: bundle.notes,
+      items: results,
+    });
   } else {
+    for (const { file, line, column, reason } of bundle.notes)
+      context.print(`note ${printable(`${file}:${line}:${column}`)}: ${printable(reason)}`);
     for (const { control, file, name, difference } of failed)
       context.print(`${context.paint.red('FAIL')} ${control} ${name}\n     ${difference}  (${file})`);
     for (const { control, at } of untested)
       context.print(`${context.paint.red('FAIL')} ${control.meta.id} has no passing or no failing case  (${at.file})`);
     context.print(
-      `${bundle.controls.length} controls, ${results.length - failed.length} cases passed, ${failed.length} failed (bundle ${bundle.version})`,
+      `${count(bundle.controls.length, 'control')} (${languagesText(bundle)}), ${results.length - failed.length} cases passed, ${failed.length} failed (bundle ${bundle.version})`,
     );
   }
   return failed.length + untested.length === 0 ? exitCode.ok : exitCode.failed;
+}
+
+/** Controls by the language they are written in, in the order of the names. */
+function languagesOf({ controls }: Bundle): Readonly<Record<string, number>> {
+  const counts = Map.groupBy(controls, ({ control }) => control.language);
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, own]) => [name, own.length]));
+}
+
+function languagesText(bundle: Bundle): string {
+  const changes = bundle.controls.filter(({ control }) => control.judges === 'change').length;
+  return [
+    ...Object.entries(languagesOf(bundle)).map(([language, number]) => `${number} ${language}`),
+    ...(changes === 0 ? [] : [`${changes} of them about changes only`]),
+  ].join(', ');
 }
 
 async function listPolicies(context: CommandContext, bundle: Bundle): Promise<ExitCode> {

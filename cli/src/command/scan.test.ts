@@ -34,7 +34,11 @@ after(() => {
 });
 
 /** The command as main.ts runs it, in this process. */
-async function scan(args: readonly string[], stdin = ''): Promise<{ status: number; out: string; err: string }> {
+async function scan(
+  args: readonly string[],
+  stdin = '',
+  now = new Date(),
+): Promise<{ status: number; out: string; err: string }> {
   const text = { out: '', err: '' };
   const { values, positionals } = parseArgs({ args: [...args], options: scanCommand.options, allowPositionals: true });
   const run = scanCommand.run({
@@ -46,7 +50,7 @@ async function scan(args: readonly string[], stdin = ''): Promise<{ status: numb
     settle: () => {},
     paint: createPaint(false),
     columns: undefined,
-    now: () => new Date(),
+    now: () => now,
     readStdin: async () => stdin,
   });
   const status = await run.catch((error: unknown) => {
@@ -145,6 +149,64 @@ test('a baseline holds the debt: it does not fail, lines may move, what is new f
   assert.equal((await scan(args)).status, 2);
   rmSync(join(folder, 'app', 'new.yaml'));
   writeFileSync(file, pod('web'));
+});
+
+test('exceptions hold as in the cluster: shown, not counted, not for ever, and not in a baseline', async () => {
+  const exception = (id: string, scope: string) => `apiVersion: driftline.dev/v1
+kind: Exception
+id: ${id}
+controls: [DL-POD-001]
+scope: ${scope}
+owner: team-a
+approver: alice@example.org
+reason: the new image needs no privileges
+ticket: SEC-1
+expires: 2030-01-31
+`;
+  mkdirSync(join(folder, 'waived'));
+  const files = (scope: string) => writeFileSync(join(folder, 'waived', 'ex.yaml'), exception('EX-1', scope));
+  files('{ namespaces: [shop] }');
+  const args = ['app', '--policy', 'waived', '--fail-on', 'critical'];
+  const within = new Date('2030-01-31T23:59:59Z');
+  const run = await scan([...args, '--report', 'sarif=e.sarif', '--report', 'json=e.json'], '', within);
+  assert.deepEqual([run.status, run.err], [0, '']);
+  assert.match(run.out, /^SEVERITY .* EXCEPTED BY *\ncritical +DL-POD-001 .* EX-1\n/);
+  assert.match(run.out, /\n1 finding excepted\n/);
+  assert.ok(!run.out.includes('1 critical'), run.out);
+  const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const { runs } = read('e.sarif') as { runs: { results: { ruleId: string; suppressions?: unknown }[] }[] };
+  const suppressions = runs[0]?.results.filter((result) => result.suppressions !== undefined);
+  assert.deepEqual(
+    suppressions?.map((result) => [result.ruleId, result.suppressions]),
+    [
+      [
+        'DL-POD-001',
+        [
+          {
+            kind: 'external',
+            status: 'accepted',
+            justification: 'excepted by EX-1 until 2030-01-31 (SEC-1): container web runs privileged',
+          },
+        ],
+      ],
+    ],
+  );
+  const { items } = read('e.json') as { items: { control: string; exception?: string }[] };
+  assert.equal(items.find(({ control }) => control === 'DL-POD-001')?.exception, 'EX-1');
+  const score = /score (\d+\.\d)/;
+  const after = await scan(args, '', new Date('2030-02-01T00:00:00Z'));
+  assert.deepEqual([after.status, after.out.includes('EXCEPTED')], [1, false]);
+  assert.ok(Number(score.exec(after.out)?.[1]) < Number(score.exec(run.out)?.[1]));
+
+  await scan([...args, '--baseline', 'kept.json', '--update-baseline'], '', within);
+  const kept = await scan([...args, '--baseline', 'kept.json'], '', new Date('2030-02-01T00:00:00Z'));
+  assert.deepEqual([kept.status, kept.err], [1, 'driftline: 1 finding of severity critical or more: exit 1\n']);
+
+  files('{ clusters: ["*"], namespaces: [shop] }');
+  const unsaid = await scan(args, '', within);
+  assert.equal(unsaid.status, 1);
+  assert.match(unsaid.err, /1 exception is for certain clusters and not asked: --cluster says which this is\n/);
+  assert.deepEqual((await scan([...args, '--cluster', 'prod'], '', within)).status, 0);
 });
 
 test('own controls stand beside the library', async () => {

@@ -7,7 +7,7 @@ import { placeText } from '../scan/finding.ts';
 import { shownPath } from '../scan/find-files.ts';
 import { printReport } from '../scan/output/people.ts';
 import { isReportFormat, type ReportFormat, reportFormats, reportText } from '../scan/output/report-text.ts';
-import type { Report } from '../scan/report.ts';
+import { isFresh, type Report } from '../scan/report.ts';
 import { severityRank, type Severity } from '../severity.ts';
 import { type Command, type CommandContext, text, texts } from './command.ts';
 import { loadPolicies } from './policies.ts';
@@ -27,18 +27,23 @@ export const scanCommand: Command = {
     baseline: { type: 'string' },
     'update-baseline': { type: 'boolean' },
     policy: { type: 'string', multiple: true },
+    cluster: { type: 'string' },
     values: { type: 'string', multiple: true },
     skip: { type: 'string', multiple: true },
     namespace: { type: 'string', short: 'n' },
   },
   help: [
     ['PATH…', 'files, folders, charts, kustomizations, Terraform plans as JSON; - for standard input'],
-    ['--fail-on LEVEL', 'exit 1 when a finding that is not in the baseline has at least this severity'],
+    [
+      '--fail-on LEVEL',
+      'exit 1 when a finding that is neither in the baseline nor excepted has at least this severity',
+    ],
     ['--min-score N', 'exit 1 when the score is below N, or nothing has one'],
     ['--severity LEVEL', 'tell only of findings of at least this severity'],
     ['--baseline FILE', 'findings that are known already; they are counted and do not fail'],
     ['--update-baseline', 'write what is found now to the baseline'],
-    ['--policy FOLDER', 'own controls beside the library; can be given again'],
+    ['--policy FOLDER', 'own controls and exceptions beside the library; can be given again'],
+    ['--cluster NAME', 'the cluster these files are for: its exceptions hold; without, only those for any cluster'],
     ['--values FILE', 'values for Helm charts; can be given again'],
     ['--skip GLOB', 'files and folders to leave out, such as "**/testdata/**"; can be given again'],
     ['-n, --namespace NAME', 'the namespace of objects that name none'],
@@ -91,6 +96,7 @@ function readOptions({ values, positionals, now, readStdin }: CommandContext) {
     severity: severityOption(values, 'severity'),
     baseline: baselineFile === undefined || updates ? noBaseline : readBaseline(baselineFile),
     policyFolders: texts(values, 'policy'),
+    cluster: text(values, 'cluster') ?? '',
     values: texts(values, 'values'),
     namespace: text(values, 'namespace') ?? '',
     isSkipped: (path: string) => skips.some((glob) => matchesGlob(shownPath(path), glob)),
@@ -117,7 +123,7 @@ function gateOf(report: Report, options: ScanOptions): ExitCode {
 /** '' when the gate lets it pass. */
 function whyFailed({ findings, score }: Report, { failOn, minScore }: ScanOptions): string {
   const count = findings.filter(
-    ({ isKnown, severity }) => failOn !== undefined && !isKnown && severityRank(severity) >= severityRank(failOn),
+    (finding) => failOn !== undefined && isFresh(finding) && severityRank(finding.severity) >= severityRank(failOn),
   ).length;
   if (count > 0) return `${count} finding${count === 1 ? '' : 's'} of severity ${failOn ?? ''} or more`;
   if (minScore === undefined || (score.possible > 0 && score.score >= minScore)) return '';
@@ -146,7 +152,11 @@ async function writeReport(format: ReportFormat, file: string, report: Report): 
 function update({ print }: CommandContext, { baselineFile }: ScanOptions, report: Report): ExitCode {
   if (report.problems.length > 0)
     throw new CliError(exitCode.badInput, `the baseline ${baselineFile} stays as it is: not everything could be read`);
-  const count = writeBaseline(baselineFile, report.findings);
+  // An exception ends, and a baseline does not: what is excepted stays out of it.
+  const count = writeBaseline(
+    baselineFile,
+    report.findings.filter(({ exception }) => exception === ''),
+  );
   print(`${count} finding${count === 1 ? '' : 's'} written to ${baselineFile}`);
   return exitCode.ok;
 }

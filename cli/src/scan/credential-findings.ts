@@ -1,4 +1,7 @@
-/** Credentials in files as findings. What a control of the policy finds already is not said twice. */
+/**
+ * Credentials in files as findings. What a control of the policy finds already is not said twice. No exception waives
+ * them: a credential that stands in a file has been seen, whoever answers for it.
+ */
 import type { ControlMeta } from '@driftline/policy';
 import type { Credential, Place, ScanFinding, ScannedObject, ScannedText } from './finding.ts';
 
@@ -81,6 +84,7 @@ function finding({ path, looksLike }: Credential, { key, address, place }: Where
     value: '',
     reason: `a credential stands here in plain text (${looksLike})`,
     place,
+    exception: '',
   };
 }
 

@@ -42,6 +42,8 @@ export type ScanFinding = {
   readonly value: string;
   readonly reason: string;
   readonly place: Place;
+  /** Id of the exception that waives it now; ''. */
+  readonly exception: string;
 };
 
 /** `Deployment shop/web`, or what else the finding is about. */

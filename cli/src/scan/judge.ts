@@ -3,10 +3,12 @@
  * they hold no object is not covered, and what a control would have to know of it is not assessable.
  */
 import {
-  type CompiledControl,
   createEngine,
   type Engine,
+  exceptControls,
+  type Exception,
   type GroupKind,
+  type LoadedControl,
   type ObjectChange,
   type ScoreCard,
   type Unanswered,
@@ -20,7 +22,15 @@ export type Judged = {
   readonly score: ScoreCard;
 };
 
-export function judge(objects: readonly ScannedObject[], controls: readonly CompiledControl[], nowMs: number): Judged {
+export type Policies = {
+  readonly controls: readonly LoadedControl[];
+  readonly exceptions: readonly Exception[];
+  /** Whose exceptions hold; '': none that are for certain clusters. */
+  readonly cluster: string;
+};
+
+export function judge(objects: readonly ScannedObject[], policies: Policies, nowMs: number): Judged {
+  const controls = controlsOf(policies);
   const present = new Set(objects.map(({ key }) => kindText(key)));
   const engine = createEngine({ controls, covers: (kind) => present.has(kindText(kind)) });
   const metas = new Map(controls.map(({ meta }) => [meta.id, meta]));
@@ -45,6 +55,20 @@ export function judge(objects: readonly ScannedObject[], controls: readonly Comp
     }
   }
   return { findings, unanswered, score: score ?? engine.score() };
+}
+
+/** What is not said to be for a cluster holds in none by accident, whatever pattern the exception has. */
+export function holdsIn({ clusters }: Exception, cluster: string): boolean {
+  return clusters === undefined || cluster !== '';
+}
+
+function controlsOf({ controls, exceptions, cluster }: Policies) {
+  const holding = exceptions.filter((exception) => holdsIn(exception, cluster));
+  return exceptControls(
+    controls.map(({ control }) => control),
+    holding,
+    cluster,
+  );
 }
 
 function kindText({ group, kind }: GroupKind): string {
@@ -90,7 +114,7 @@ function findingsOf(
   scanned: ScannedObject,
   metas: ReadonlyMap<string, ScanFinding['control']>,
 ): readonly ScanFinding[] {
-  return engine.findingsOf(scanned.key).flatMap(({ finding, severity, value, reason }) => {
+  return engine.findingsOf(scanned.key).flatMap(({ finding, severity, value, reason, exception = '' }) => {
     const control = metas.get(finding.control);
     if (control === undefined) return [];
     return [
@@ -103,6 +127,7 @@ function findingsOf(
         value: withoutDigests(value),
         reason: withoutDigests(reason),
         place: scanned.locate(finding.path),
+        exception,
       },
     ];
   });

@@ -25,3 +25,8 @@ export type Report = {
   /** What the gate was set to. */
   readonly failOn: Severity | undefined;
 };
+
+/** Neither in the baseline nor excepted: what the gate counts. */
+export function isFresh({ isKnown, exception }: ReportedFinding): boolean {
+  return !isKnown && exception === '';
+}

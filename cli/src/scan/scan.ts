@@ -6,7 +6,7 @@ import type { Baseline } from './baseline.ts';
 import { credentialFindings, exactPlace } from './credential-findings.ts';
 import { createRedactor } from './credentials.ts';
 import type { ScanFinding } from './finding.ts';
-import { judge } from './judge.ts';
+import { holdsIn, judge } from './judge.ts';
 import { type InputOptions, readInputs } from './read-inputs.ts';
 import type { Report } from './report.ts';
 
@@ -14,6 +14,8 @@ export type ScanSettings = Omit<InputOptions, 'redactor'> & {
   readonly bundle: Bundle;
   readonly baseline: Baseline;
   readonly failOn: Report['failOn'];
+  /** The cluster that the files are for, as exceptions name it; ''. */
+  readonly cluster: string;
   readonly nowMs: number;
 };
 
@@ -22,8 +24,7 @@ export type ScanReport = Report & { readonly notes: readonly string[] };
 export async function scan(paths: readonly string[], settings: ScanSettings): Promise<ScanReport> {
   const { bundle } = settings;
   const input = await readInputs(paths, { ...settings, redactor: createRedactor() });
-  const controls = bundle.controls.map(({ control }) => control);
-  const judged = judge(input.objects, controls, settings.nowMs);
+  const judged = judge(input.objects, { ...bundle, cluster: settings.cluster }, settings.nowMs);
   const byKey = new Map(input.objects.map((scanned) => [scanned.key, scanned]));
   const placed = judged.findings.map((finding) => {
     const scanned = byKey.get(finding.object);
@@ -33,7 +34,7 @@ export async function scan(paths: readonly string[], settings: ScanSettings): Pr
   return {
     findings: found.map((finding) => ({ ...finding, isKnown: settings.baseline.isKnown(finding) })),
     problems: input.problems,
-    notes: input.notes,
+    notes: [...input.notes, ...clusterNote(settings)],
     unanswered: judged.unanswered,
     objects: input.objects,
     fileCount: input.fileCount,
@@ -44,6 +45,14 @@ export async function scan(paths: readonly string[], settings: ScanSettings): Pr
     version: cliVersion,
     failOn: settings.failOn,
   };
+}
+
+function clusterNote({ bundle, cluster }: ScanSettings): readonly string[] {
+  const left = bundle.exceptions.filter((exception) => !holdsIn(exception, cluster)).length;
+  if (left === 0) return [];
+  return [
+    `${left} exception${left === 1 ? ' is' : 's are'} for certain clusters and not asked: --cluster says which this is`,
+  ];
 }
 
 function compareFindings(a: ScanFinding, b: ScanFinding): number {

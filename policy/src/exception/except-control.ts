@@ -21,10 +21,10 @@ export function exceptControls(
 function exceptControl(control: CompiledControl, exceptions: readonly Exception[]): CompiledControl {
   // The one that lasts longest is asked first, so that the others need not be.
   const ordered = [...exceptions].sort((a, b) => b.expiresMs - a.expiresMs || (a.id < b.id ? -1 : 1));
-  const names = ordered.map(({ id, expiresMs }) => `${id} ${expiresMs}`).join(',');
+  const texts = ordered.map(({ content }) => content).join(',');
   return {
     ...control,
-    ...(control.digest === undefined ? {} : { digest: `${control.digest} excepted by ${names}` }),
+    ...(control.digest === undefined ? {} : { digest: `${control.digest} excepted by ${texts}` }),
     selfContained: false,
     ...(control.reads === undefined ? {} : { reads: (kind) => withLabels(control.reads?.(kind)) }),
     evaluate(object, view) {
@@ -52,6 +52,14 @@ function excepted(violations: readonly Violation[], object: JsonObject, { ordere
       return { ...violation, exception: holding.id, reason: `${described(holding)}: ${violation.reason}` };
     }),
   };
+}
+
+/**
+ * The exception that a reason names, '' when none: the reason of a recorded finding in the state `excepted` is how others
+ * know what holds it.
+ */
+export function exceptionNamedIn(reason: string): string {
+  return /^excepted by (\S+) until /.exec(reason)?.[1] ?? '';
 }
 
 function described({ id, expires, ticket }: Exception): string {

@@ -12,7 +12,7 @@ import type { KnownFinding } from '../engine/verdict-book.ts';
 import { objectKeyOf } from '../language/read-json.ts';
 import { loadBundle } from '../load/load-bundle.ts';
 import { problemText } from '../load/problem.ts';
-import { exceptControls } from './except-control.ts';
+import { exceptControls, exceptionNamedIn } from './except-control.ts';
 import type { Exception } from './exception.ts';
 import { reportExceptions } from './report.ts';
 
@@ -120,6 +120,17 @@ test('an engine that was restored repeats nothing of what is excepted', () => {
   );
 });
 
+test('what another scope of the same exception excepts is judged again when the controls are replaced', () => {
+  const cel = { ...control, digest: 'd' };
+  const withScope = (scope: JsonObject) => exceptControls([cel], exceptionsOf(file({ scope })), 'prod');
+  const engine = createEngine({ controls: withScope({ namespaces: ['legacy'] }) });
+  told(engine, pod('x'), 0);
+  const moved = (scope: JsonObject) =>
+    engine.setControls(withScope(scope), 0).map(({ state, cause }) => [state, cause.type]);
+  assert.deepEqual(moved({ namespaces: ['legacy'] }), []);
+  assert.deepEqual(moved({ namespaces: ['other'] }), [['reopened', 'bundle']]);
+});
+
 test('incremental = from scratch with exceptions, whatever ends and whatever labels change', () => {
   const file1 = file({ controls: ['*'], scope: { namespaces: ['a'] }, expires: '1970-01-01T00:00:20Z' });
   const file2 = file({ id: 'EX-2', controls: ['*'], scope: { selector: { matchLabels: { app: 'a' } } } });
@@ -158,13 +169,14 @@ test('the report: who ends when, what fails then, what is no use, what covers to
     ...control,
     meta: { ...control.meta, id: `DL-TST-01${index}` },
   }));
-  const report = reportExceptions(
-    exceptions,
-    { findings: engine.findings(), controls: [control, ...others] },
-    { nowMs },
-  );
+  const held = new Map<string, number>();
+  for (const { exception = '', reason } of engine.findings()) {
+    assert.equal(exceptionNamedIn(reason), exception);
+    held.set(exception, (held.get(exception) ?? 0) + 1);
+  }
+  const report = reportExceptions(exceptions, { held, controls: [control, ...others] }, { nowMs });
   assert.deepEqual(
-    report.map(({ exception, state, findings, isUnused }) => [exception.id, state, findings.length, isUnused]),
+    report.map(({ exception, state, held: findings, isUnused }) => [exception.id, state, findings, isUnused]),
     [
       ['over', 'expired', 0, false],
       ['used', 'expiring', 2, false],

@@ -2,7 +2,7 @@
  * Exceptions, ready to ask. There is one rule of expiry everywhere, live, in CI and in what is exported: an exception
  * holds as long as the time has not reached its end.
  */
-import type { JsonObject } from '@driftline/proto';
+import { canonicalJson, type Json, type JsonObject } from '@driftline/proto';
 import type { ObjectKey } from '../contract.ts';
 import { CelTimestamp } from '../cel/index.ts';
 import { parseTimestamp } from '../cel/time.ts';
@@ -24,6 +24,8 @@ export type Exception = {
   readonly expiresMs: number;
   readonly controls: readonly string[];
   readonly clusters: readonly string[] | undefined;
+  /** Everything it says, as text: of two with equal texts each excepts what the other does. */
+  readonly content: string;
   isAboutControl(control: string): boolean;
   isAboutCluster(cluster: string): boolean;
   isAboutObject(object: JsonObject, key: ObjectKey): boolean;
@@ -49,6 +51,7 @@ export function compileException(file: ExceptionFile): Exception | undefined {
     expiresMs: Number(instant.nanos / 1_000_000n) + (isDate ? dayMs : 0),
     controls: file.controls,
     clusters,
+    content: canonicalJson(file as unknown as Json),
     isAboutControl: (control) => oneOf(file.controls, control),
     isAboutCluster: (cluster) => clusters === undefined || oneOf(clusters, cluster),
     isAboutPath: (path) => paths === undefined || oneOf(paths, path),

@@ -1,15 +1,16 @@
 /** What there is to say about the exceptions themselves: who uses them, which end, which are no use, which cover too much. */
 import type { CompiledControl } from '../contract.ts';
-import type { Finding } from '../engine/verdict-book.ts';
 import type { Exception } from './exception.ts';
+
+type Controlled = Pick<CompiledControl, 'meta'>;
 
 export type ExceptionState = 'active' | 'expiring' | 'expired';
 
 export type ExceptionUse = {
   readonly exception: Exception;
   readonly state: ExceptionState;
-  /** Findings it excepts now: what fails if it expires. */
-  readonly findings: readonly Finding[];
+  /** Findings it excepts now: so many fail if it expires. */
+  readonly held: number;
   /** It excepts nothing, though it holds. */
   readonly isUnused: boolean;
   /** Why it covers more than one would expect; '' when it does not. */
@@ -26,22 +27,21 @@ export type ExceptionReportOptions = {
 
 const dayMs = 86_400_000;
 
-/** `findings`: all that are open or excepted now, of every cluster the exceptions are used in. Ordered by end, then id. */
+/** `held`: findings that each exception holds now, by id, in every cluster they are used in. Ordered by end, then id. */
 export function reportExceptions(
   exceptions: readonly Exception[],
-  { findings, controls }: { readonly findings: readonly Finding[]; readonly controls: readonly CompiledControl[] },
+  { held, controls }: { readonly held: ReadonlyMap<string, number>; readonly controls: readonly Controlled[] },
   { nowMs, expiringWithinMs = 14 * dayMs, overBroadFindings = 50 }: ExceptionReportOptions,
 ): readonly ExceptionUse[] {
-  const used = Map.groupBy(findings, ({ exception }) => exception ?? '');
   return exceptions
     .map((exception): ExceptionUse => {
-      const own = used.get(exception.id) ?? [];
+      const own = held.get(exception.id) ?? 0;
       const state = stateOf(exception, nowMs, expiringWithinMs);
       return {
         exception,
         state,
-        findings: own,
-        isUnused: state !== 'expired' && own.length === 0,
+        held: own,
+        isUnused: state !== 'expired' && own === 0,
         overBroad: overBroad(exception, own, { controls, most: overBroadFindings }),
       };
     })
@@ -58,11 +58,11 @@ const mostControls = 0.2;
 
 function overBroad(
   exception: Exception,
-  findings: readonly Finding[],
-  { controls, most }: { readonly controls: readonly CompiledControl[]; readonly most: number },
+  findings: number,
+  { controls, most }: { readonly controls: readonly Controlled[]; readonly most: number },
 ): string {
   const covered = controls.filter(({ meta }) => exception.isAboutControl(meta.id)).length;
   if (covered > Math.max(1, controls.length * mostControls))
     return `it is about ${covered} of ${controls.length} controls`;
-  return findings.length >= most ? `it excepts ${findings.length} findings` : '';
+  return findings >= most ? `it excepts ${findings} findings` : '';
 }

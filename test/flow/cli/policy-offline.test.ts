@@ -13,7 +13,10 @@ describe('policy, offline', () => {
   test('the library passes its own cases', async () => {
     const run = await runCli(['policy', 'test']);
     assert.equal(run.status, 0, run.out + run.err);
-    assert.match(run.out, /^\d+ controls, \d+ cases passed, 0 failed \(bundle [0-9a-f]+\)\n$/);
+    assert.match(
+      run.out,
+      /^\d+ controls \(\d+ cel, \d+ relation\), \d+ cases passed, 0 failed \(bundle [0-9a-f]+\)\n$/,
+    );
     const list = JSON.parse((await runCli(['policy', 'list', '-o', 'json'])).out) as { items: { id: string }[] };
     assert.ok(list.items.length >= 30);
   });
@@ -79,6 +82,55 @@ cases:
     );
     assert.match(lines[0] ?? '', /lint\/own\.yaml:\d+:\d+: OWN-001/);
     assert.equal((await runCli(['policy', 'lint', controls])).status, 0);
+  });
+
+  test('policies of other languages have no cases, and what is not evaluated is said', async () => {
+    const policies = join(folder, 'others');
+    mkdirSync(policies, { recursive: true });
+    const rule = (name: string, body: string) =>
+      `    - { name: ${name}, match: { any: [{ resources: { kinds: [Pod] } }] }, ${body} }\n`;
+    writeFileSync(
+      join(policies, 'kyverno.yaml'),
+      `apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: { name: labels }
+spec:
+  rules:
+${rule('need', 'validate: { message: label it, pattern: { metadata: { labels: { app: "?*" } } } }')}${rule('add', 'mutate: { patchStrategicMerge: { metadata: { labels: { app: x } } } }')}`,
+    );
+    const run = await runCli(['policy', 'test', policies]);
+    assert.equal(run.status, 0, run.out + run.err);
+    const [note, summary] = run.out.split('\n');
+    assert.match(note ?? '', /^note .*others\/kyverno\.yaml:7:\d+: .*mutate/);
+    assert.match(summary ?? '', /^1 control \(1 kyverno\), 0 cases passed, 0 failed/);
+    const both = await runCli(['policy', 'test', policies, '--library']);
+    assert.match(both.out, /\(\d+ cel, 1 kyverno, \d+ relation\)/);
+  });
+
+  test('exceptions are listed with their state and what is wrong with them', async () => {
+    const exceptions = join(folder, 'exceptions');
+    mkdirSync(exceptions, { recursive: true });
+    const write = (id: string, expires: string, controls: string) =>
+      writeFileSync(
+        join(exceptions, `${id}.yaml`),
+        `apiVersion: driftline.dev/v1\nkind: Exception\nid: ${id}\ncontrols: [${controls}]\nscope: { namespaces: [a] }\nowner: team-a\napprover: alice\nreason: soon\nexpires: ${expires}\n`,
+      );
+    write('EX-over', '2020-01-01', 'DL-POD-001');
+    write('EX-wide', '2999-01-01', '"DL-*"');
+    const run = await runCli(['policy', 'exceptions', exceptions]);
+    assert.equal(run.status, 0, run.err);
+    assert.match(run.out, /\nEX-over +expired +2020-01-01 +team-a +DL-POD-001 *\n/);
+    assert.match(run.out, /\nEX-wide +active +2999-01-01 +team-a +DL-\* +over-broad: it is about \d+ of \d+ controls/);
+    const { items } = JSON.parse((await runCli(['policy', 'exceptions', exceptions, '-o', 'json'])).out) as {
+      items: { id: string; state: string }[];
+    };
+    assert.deepEqual(
+      items.map(({ id, state }) => [id, state]),
+      [
+        ['EX-over', 'expired'],
+        ['EX-wide', 'active'],
+      ],
+    );
   });
 
   test('no folder, an empty folder and no action are wrong usage', async () => {

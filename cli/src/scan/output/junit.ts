@@ -32,10 +32,11 @@ export function junitText(report: Report): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="driftline" ${counts(all)}>\n${body.join('\n')}${body.length === 0 ? '' : '\n'}</testsuites>`;
 }
 
-/** What the baseline knows is skipped: there, and not new. */
+/** What is excepted or in the baseline is skipped: there, and not what fails. */
 function caseOf(finding: ReportedFinding): Case {
-  const { control, severity, path, reason, isKnown, place } = finding;
+  const { control, severity, path, reason, isKnown, place, exception } = finding;
   const name = [control.id, subjectName(finding), path].filter((part) => part !== '').join(' ');
+  if (exception !== '') return { name, state: 'skipped', outcome: `<skipped message="${xml(reason)}"/>` };
   if (isKnown) return { name, state: 'skipped', outcome: `<skipped message="${xml(`in the baseline: ${reason}`)}"/>` };
   const text = [placeText(place), control.title, `Remedy: ${control.remediation.summary}`].join('\n');
   return {

@@ -3,22 +3,27 @@ import type { CommandContext } from '../../command/command.ts';
 import { type Paint, printable, shorten, shortenStart, table } from '../../output/text.ts';
 import { severities } from '../../severity.ts';
 import { placeText, subjectName } from '../finding.ts';
-import type { Report, ReportedFinding } from '../report.ts';
+import { isFresh, type Report, type ReportedFinding } from '../report.ts';
 
 const titleWidth = 56;
 const pathWidth = 56;
 
 export function printReport(context: CommandContext, report: Report, isWide: boolean): void {
-  const fresh = report.findings.filter(({ isKnown }) => !isKnown);
-  if (isWide) for (const finding of fresh) context.print(`${wideFinding(finding, context.paint)}\n`);
-  else if (fresh.length > 0)
+  const shown = report.findings.filter((finding) => !finding.isKnown);
+  const hasExcepted = shown.some(({ exception }) => exception !== '');
+  if (isWide) for (const finding of shown) context.print(`${wideFinding(finding, context.paint)}\n`);
+  else if (shown.length > 0)
     context.print(
-      `${table(['SEVERITY', 'CONTROL', 'PLACE', 'OBJECT', 'WHAT', 'WHERE'], fresh.map(row), {
-        columns: context.columns,
-        flexible: [4, 5, 3],
-      })}\n`,
+      `${table(
+        ['SEVERITY', 'CONTROL', 'PLACE', 'OBJECT', 'WHAT', 'WHERE', ...(hasExcepted ? ['EXCEPTED BY'] : [])],
+        shown.map((finding) => [...row(finding), ...(hasExcepted ? [finding.exception] : [])]),
+        {
+          columns: context.columns,
+          flexible: [4, 5, 3],
+        },
+      )}\n`,
     );
-  context.print(summary(report, fresh));
+  context.print(summary(report, shown.filter(isFresh)));
 }
 
 function row(finding: ReportedFinding): readonly string[] {
@@ -37,11 +42,13 @@ function summary(report: Report, fresh: readonly ReportedFinding[]): string {
     const count = fresh.filter((finding) => finding.severity === severity).length;
     return count === 0 ? [] : [`${count} ${severity}`];
   });
-  const known = report.findings.length - fresh.length;
+  const known = report.findings.filter(({ isKnown }) => isKnown).length;
+  const excepted = report.findings.length - known - fresh.length;
   const notAssessable = report.unanswered.filter(({ state }) => state === 'not-assessable').length;
   const unjudged = report.unanswered.length - notAssessable;
   const lines = [
     `${plural(report.objects.length, 'object')} in ${plural(report.fileCount, 'file')}: ${plural(fresh.length, known === 0 ? 'finding' : 'new finding')}${counted.length === 0 ? '' : ` (${counted.join(', ')})`}, score ${report.score.score.toFixed(1)}`,
+    ...(excepted === 0 ? [] : [`${plural(excepted, 'finding')} excepted`]),
     ...(known === 0 ? [] : [`${plural(known, 'finding')} in the baseline`]),
     ...(report.mended === 0
       ? []

@@ -43,6 +43,7 @@ function reportData(report: Report): unknown {
       value: finding.value,
       reason: finding.reason,
       isKnown: finding.isKnown,
+      ...(finding.exception === '' ? {} : { exception: finding.exception }),
       remediation: finding.control.remediation,
       frameworks: finding.control.frameworks,
     })),

@@ -90,7 +90,7 @@ function ruleOf(control: ControlMeta): unknown {
 }
 
 function resultOf(finding: ReportedFinding, ruleIndex: ReadonlyMap<string, number>): unknown {
-  const { control, path, reason, severity, isKnown } = finding;
+  const { control, path, reason, severity, isKnown, exception } = finding;
   const subject = subjectName(finding);
   return {
     ruleId: control.id,
@@ -107,6 +107,7 @@ function resultOf(finding: ReportedFinding, ruleIndex: ReadonlyMap<string, numbe
     ],
     partialFingerprints: { 'driftlineIdentity/v1': sha256(findingIdentity(finding)).slice(0, 32) },
     baselineState: isKnown ? 'unchanged' : 'new',
+    ...(exception === '' ? {} : { suppressions: [{ kind: 'external', status: 'accepted', justification: reason }] }),
   };
 }
 

@@ -14,6 +14,7 @@ export const settings: ScanSettings = {
   bundle,
   baseline: noBaseline,
   failOn: undefined,
+  cluster: '',
   nowMs: Date.UTC(2030, 0, 1),
   namespace: '',
   values: [],
