@@ -81,6 +81,14 @@ export const namesVersion = (audit: AuditFacts): boolean =>
 export const startsDeletion = (change: ChangeFacts): boolean =>
   change.op === 'modified' && change.paths.some((path) => path.startsWith('/metadata/deletion'));
 
+/** The delete answers with the very version that was the object's end: it was this request that took the object away. */
+export const takesAway = (audit: AuditFacts, change: ChangeFacts): boolean =>
+  isDelete(audit) &&
+  change.op === 'deleted' &&
+  audit.uid !== '' &&
+  audit.uid === change.uid &&
+  audit.resourceVersion === change.resourceVersion;
+
 /** Whether a request of this verb makes such a change. */
 const verbFits = (audit: AuditFacts, change: ChangeFacts): boolean => {
   if (isDelete(audit) || audit.verb === 'deletecollection') return change.op === 'deleted' || startsDeletion(change);
@@ -149,7 +157,7 @@ const managerScore = (audit: AuditFacts, change: ChangeFacts): number | undefine
 /** Somebody whose entry is new (or of whom nothing was known before) wrote in this change. */
 const hasNewManager = (change: ChangeFacts, before: Before): boolean => newestManagerUs(change) > before.managersUs;
 
-const answered = 'the audit event answers with this uid and resourceVersion';
+export const answered = 'the audit event answers with this uid and resourceVersion';
 
 /**
  * By version, or by uid for deletes. A request that changed nothing answers with the version it found, which another

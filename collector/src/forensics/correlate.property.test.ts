@@ -137,6 +137,7 @@ class Stage {
     const commitUs = this.#nowUs + step.takesUs / 2;
     const uid = step.hasBody ? live.uid : '';
     if (live.isMarked) return void this.#ask(step, { verb: 'delete', uid });
+    if (step.user === 'carl') return this.#deleteAtOnce(step, live);
     const digest = this.#ask(step, { verb: 'delete', uid });
     const version = String(++this.#version);
     const isWaiting = step.user === 'dora';
@@ -148,6 +149,20 @@ class Stage {
     this.world.truth.set(this.#see(step, now, { op, commitUs, managers: [], paths }), digest);
     if (isWaiting) this.#askedBy.set(live.uid, digest);
   }
+
+  /** As a Pod without a grace period: one request marks it, and answers with its end. */
+  #deleteAtOnce(step: Steps[number], live: Live): void {
+    const commitUs = this.#nowUs + step.takesUs / 2;
+    const marked = { ...live, version: String(++this.#version) };
+    const ended = { ...live, version: String(++this.#version) };
+    const digest = this.#ask(step, { ...this.#answer(step, ended), verb: 'delete' });
+    this.#live.delete(step.object);
+    const seen = { commitUs, managers: [] };
+    const paths = ['/metadata/deletionTimestamp'];
+    this.world.truth.set(this.#see(step, marked, { ...seen, op: 'modified', paths }), digest);
+    this.world.truth.set(this.#see(step, ended, { ...seen, op: 'deleted', paths: [] }), digest);
+  }
+
   readonly #askedBy = new Map<string, string>();
 
   /** The last finalizer goes, and the object with it: who asked for its deletion is the cause. */

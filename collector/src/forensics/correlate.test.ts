@@ -121,6 +121,28 @@ describe('exact', () => {
     ],
     expected: ['web: alice exact', 'web: alice exact'],
   }));
+  bothOrders('a deletion without a grace period: one request marks the object and answers with its end', () => ({
+    pair: [
+      { audit: audit({ verb: 'delete', uid: 'u1', resourceVersion: '12', happenedAtUs: baseUs }) },
+      { change: change({ paths: ['/metadata/deletionTimestamp'] }) },
+      { change: change({ op: 'deleted', resourceVersion: '12' }) },
+    ],
+    expected: ['web: alice exact', 'web: alice probable'],
+  }));
+  test("who asked for a Pod's deletion ended it, not the kubelet that finished it, whichever is heard of first", () => {
+    const facts = { verb: 'delete', uid: 'u1', happenedAtUs: baseUs };
+    const asked = { audit: audit({ ...facts, resourceVersion: '10' }) };
+    const finished = { audit: audit({ ...facts, resourceVersion: '12', user: 'kubelet' }) };
+    const marked = { change: change({ paths: ['/metadata/deletionTimestamp'] }) };
+    const ended = { change: change({ op: 'deleted', resourceVersion: '12' }) };
+    for (const order of [
+      [asked, marked, finished, ended],
+      [marked, ended, finished, asked],
+      [finished, asked, marked, ended],
+      [marked, finished, ended, asked],
+    ])
+      assert.deepEqual(finally_(run(...order)), ['web: alice exact', 'web: alice exact']);
+  });
 });
 
 describe('probable', () => {

@@ -5,7 +5,8 @@
  *   1. an event that names a version (or deletes a uid that goes at once) is that change's; of several the earliest, since a later
  *      request that changed nothing answers with the same version. Such an event explains nothing else
  *   2. the other events are assigned to the other changes, one to one and in the order of time (assign-causes.ts)
- *   3. an object that was marked for deletion and goes later goes because of the request that marked it
+ *   3. an object that was marked for deletion and goes later goes because of the request that marked it: exactly so where
+ *      that answers with the end itself (a Pod without a grace period is marked and taken away by one request)
  *   4. a deletion that nothing explains yet goes to the deletecollection that fits
  *
  * A link is written when a change gets another cause, `none` when it loses the one it had: the last link of a change
@@ -16,6 +17,7 @@ import type { LinkRow } from '../timeline/rows.ts';
 import type { RecentRows } from '../timeline/timeline.ts';
 import { alignCauses } from './assign-causes.ts';
 import {
+  answered,
   canCause,
   defaultLinkLimits,
   matchCollection,
@@ -23,6 +25,7 @@ import {
   matchProbable,
   namesVersion,
   startsDeletion,
+  takesAway,
 } from './correlate-rules.ts';
 import type { AuditFacts, ChangeFacts, LinkLimits, Match } from './correlate-rules.ts';
 import { Bench } from './bench.ts';
@@ -253,6 +256,8 @@ class WindowedCorrelator implements Correlator {
     const marked = change.bench.markOf(change);
     const cause = marked === undefined ? undefined : this.#finalCause(marked);
     if (cause !== undefined) {
+      if (takesAway(cause.audit.facts, change.facts))
+        return { audit: cause.audit, match: { ...cause.match, confidence: 'exact', evidence: answered } };
       const evidence = `the request that marked it for deletion: ${cause.match.evidence}`;
       return { audit: cause.audit, match: { ...cause.match, evidence } };
     }
