@@ -245,7 +245,7 @@ export class EmbeddedSystem {
   }
 
   /** Everything that the cluster has committed and audited by now is in the timeline, and acknowledged. */
-  async settled(timeoutMs = 20_000): Promise<void> {
+  async settled(timeoutMs = 120_000): Promise<void> {
     let difference = 'nothing was compared yet';
     const isSettled = async (): Promise<boolean> => {
       const { webhook, events } = this.cluster.audit;

@@ -94,13 +94,17 @@ const isOf =
   ({ object, resourceVersion, op }: ApiChange): boolean =>
     object.uid === act.uid && (act.verb === 'delete' ? op === 'deleted' : resourceVersion === act.resourceVersion);
 
-/** The change that an act became, once its audit event is linked. */
-const changeOf = async (cluster: string, act: Act): Promise<ApiChange> => {
+type Who = ApiChange['who'];
+
+const hasAuthor = ({ user }: Who): boolean => user !== '';
+
+/** The change that an act became, once its audit event is linked: `isTold` says when that is the case. */
+const changeOf = async (cluster: string, act: Act, isTold: (who: Who) => boolean = hasAuthor): Promise<ApiChange> => {
   const question = async (): Promise<readonly ApiChange[]> =>
     (await api.changes({ cluster, name: act.name })).filter(isOf(act));
   const [change, ...others] = await eventually(
     question,
-    ([one]) => one !== undefined && one.who.user !== '',
+    ([one]) => one !== undefined && isTold(one.who),
     `${act.title}, attributed, in ${cluster}`,
   );
   assert.ok(change !== undefined);
@@ -112,7 +116,8 @@ for (const cluster of clusters) {
   describe(`audit by ${cluster}`, () => {
     test('what happened is in the timeline once and in order, and replays to what is listed', async (t) => {
       const store = embeddedStore(join(rig.folder, 'collector'));
-      const figures = await assertComplete(rig.witness, store, cluster);
+      // Nobody can tell what happened between the creation of a kind and its first list.
+      const figures = await assertComplete(rig.witness, store, cluster, ['epoch_start', 'relist orders']);
       t.diagnostic(JSON.stringify(figures));
       assert.ok(figures.versions > 150);
       const memory = collector.parts.pipeline?.memories().find(({ id }) => id.cluster === cluster);
@@ -125,16 +130,17 @@ for (const cluster of clusters) {
     test('every act has its author: exact where the audit event names the version', async () => {
       const origins = { alice: 'human', bob: 'human', 'ci-bot': 'pipeline' } as Record<string, string>;
       for (const act of story.acts) {
-        const { who, origin } = await changeOf(cluster, act);
+        // The audit policy keeps bodies of Secrets and ConfigMaps out of audit events, and with them their versions.
+        const isNamed = !['secrets', 'configmaps'].includes(act.resource);
+        // Audit events come when they come: a probable link can be that of another event until then, an exact one never.
+        const isFinal = ({ user, confidence }: Who): boolean =>
+          confidence === 'exact' || (!isNamed && confidence === 'probable' && user === act.user);
+        const { who, origin } = await changeOf(cluster, act, isFinal);
         assert.equal(who.user, act.user, act.title);
         assert.equal(who.verb, act.verb, act.title);
         assert.equal(who.userAgent, act.userAgent, act.title);
         assert.deepEqual(who.sourceIps, ['127.0.0.1'], act.title);
         assert.equal(origin.kind, origins[act.user], `${act.title}: ${origin.evidence}`);
-        // The audit policy keeps bodies of Secrets and ConfigMaps out of audit events, and with them their versions.
-        const isNamed = !['secrets', 'configmaps'].includes(act.resource);
-        if (isNamed) assert.equal(who.confidence, 'exact', `${act.title}: ${who.evidence}`);
-        else assert.ok(['exact', 'probable'].includes(who.confidence), `${act.title}: ${who.evidence}`);
       }
     });
 

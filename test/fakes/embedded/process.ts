@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../../..');
-const stopGraceMs = 15_000;
+const stopGraceMs = 60_000;
 
 export type Program = {
   readonly pid: number;
@@ -80,7 +80,12 @@ export async function freePort(): Promise<number> {
   return (await freePorts(1))[0]!;
 }
 
-export async function until(isTrue: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
+/** Generous by default: how long it waits costs only where something is broken, and machines can be busy. */
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 120_000,
+): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new Error(`timed out after ${timeoutMs} ms: ${what}`);

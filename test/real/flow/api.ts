@@ -70,11 +70,12 @@ export async function eventually<T>(
   question: () => Promise<T>,
   fits: (answer: T) => boolean,
   what: string,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   for (const endMs = Date.now() + timeoutMs; ; await sleep(200)) {
     const answer = await question();
     if (fits(answer)) return answer;
-    if (Date.now() > endMs) throw new Error(`never: ${what}`);
+    if (Date.now() > endMs)
+      throw new Error(`never: ${what}; the last answer: ${JSON.stringify(answer).slice(0, 2000)}`);
   }
 }

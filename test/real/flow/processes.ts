@@ -51,7 +51,7 @@ export class Process {
     this.starts += 1;
   }
 
-  async ready(timeoutMs = 60_000): Promise<void> {
+  async ready(timeoutMs = 120_000): Promise<void> {
     const { name, readyUrl, logFile } = this.#program;
     let last = '';
     for (const endMs = Date.now() + timeoutMs; Date.now() < endMs; await sleep(50)) {
