@@ -9,7 +9,11 @@ import type { Watch } from './watch/open-watch.ts';
  */
 export async function answerNeedFull(
   objects: readonly ObjectRef[],
-  { watch, known, sink }: { readonly watch: Pick<Watch, 'sendWhole'>; readonly known: Known; readonly sink: MessageSink },
+  {
+    watch,
+    known,
+    sink,
+  }: { readonly watch: Pick<Watch, 'sendWhole'>; readonly known: Known; readonly sink: MessageSink },
 ): Promise<void> {
   const kinds = new Map(known.kinds().map((kind) => [`${kind.group}/${kind.resource}`, kind]));
   const isGone = (ref: ObjectRef): boolean => {
