@@ -5,6 +5,7 @@ import { createApiClient } from './api-client.ts';
 import { atCommand } from './command/at.ts';
 import type { Command, OptionConfig, OptionValues } from './command/command.ts';
 import { text } from './command/command.ts';
+import { exceptionsCommand } from './command/exceptions.ts';
 import { findingsCommand } from './command/findings.ts';
 import { logCommand } from './command/log.ts';
 import { policyCommand } from './command/policy.ts';
@@ -22,6 +23,7 @@ const commands: readonly Command[] = [
   showCommand,
   atCommand,
   findingsCommand,
+  exceptionsCommand,
   scoreCommand,
   statusCommand,
   scanCommand,

@@ -23,6 +23,13 @@ export function parseMoment(text: string, now: Date): string {
   );
 }
 
+/** A length of time, `12h`, `30d` or `2w`, in milliseconds. */
+export function parseSpan(text: string): number {
+  const match = /^(\d{1,5})([smhdw])$/.exec(text.trim());
+  if (match === null) throw new CliError(exitCode.usage, `'${text}' is no length of time: use 12h, 30d or 2w`);
+  return Number(match[1]) * (unitMs[match[2] ?? ''] ?? 0);
+}
+
 /** What the clock here and the collector's may differ by. */
 const clockDifferenceMs = 300_000;
 

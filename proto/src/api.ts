@@ -98,6 +98,8 @@ export type ApiChange = {
 export type ApiFinding = {
   readonly id: string;
   readonly state: 'open' | 'resolved' | 'excepted';
+  /** Id of the exception that holds it now; null: none does. */
+  readonly exception: string | null;
   readonly control: string;
   readonly title: string;
   readonly severity: ApiTransition['severity'];
@@ -113,6 +115,32 @@ export type ApiFinding = {
     readonly fields: readonly string[];
     readonly impact: string;
   } | null;
+};
+
+/** A waiver of findings, and what it does now. */
+export type ApiException = {
+  readonly id: string;
+  readonly state: 'active' | 'expiring' | 'expired';
+  readonly owner: string;
+  readonly approver: string;
+  readonly reason: string;
+  /** '' when there is none. */
+  readonly ticket: string;
+  /** As written: a date ends with that day in UTC. */
+  readonly expires: string;
+  /** The first moment at which it does not hold. */
+  readonly endsAt: string;
+  /** Ids, or beginnings and an asterisk; so are clusters, none meaning any. */
+  readonly controls: readonly string[];
+  readonly clusters: readonly string[];
+  /** Findings that it holds now: so many are open again when it ends. */
+  readonly held: number;
+  readonly heldBySeverity: Readonly<Record<ApiTransition['severity'], number>>;
+  readonly heldByCluster: Readonly<Record<string, number>>;
+  /** It holds nothing, though it could. */
+  readonly isUnused: boolean;
+  /** Why it covers more than one would expect; '' when it does not. */
+  readonly overBroad: string;
 };
 
 export type ApiObjectState = {

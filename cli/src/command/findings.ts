@@ -34,6 +34,7 @@ export const findingsCommand: Command = {
     state: { type: 'string' },
     severity: { type: 'string' },
     control: { type: 'string' },
+    exception: { type: 'string' },
     'fail-on': { type: 'string' },
   },
   help: [
@@ -42,6 +43,7 @@ export const findingsCommand: Command = {
     ['--state STATE', 'open (default), resolved, excepted or all'],
     ['--severity LEVEL', 'at least this severity: info, low, medium, high, critical'],
     ['--control ID', 'only this control'],
+    ['--exception ID', 'only what this exception holds now: what is open again when it ends'],
     limitHelp('findings', peopleLimit),
     ['--fail-on LEVEL', 'exit 1 when the scope has an open finding of at least this severity,'],
     ['', 'whatever --state, --severity and --limit show'],
@@ -53,12 +55,14 @@ export const findingsCommand: Command = {
     const failOn = severityOption(values, 'fail-on');
     const scope = { ...scopeQuery(values), kind, name, control: text(values, 'control') };
     const severity = severityOption(values, 'severity');
+    const exception = text(values, 'exception');
+    const state = text(values, 'state') ?? (exception === undefined ? 'open' : 'excepted');
     // Before anything is printed: a gate holds even when the reader goes away.
     const gate = failOn === undefined ? exitCode.ok : await gateOf(context, { ...scope, severity: failOn });
     context.settle(gate);
     await printListing<ApiFinding>(context, {
       path: 'findings',
-      query: { ...scope, state: text(values, 'state') ?? 'open', severity },
+      query: { ...scope, exception, state, severity },
       peopleLimit,
       cutNote: (limit) => `The ${limit} most severe; --limit N shows more.`,
       async people(items, isWide) {
@@ -92,7 +96,7 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
       `${finding.object.kind}/${finding.object.name}`,
       shorten(finding.title, titleWidth),
       shortenStart(finding.path, pathWidth),
-      ...(isAllOpen ? [] : [finding.state]),
+      ...(isAllOpen ? [] : [stateText(finding)]),
       localTime(finding.openedAt),
     ]);
     const state = isAllOpen ? [] : ['STATE'];
@@ -111,6 +115,10 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
   context.print(`\n${findings.length} finding${findings.length === 1 ? '' : 's'}: ${counts.join(', ')}${hint}`);
 }
 
+function stateText({ state, exception }: ApiFinding): string {
+  return exception === null ? state : `${state} by ${exception}`;
+}
+
 function wideFinding(finding: ApiFinding, paint: Paint): string {
   const { object, remediation } = finding;
   const lines = [
@@ -127,7 +135,7 @@ function wideFinding(finding: ApiFinding, paint: Paint): string {
     ['why', finding.reason],
     [
       'state',
-      `${finding.state}, opened ${finding.openedAt}, last changed ${finding.changedAt}, judged by bundle ${finding.bundle}`,
+      `${stateText(finding)}, opened ${finding.openedAt}, last changed ${finding.changedAt}, judged by bundle ${finding.bundle}`,
     ],
     ...(remediation === null
       ? []

@@ -60,6 +60,8 @@ async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
         timelines: createTenantTimelines(reader),
         connectedAgents: () => parts.liveSessions().map(connectedAgent),
         control: (id) => controls.get(id),
+        policies: () => bundle,
+        now: Date.now,
         about: () => about,
         authenticate: (token) => readerOf(tokens, token),
         isReady: parts.isRunning,

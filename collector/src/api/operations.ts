@@ -1,7 +1,8 @@
 /** Every operation of the public API: its parameters, and what it does. The server and the OpenAPI document are made from this. */
 import type { ApiStatus, KindName } from '@driftline/proto';
-import type { ControlMeta } from '@driftline/policy';
+import type { Bundle, ControlMeta } from '@driftline/policy';
 import { type ChangePosition, queryChanges } from '../forensics/query/change-query.ts';
+import { queryExceptions } from '../forensics/query/exception-query.ts';
 import { type FindingFilter, type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
 import { queryScores } from '../forensics/query/score-query.ts';
 import { queryStates, type StatePosition } from '../forensics/query/state-query.ts';
@@ -15,6 +16,10 @@ export type ApiPorts = {
   readonly timelines: TenantTimelines;
   readonly connectedAgents: () => readonly ConnectedAgent[];
   readonly control: (id: string) => ControlMeta | undefined;
+  /** The policies that are in force now. */
+  readonly policies: () => Pick<Bundle, 'controls' | 'exceptions'>;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
   readonly about: () => Pick<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode'>;
 };
 
@@ -94,6 +99,7 @@ export const operations: readonly Operation[] = [
       state: 'open (default), resolved, excepted or all',
       severity: `at least this: ${severities.join(', ')}`,
       control: 'only this control',
+      exception: 'only what this exception holds (with state=excepted)',
     },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);
@@ -103,6 +109,7 @@ export const operations: readonly Operation[] = [
         namespace: query.namespace ?? '',
         name: query.name ?? '',
         control: query.control ?? '',
+        exception: query.exception ?? '',
         state: oneOf(query, 'state', ['open', 'resolved', 'excepted', 'all'], 'open'),
         minSeverity: oneOf(query, 'severity', severities, 'info'),
         selector: selectorOf(query),
@@ -111,8 +118,28 @@ export const operations: readonly Operation[] = [
       const after = decodeCursor<FindingPosition>(query.cursor, [n, t, t, t, t, t, t, t]);
       const page = { limit: limitOf(query), after };
       const { items, next } = await queryFindings(timeline, ports.control, filter, page);
-      if (items.length === 0) await requireControl(ports, timeline, filter);
+      if (items.length === 0) {
+        requireException(ports, filter.exception);
+        await requireControl(ports, timeline, filter);
+      }
       return { items, next: encodeCursor(next) };
+    },
+  },
+  {
+    path: 'exceptions',
+    summary: 'Exceptions: what they hold, when they end, which are no use',
+    answer: 'Exception[]; the whole answer, so `next` is always null',
+    isList: true,
+    parameters: { cluster: scope.cluster, expiringBefore: 'what ends before is expiring (default: in 14 days)' },
+    async run(ports, reader, query) {
+      const expiringBeforeUs = momentOf(query, 'expiringBefore', -1);
+      const question = {
+        cluster: clusterOf(reader, query),
+        nowMs: ports.now(),
+        expiringBeforeMs: expiringBeforeUs < 0 ? undefined : expiringBeforeUs / 1_000,
+      };
+      const timeline = await ports.timelines.of(reader.tenant);
+      return { items: await queryExceptions(timeline, ports.policies(), question), next: null };
     },
   },
   {
@@ -181,10 +208,17 @@ async function requireControl(ports: ApiPorts, timeline: TenantTimeline, filter:
   if (items.length === 0) throw new Problem('not-found', `control: the bundle has no '${control}'`);
 }
 
+/** Of a mistyped exception it must not be said that it holds nothing. */
+function requireException({ policies }: ApiPorts, exception: string): void {
+  if (exception === '' || policies().exceptions.some(({ id }) => id === exception)) return;
+  throw new Problem('not-found', `exception: the bundle has no '${exception}'`);
+}
+
 const anyFinding = {
   kind: undefined,
   namespace: '',
   name: '',
+  exception: '',
   state: 'all',
   minSeverity: 'info',
   selector: undefined,

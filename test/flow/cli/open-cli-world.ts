@@ -3,7 +3,7 @@ import { apiExtension, createTokenBook, openCollector, parseConfig } from '@drif
 import type { Collector } from '@driftline/collector';
 import type { JsonObject, ObjectRef } from '@driftline/proto';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -41,7 +41,9 @@ export function runCli(args: readonly string[], env: Readonly<Record<string, str
 
 export async function openCliWorld(): Promise<CliWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'driftline-cli-'));
-  const config = parseConfig({}, ['--data-dir', dataDir, '--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0']);
+  const folders = { '--data-dir': join(dataDir, 'data'), '--policy-dirs': exceptionsIn(join(dataDir, 'policies')) };
+  const listeners = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
+  const config = parseConfig({}, [...Object.entries(folders).flat(), ...listeners]);
   let url = '';
   const collector = await openCollector({
     config,
@@ -67,6 +69,21 @@ export async function openCliWorld(): Promise<CliWorld> {
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** One that holds nothing, one that has ended. */
+function exceptionsIn(path: string): string {
+  mkdirSync(path, { recursive: true });
+  const rest = 'controls: [DL-POD-001]\nowner: team-a\napprover: alice\nreason: soon\nscope: { namespaces: [none] }\n';
+  for (const [id, expires] of [
+    ['EX-ended', '2020-01-01'],
+    ['EX-idle', '2999-01-01'],
+  ])
+    writeFileSync(
+      join(path, `${id}.yaml`),
+      `apiVersion: driftline.dev/v1\nkind: Exception\nid: ${id}\nexpires: ${expires}\n${rest}`,
+    );
+  return path;
 }
 
 const ref = (group: string, kind: string, namespace: string, name: string): ObjectRef => ({

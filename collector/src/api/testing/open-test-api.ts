@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ControlMeta } from '@driftline/policy';
+import type { Bundle, ControlMeta } from '@driftline/policy';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createTenantTimelines } from '../../forensics/query/timeline-query.ts';
@@ -49,6 +49,9 @@ export async function openTestApi(
     readonly tokens?: readonly TokenEntry[];
     /** Instead of the store's own. */
     readonly reader?: TimelineReader;
+    readonly policies?: Pick<Bundle, 'controls' | 'exceptions'>;
+    /** Milliseconds since the Unix epoch; default: the clock's. */
+    readonly now?: () => number;
     readonly server?: Partial<Pick<ApiOptions, 'host' | 'tls' | 'allowPlaintext' | 'limits'>>;
   } = {},
 ): Promise<TestApi> {
@@ -69,6 +72,8 @@ export async function openTestApi(
     timelines: createTenantTimelines(options.reader ?? timeline.reader),
     connectedAgents: () => connected,
     control: (id) => (id === control.id ? control : undefined),
+    policies: () => options.policies ?? { controls: [], exceptions: [] },
+    now: options.now ?? Date.now,
     about: () => ({ version: '0.1.0', bundle: 'b1', controls: 1, mode: mode.current }),
     authenticate: (token) => readerOf(tokens, token),
     isReady: () => true,

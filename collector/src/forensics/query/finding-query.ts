@@ -1,6 +1,6 @@
 /** Findings as they stand: the last transition of each. */
 import type { ApiFinding } from '@driftline/proto';
-import type { ControlMeta } from '@driftline/policy';
+import { type ControlMeta, exceptionNamedIn } from '@driftline/policy';
 import { apiObject } from './object-key.ts';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryLabels } from './label-query.ts';
@@ -16,6 +16,8 @@ export type FindingFilter = {
   readonly namespace: string;
   readonly name: string;
   readonly control: string;
+  /** Only what this exception holds now. */
+  readonly exception: string;
   readonly state: 'open' | 'resolved' | 'excepted' | 'all';
   readonly minSeverity: ApiFinding['severity'];
   readonly selector: Selector | undefined;
@@ -131,6 +133,7 @@ function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFi
   return {
     id: row.findingId,
     state: row.state === 'resolved' || row.state === 'excepted' ? row.state : 'open',
+    exception: row.state === 'excepted' ? exceptionNamedIn(row.reason) : null,
     control: row.control,
     title: row.title,
     severity: row.severity,

@@ -21,6 +21,7 @@ FROM (
   GROUP BY cluster, finding_id, `group`, kind, namespace, name, control
 )
 WHERE ({state:String} = 'all' OR multiIf(state = 'resolved', 'resolved', state = 'excepted', 'excepted', 'open') = {state:String})
+  AND ({exception:String} = '' OR (state = 'excepted' AND startsWith(reason, concat('excepted by ', {exception:String}, ' until '))))
   AND rank >= {minRank:UInt8}
   AND (-toInt16(rank), cluster, namespace, kind, name, control, path, finding_id)
     > ({afterRank:Int16}, {afterCluster:String}, {afterNamespace:String}, {afterKind:String}, {afterName:String}, {afterControl:String},

@@ -1,0 +1,23 @@
+-- How many findings each exception holds now, by cluster and severity. See findings.sql for the two kinds of streams: only
+-- findings that were ever excepted are looked at.
+SELECT extract(reason, '^excepted by ([^ ]+) until ') AS exception, cluster, severity, count() AS findings
+FROM (
+  SELECT t.cluster AS cluster, finding_id,
+    argMaxIf((t.at_us, t.state, t.severity, t.reason), (epoch_ordinal, sequence, `index`), t.epoch != 'collector') AS seen,
+    argMaxIf((t.at_us, t.state, t.severity, t.reason), (epoch_ordinal, sequence, `index`), t.epoch = 'collector') AS own,
+    if(seen.2 = '' OR (own.2 != '' AND own.1 > seen.1), own, seen) AS last,
+    last.2 AS state, last.3 AS severity, last.4 AS reason
+  FROM finding_transitions AS t
+  INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
+  WHERE tenant = {tenant:String}
+    AND ({cluster:String} = '' OR t.cluster = {cluster:String})
+    AND sequence <= r.recorded_sequence
+    AND (t.cluster, finding_id) IN (
+      SELECT cluster, finding_id FROM finding_transitions
+      WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR cluster = {cluster:String}) AND state = 'excepted'
+    )
+  GROUP BY cluster, finding_id
+)
+WHERE state = 'excepted'
+GROUP BY exception, cluster, severity
+ORDER BY exception, findings DESC, cluster, severity
