@@ -295,6 +295,28 @@ test('a kind that went while the agent was away takes no version with it in sile
   }, true);
 });
 
+test('a kind that came and went before anybody looked is confessed', async () => {
+  await withCluster(async ({ cluster, folder, begin }) => {
+    const sink = new RecordingSink();
+    const limits = { discoveryDebounceMs: 1_500 };
+    const life = await begin({ knownPath: join(folder, 'known.db'), sink, limits });
+    await life.watch.ready;
+    // What the first lists set off is over.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
+    admin.create(boatDefinition);
+    admin.delete(boatDefinitionName);
+    const boatGaps = (): readonly Gap[] => gaps(sink).filter(({ resource }) => resource === 'boats');
+    await until(() => boatGaps().length > 0, 'the gap is told');
+    await until(() => states(life.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
+    assert.deepEqual(
+      boatGaps().map(({ cause, fromVersion, toVersion }) => [cause, fromVersion, Number(toVersion) > 0]),
+      [['relist', '0', true]],
+    );
+    await endLife(life);
+  }, true);
+});
+
 test('throttling, errors and cut connections only delay', async () => {
   await withCluster(async ({ cluster, folder, begin }) => {
     const seen = witness(cluster);

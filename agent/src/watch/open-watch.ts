@@ -23,6 +23,8 @@ import { Reflector } from './reflector.ts';
 import { selectKinds } from './select-kinds.ts';
 import { createSlots } from './slots.ts';
 import { startOrder } from './start-order.ts';
+import { type UnseenKind, UnseenKinds } from './unseen-kinds.ts';
+import type { ChangeType } from './watch-event.ts';
 import type { WatchConfig } from './watch-limits.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
 
@@ -102,10 +104,13 @@ class ClusterWatch {
   #discovering: Promise<void> = Promise.resolve();
   #wakeUp = new AbortController();
   #dueMs: readonly number[] = [];
+  readonly #unseen: UnseenKinds;
 
   constructor(ports: WatchPorts) {
     this.#ports = ports;
     this.#random = ports.random ?? Math.random;
+    const definitions = ports.known.kinds().find((kind) => kindName(kind) === definitionsName);
+    this.#unseen = new UnseenKinds([...(definitions?.objects() ?? [])].map(({ name }) => name));
     const { limits } = ports.config;
     this.#budget = createByteBudget(limits.maxInFlightBytes);
     this.#shared = { lists: createSlots(limits.maxConcurrentLists), opens: createSlots(limits.maxConcurrentOpens) };
@@ -221,10 +226,14 @@ class ClusterWatch {
     }
     const served = new Set(discovered.kinds.map(kindName));
     const unclear = new Set(discovered.failures.map((failure) => failure.group));
+    const followed = new Set(this.#running.keys());
     for (const { group, resource } of known.kinds()) {
       const name = kindName({ group, resource });
       if (served.has(name) || wanted.has(name) || unclear.has(group)) continue;
       await this.#retire(name, { group, resource });
+    }
+    for (const kind of this.#unseen.discovered(served)) {
+      if (!followed.has(kindName(kind)) && !unclear.has(kind.group)) await this.#confess(kind);
     }
     if (isFirst) {
       void Promise.all([...this.#running.values()].map((running) => running.settled)).then(this.#isReady);
@@ -254,7 +263,7 @@ class ClusterWatch {
         usesWatchList: config.usesWatchList,
         random: this.#random,
         onNotServed: () => this.rediscover(config.limits.discoveryDebounceMs),
-        onChange: kindsOfKinds.has(name) ? () => this.rediscover(config.limits.discoveryDebounceMs) : () => undefined,
+        onChange: (type, object) => this.#changed(name, type, object),
         onSettled: settled.resolve,
       },
       signal,
@@ -266,6 +275,11 @@ class ClusterWatch {
       .finally(settled.resolve);
     this.#running.set(name, { kind, line, stop, done, settled: settled.promise });
     logger.debug({ event: logEvents.kindAppeared, kind: name, apiVersion: apiVersionOf(kind) });
+  }
+
+  #changed(name: string, type: ChangeType, object: JsonObject): void {
+    if (name === definitionsName) this.#unseen.observed(type, object);
+    if (kindsOfKinds.has(name)) this.rediscover(this.#ports.config.limits.discoveryDebounceMs);
   }
 
   async #halt(name: string): Promise<void> {
@@ -284,6 +298,14 @@ class ClusterWatch {
     this.#ports.logger.info({ event: logEvents.kindGone, kind: name });
     await line.end('the API server no longer serves it', goneVersion);
     this.#lines.delete(name);
+  }
+
+  /** The kind came and went without ever being found. */
+  async #confess(kind: UnseenKind): Promise<void> {
+    const line = this.#lineOf({ ...kind, version: '' });
+    if (line.progress().seenVersion === '') line.appeared();
+    await line.end('the API server served it, and no longer does', await this.#versionNow());
+    this.#lines.delete(kindName(kind));
   }
 
   /** A version of now, from the store that holds definitions and their objects; '' when it may not be read. */

@@ -9,7 +9,7 @@
  * Nothing here gives up. What goes wrong decides how long to pause and what coverage says meanwhile.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GapCause } from '@driftline/proto';
+import type { GapCause, JsonObject } from '@driftline/proto';
 import type { Logger } from 'pino';
 import { collectionPath, kindName } from '../kube/api-kind.ts';
 import type { KubeClient, KubeStream } from '../kube/kube-client.ts';
@@ -23,7 +23,7 @@ import type { KindLine } from './kind-line.ts';
 import type { ListPass } from './list-pass.ts';
 import { listPages } from './list-pages.ts';
 import type { Slots } from './slots.ts';
-import { parseWatchEvent } from './watch-event.ts';
+import { type ChangeType, parseWatchEvent } from './watch-event.ts';
 import type { WatchLimits } from './watch-limits.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
 
@@ -41,7 +41,7 @@ export type ReflectorPorts = {
   /** The server says 404: discovery may know more. */
   readonly onNotServed: () => void;
   /** Called for every change, before it is captured. */
-  readonly onChange: () => void;
+  readonly onChange: (type: ChangeType, object: JsonObject) => void;
   /** The kind is watched, or it is known why it is not. May be called again. */
   readonly onSettled: () => void;
 };
@@ -158,7 +158,7 @@ export class Reflector {
           case 'ADDED':
           case 'MODIFIED':
           case 'DELETED':
-            onChange();
+            onChange(event.type, event.object);
             await (pass ?? line).observe({ type: event.type, object: event.object, bytes: bytes.length });
             break;
           case 'BOOKMARK':

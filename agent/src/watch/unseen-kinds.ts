@@ -1,0 +1,37 @@
+import { type JsonObject, ownObject, ownString } from '@driftline/proto';
+import type { ApiKind } from '../kube/api-kind.ts';
+import type { ChangeType } from './watch-event.ts';
+
+export type UnseenKind = Pick<ApiKind, 'group' | 'resource' | 'kind'>;
+
+/**
+ * Custom kinds that are defined and not yet found served. One that is removed before it was ever found took versions with
+ * it that nobody saw. Definitions are named as kindName names the kind they define.
+ */
+export class UnseenKinds {
+  readonly #awaited: Set<string>;
+  readonly #missed = new Map<string, UnseenKind>();
+
+  constructor(definitions: Iterable<string>) {
+    this.#awaited = new Set(definitions);
+  }
+
+  /** A change of a definition. */
+  observed(type: ChangeType, definition: JsonObject): void {
+    const name = ownString(ownObject(definition, 'metadata'), 'name');
+    if (type === 'ADDED') this.#awaited.add(name);
+    if (type !== 'DELETED' || !this.#awaited.delete(name)) return;
+    const spec = ownObject(definition, 'spec');
+    const names = spec && ownObject(spec, 'names');
+    const kind = { group: ownString(spec, 'group'), resource: ownString(names, 'plural') };
+    this.#missed.set(name, { ...kind, kind: ownString(names, 'kind') });
+  }
+
+  /** Discovery has found these. Returns those that it can never find any more, once. */
+  discovered(served: ReadonlySet<string>): readonly UnseenKind[] {
+    for (const name of served) this.#awaited.delete(name);
+    const missed = [...this.#missed].filter(([name]) => !served.has(name)).map(([, kind]) => kind);
+    this.#missed.clear();
+    return missed;
+  }
+}
