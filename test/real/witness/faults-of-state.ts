@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault, Stage } from './fault.ts';
 import { noting } from './fault.ts';
-import { limitFileSize } from './processes-of.ts';
+import { isAlive, limitFileSize } from './processes-of.ts';
 import type { System } from './system.ts';
 
 /** The spool's segment that is being written. */
@@ -45,16 +45,26 @@ export const stateFaults = {
         }),
       ),
   },
-  /** No file of the agent can grow, while everything goes on. */
+  /**
+   * No file of the agent can grow, while everything goes on. The agent may end itself (its database of known objects cannot
+   * take a commit back): then it is started again when there is room, as its supervisor would.
+   */
   'fill-disk': {
     parts: ['agent'],
-    act: async ({ system, random }) => {
-      const { pid } = system.agent;
-      const logBytes = statSync(join(system.folder, 'logs', 'agent.log')).size;
-      limitFileSize(pid, Math.max(newestSegment(system)?.bytes ?? 0, logBytes + 32_768));
-      await sleep(random.between(1_000, 6_000));
-      limitFileSize(pid, 'unlimited');
-    },
+    act: (stage) =>
+      noting(stage, { fault: 'disk full', types: ['blind', 'unrecorded'] }, async () => {
+        const { agent, folder } = stage.system;
+        const logBytes = statSync(join(folder, 'logs', 'agent.log')).size;
+        limitFileSize(agent.pid, Math.max(newestSegment(stage.system)?.bytes ?? 0, logBytes + 32_768));
+        await sleep(stage.random.between(1_000, 6_000));
+        if (isAlive(agent.pid)) {
+          limitFileSize(agent.pid, 'unlimited');
+          return;
+        }
+        await agent.kill();
+        agent.start();
+        await agent.ready();
+      }),
   },
   /** etcd forgets its past. An API server with a watch cache does not notice. */
   compact: {

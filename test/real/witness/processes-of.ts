@@ -37,6 +37,14 @@ export function freeze(pids: readonly number[]): { readonly thaw: () => void } {
   return { thaw: () => signal('SIGCONT') };
 }
 
+export function isAlive(pid: number): boolean {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** No file of this process may grow beyond so many bytes: writes fail as on a full disk (EFBIG, where that says ENOSPC). */
 export function limitFileSize(pid: number, bytes: number | 'unlimited'): void {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
