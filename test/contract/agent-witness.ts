@@ -208,7 +208,11 @@ export async function told(messages: readonly Spooled[]): Promise<History> {
   return history;
 }
 
-export async function until(isTrue: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 120_000,
+): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new Error(`timed out: ${what}`);

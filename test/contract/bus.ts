@@ -31,7 +31,7 @@ const plain = ({ stream, oldestSequence, batch }: StreamBatch) => ({
   payload: Buffer.from(batch.payload).toString('hex'),
 });
 
-const until = async (condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> => {
+const until = async (condition: () => boolean, what: string, timeoutMs = 120_000): Promise<void> => {
   for (const endMs = Date.now() + timeoutMs; Date.now() < endMs; ) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -162,7 +162,7 @@ export const busContract = (name: string, open: () => Promise<BusUnderTest>): vo
       handle: async (batches) => void again.push(...batches.map((batch) => batch.batch.firstSequence)),
       lost,
     });
-    await until(() => again.includes(4), 'the unrecorded batches at the second reader', 60_000);
+    await until(() => again.includes(4), 'the unrecorded batches at the second reader');
     assert.deepEqual(
       again.filter((sequence) => sequence > 2),
       [3, 4],

@@ -87,7 +87,7 @@ export class Watch {
   }
 
   /** The next event; undefined when the server ended the watch. Fails after `withinMs`. */
-  async next(withinMs = 10_000): Promise<WatchEvent | undefined> {
+  async next(withinMs = 60_000): Promise<WatchEvent | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`no watch event within ${withinMs} ms`)), withinMs);

@@ -87,7 +87,7 @@ function formOf(delta: Delta, before: { readonly json: Json; readonly hash: stri
 }
 
 test('killed at any moment, the agent loses nothing, repeats nothing and lets no secret out', {
-  timeout: 120_000,
+  timeout: 480_000,
 }, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'driftline-kill-'));
   const cluster = await openPracticeCluster({ watchWindowChanges: 100_000, controllers: false });

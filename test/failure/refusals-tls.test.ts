@@ -125,7 +125,7 @@ const openAgentEnd = async (port: number, { mounted, hasToken, hasCertificate }:
       kubernetesVersion: 'v1',
       redactionKeyId: 'k',
     },
-    limits: { reconnectBaseMs: 20, reconnectMaxMs: 100, welcomeTimeoutMs: 10_000 },
+    limits: { reconnectBaseMs: 20, reconnectMaxMs: 100, welcomeTimeoutMs: 60_000 },
     clock: systemClock,
     logger: silent,
     metrics: noUplinkMetrics,

@@ -190,7 +190,7 @@ const open = (entries: unknown) => {
 };
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 15_000; !condition(); await sleep(20)) assert.ok(Date.now() < deadline, what);
+  for (const deadline = Date.now() + 120_000; !condition(); await sleep(20)) assert.ok(Date.now() < deadline, what);
 }
 
 const linesOf = (path: string): readonly OcsfEvent[] =>

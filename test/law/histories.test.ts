@@ -214,7 +214,7 @@ test('after any history: once and in order, as from scratch, replay = inventory 
       const lives = new Lives();
       for (const each of steps) await lives.run(each);
       await lives.start();
-      await system.settled(30_000);
+      await system.settled();
       const told = await system.timeline.history();
       for (const [key, forms] of system.truth.history) assert.deepEqual(told.get(key), forms, key);
       assert.deepEqual(await system.timeline.duplicates(), []);

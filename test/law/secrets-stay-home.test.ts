@@ -226,7 +226,7 @@ describe('law 4: secrets stay home', () => {
     // The next life sends at once what the last one could not.
     await system.killAgent();
     await system.startAgent();
-    await system.settled(40_000);
+    await system.settled();
     const text = proxy
       .sent()
       .map((bytes) => JSON.stringify(messagesOf(bytes)))

@@ -107,15 +107,11 @@ async function reality(life: Life): Promise<Map<string, string>> {
 
 async function agrees(life: Life): Promise<void> {
   let difference = '';
-  await until(
-    async () => {
-      const [seen, real] = [current(await told(life.sink.messages)), await reality(life)];
-      difference = [...new Set([...seen.keys(), ...real.keys()])].find((key) => seen.get(key) !== real.get(key)) ?? '';
-      return difference === '';
-    },
-    'the timeline equals the API server',
-    60_000,
-  ).catch((error: unknown) => assert.fail(`${String(error)}: ${difference}`));
+  await until(async () => {
+    const [seen, real] = [current(await told(life.sink.messages)), await reality(life)];
+    difference = [...new Set([...seen.keys(), ...real.keys()])].find((key) => seen.get(key) !== real.get(key)) ?? '';
+    return difference === '';
+  }, 'the timeline equals the API server').catch((error: unknown) => assert.fail(`${String(error)}: ${difference}`));
 }
 
 test('every version once and in order; then the API server crashes, then the agent, and the state is the real one', async () => {

@@ -101,14 +101,10 @@ describe('the image of the collector', () => {
           (answer) => answer.ok,
           () => false,
         );
-      await until(
-        async () => {
-          assert.equal(child.exitCode, null, output());
-          return ready();
-        },
-        `life ${life} is ready`,
-        60_000,
-      );
+      await until(async () => {
+        assert.equal(child.exitCode, null, output());
+        return ready();
+      }, `life ${life} is ready`);
       const status = await fetch(`https://127.0.0.1:${api}/api/v1/status`, {
         headers: { authorization: `Bearer ${token}` },
       });
@@ -169,7 +165,6 @@ describe('the image of the agent', () => {
     await until(
       () => agent.child.exitCode !== null || /api-server-awaited/.test(agent.output()),
       'it asks the API server',
-      30_000,
     );
     assert.match(agent.output(), /api-server-awaited/);
     assert.doesNotMatch(agent.output(), /EACCES|EROFS|ERR_MODULE_NOT_FOUND/);

@@ -20,7 +20,7 @@ after(async () => {
 });
 
 const until = async (condition: () => boolean): Promise<void> => {
-  for (const endMs = Date.now() + 60_000; Date.now() < endMs; ) {
+  for (const endMs = Date.now() + 120_000; Date.now() < endMs; ) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -39,7 +39,7 @@ const optionsOf = (kafka: KafkaCluster, topicPrefix: string, replication = 1): K
   logger,
 });
 
-const until = async (condition: () => boolean, what: string, timeoutMs = 60_000): Promise<void> => {
+const until = async (condition: () => boolean, what: string, timeoutMs = 120_000): Promise<void> => {
   for (const endMs = Date.now() + timeoutMs; Date.now() < endMs; ) {
     if (condition()) return;
     await sleep(20);
@@ -117,7 +117,7 @@ const assertComplete = ({ accepted, taken }: Traffic): void => {
   assert.ok(accepted.length > 100, `only ${accepted.length} batches went through`);
 };
 
-test('kafka: a broker that restarts under its producer loses nothing accepted', { timeout: 120_000 }, async (t) => {
+test('kafka: a broker that restarts under its producer loses nothing accepted', { timeout: 400_000 }, async (t) => {
   await withKafka(1, async (kafka) => {
     const traffic = await openTraffic(optionsOf(kafka, 'restart'));
     const [broker] = kafka.brokers;
@@ -145,7 +145,7 @@ const crashLeader = async (kafka: KafkaCluster, leader: number): Promise<Broker>
   return broker;
 };
 
-test('kafka: the crash of a leader loses nothing accepted', { timeout: 180_000 }, async (t) => {
+test('kafka: the crash of a leader loses nothing accepted', { timeout: 400_000 }, async (t) => {
   await withKafka(3, async (kafka) => {
     const options = optionsOf(kafka, 'crash', 3);
     const traffic = await openTraffic(options);
@@ -171,7 +171,7 @@ test('kafka: the crash of a leader loses nothing accepted', { timeout: 180_000 }
 });
 
 test('kafka: offsets follow what is recorded, so a killed worker’s batches come again', {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async (t) => {
   await withKafka(1, async (kafka) => {
     const options = { ...optionsOf(kafka, 'killed'), role: 'gateway' as const };
@@ -190,7 +190,7 @@ test('kafka: offsets follow what is recorded, so a killed worker’s batches com
     await once(first.child, 'exit');
     const killedMs = Date.now();
     const second = await startWorker({ ...options, holds: 0 });
-    await until(() => second.recorded.includes(20), 'the unrecorded batches at the second worker', 30_000);
+    await until(() => second.recorded.includes(20), 'the unrecorded batches at the second worker');
     t.diagnostic(`taken over ${Date.now() - killedMs} ms after the kill; handed again: ${second.handed.join(' ')}`);
     assert.deepEqual(second.recorded, [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
     second.child.kill('SIGTERM');
@@ -200,7 +200,7 @@ test('kafka: offsets follow what is recorded, so a killed worker’s batches com
   });
 });
 
-test('kafka: an agent hears accepted at once and recorded only from the worker', { timeout: 60_000 }, async () => {
+test('kafka: an agent hears accepted at once and recorded only from the worker', { timeout: 200_000 }, async () => {
   await withKafka(1, async (kafka) => {
     const options = optionsOf(kafka, 'acks');
     const gateway = await openKafkaBus({ ...options, role: 'gateway' });

@@ -17,7 +17,8 @@ import type { CollectorProcess, Rig } from './flow/rig.ts';
 
 const cluster = 'killed';
 const namespace = 'load';
-const loadMs = 45_000;
+/** It goes on until there is enough to judge by, however slow the machine is. */
+const enough = { loadMs: 45_000, writes: 500, kills: 3 };
 const writers = ['ann', 'bea', 'carl', 'dora'];
 const pauseMs = 60;
 const desk = openDesk();
@@ -39,10 +40,12 @@ after(async () => {
   await rig.close();
 });
 
-/** Kills one or both, and starts them again after a moment. Returns how often each was killed. */
-const killAtRandom = async (signal: AbortSignal): Promise<{ readonly agent: number; readonly collector: number }> => {
+type Kills = { agent: number; collector: number };
+
+/** Kills one or both, and starts them again after a moment, until it was enough. Returns how often each was killed. */
+const killAtRandom = async (isEnough: (kills: Kills) => boolean): Promise<Kills> => {
   const kills = { agent: 0, collector: 0 };
-  while (!signal.aborted) {
+  while (!isEnough(kills)) {
     await sleep(500 + Math.random() * 3_500);
     const dice = Math.random();
     const victims = [
@@ -59,25 +62,36 @@ const killAtRandom = async (signal: AbortSignal): Promise<{ readonly agent: numb
   return kills;
 };
 
-test('kill -9 of agent and collector at any moment loses and duplicates nothing', { timeout: 240_000 }, async (t) => {
-  const stopping = AbortSignal.timeout(loadMs);
+test('kill -9 of agent and collector at any moment loses and duplicates nothing', { timeout: 480_000 }, async (t) => {
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const writing = Promise.all(
-    writers.map((user) => writeAttributed({ user, as: rig.as(user) }, desk, { namespace, pauseMs, signal: stopping })),
+    writers.map((user) => writeAttributed({ user, as: rig.as(user) }, desk, { namespace, pauseMs, signal })),
   );
-  const kills = await killAtRandom(stopping);
+  // Whoever cannot write any more ends the test at once.
+  writing.catch(() => stopping.abort());
+  const endMs = Date.now() + enough.loadMs;
+  const kills = await killAtRandom(
+    ({ agent: agents, collector: collectors }) =>
+      signal.aborted ||
+      (Date.now() >= endMs &&
+        desk.truth.written >= enough.writes &&
+        agents >= enough.kills &&
+        collectors >= enough.kills),
+  );
+  stopping.abort();
   await writing;
-  const { written } = desk.truth;
   await Promise.all([collector.process.ready(), agent.ready()]);
   const figures = await assertComplete(rig.witness, collector.store(), cluster);
-  t.diagnostic(`${written} writes, kills ${JSON.stringify(kills)}, ${JSON.stringify(figures)}`);
-  assert.ok(written > 300 && kills.agent >= 2 && kills.collector >= 2);
+  t.diagnostic(`${desk.truth.written} writes, kills ${JSON.stringify(kills)}, ${JSON.stringify(figures)}`);
 });
 
 /** Audit events in the log of what the writers did, by Audit-Id. */
 const inAuditLog = (): readonly string[] =>
   readFileSync(rig.control.auditLog, 'utf8')
     .split('\n')
-    .filter((line) => line !== '')
+    // Without the last, which may be being written.
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as Loose)
     .filter(({ stage, user, verb, objectRef }) => {
       const isWrite = stage === 'ResponseComplete' && writers.includes(user.username) && verb !== 'get';
@@ -156,6 +170,6 @@ test('who did it: exact is never wrong, and nearly always there where the audit 
   assert.equal(named.wrongExact + unnamed.wrongExact, 0);
   assert.ok(named.exact / named.changes >= 0.995, JSON.stringify(named));
   const linked = unnamed.exact + unnamed.probable + unnamed.wrongProbable;
-  assert.ok(unnamed.changes > 100 && linked / unnamed.changes >= 0.95, JSON.stringify(unnamed));
+  assert.ok(unnamed.changes > 50 && linked / unnamed.changes >= 0.95, JSON.stringify(unnamed));
   assert.ok((unnamed.exact + unnamed.probable) / linked >= 0.9, JSON.stringify(unnamed));
 });

@@ -4,7 +4,7 @@ import { call } from '../kube-client.ts';
 import type { Contract } from '../kube-api.ts';
 import { configMapOf } from './objects.ts';
 
-export const eventually = async (check: () => Promise<boolean>, what: string, withinMs = 20_000): Promise<void> => {
+export const eventually = async (check: () => Promise<boolean>, what: string, withinMs = 120_000): Promise<void> => {
   for (const deadline = Date.now() + withinMs; Date.now() < deadline; ) {
     if (await check()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));

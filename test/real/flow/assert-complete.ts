@@ -11,7 +11,7 @@ export type Completeness = {
   readonly gaps: number;
 };
 
-const settleTimeoutMs = 90_000;
+const settleTimeoutMs = 180_000;
 
 /** What exists according to the timeline: key → canonical text. */
 export const replayed = (versions: readonly RecordedVersion[]): ReadonlyMap<string, string> => {

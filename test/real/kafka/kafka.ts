@@ -89,7 +89,7 @@ function openBroker(node: { id: number; port: number; controllerPort: number; di
   const kill = async () => {
     if (pid === undefined || !isRunning()) return;
     process.kill(pid, 'SIGKILL');
-    await until(() => !isRunning(), 5_000, `broker ${node.id} to die`);
+    await until(() => !isRunning(), 60_000, `broker ${node.id} to die`);
   };
   return {
     ...node,
@@ -112,14 +112,14 @@ function openBroker(node: { id: number; port: number; controllerPort: number; di
             throw new Error(`broker ${node.id} exited with ${child.exitCode}:\n${tail(log)}`);
           return readFileSync(log).subarray(before).includes('Kafka Server started');
         },
-        60_000,
+        120_000,
         `broker ${node.id} to start`,
       );
     },
     async stop() {
       if (pid === undefined || !isRunning()) return;
       process.kill(pid, 'SIGTERM');
-      await until(() => !isRunning(), 15_000, `broker ${node.id} to stop`).catch(kill);
+      await until(() => !isRunning(), 60_000, `broker ${node.id} to stop`).catch(kill);
     },
   };
 }

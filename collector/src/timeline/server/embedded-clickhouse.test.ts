@@ -84,7 +84,7 @@ test('a second process on the same folder is told so', async () => {
   });
   assert.ok(isAlive(serverPid));
   parent.kill('SIGTERM');
-  await until(() => !isAlive(serverPid), 5_000);
+  await until(() => !isAlive(serverPid), 60_000);
 });
 
 test('without a packaged server for the platform the message names the alternative', async () => {
