@@ -1,12 +1,6 @@
 /** A pod that runs as the default service account must not have its token mounted. */
-import { type Fact, type RelationControl, stringAt, valueAt } from '@driftline/policy';
-
-const accountMounts: Fact<boolean> = {
-  name: 'service-account-mounts-token',
-  group: '',
-  kind: 'ServiceAccount',
-  project: (account) => valueAt(account, 'automountServiceAccountToken') !== false,
-};
+import type { RelationControl } from '@driftline/policy';
+import { accountNameOf, isTokenMounted } from './pod-account.ts';
 
 export const defaultAccountToken: RelationControl = {
   name: 'default-account-token',
@@ -17,15 +11,8 @@ export const defaultAccountToken: RelationControl = {
   ],
   evaluate({ key, view, pod }) {
     if (pod === undefined) return { verdict: 'not-applicable' };
-    const account = stringAt(pod.spec, 'serviceAccountName') || stringAt(pod.spec, 'serviceAccount') || 'default';
-    if (account !== 'default') return { verdict: 'pass' };
-    const own = valueAt(pod.spec, 'automountServiceAccountToken');
-    const mounts =
-      typeof own === 'boolean'
-        ? own
-        : (view.fact(accountMounts, { group: '', kind: 'ServiceAccount', namespace: key.namespace, name: 'default' }) ??
-          true);
-    if (!mounts) return { verdict: 'pass' };
+    if (accountNameOf(pod.spec) !== 'default' || !isTokenMounted(pod.spec, key.namespace, view))
+      return { verdict: 'pass' };
     const reason = 'the pod carries the token of the default service account';
     return {
       verdict: 'fail',

@@ -2,7 +2,16 @@
  * Whether anything outside the cluster leads to a workload: a Service of a type that opens a door, or an Ingress or
  * Gateway route to a Service that selects it. Network policies are not taken into account: this asks for a way in.
  */
-import { type Fact, type FactOf, labelsAt, listAt, type RelationControl, stringAt, valueAt } from '@driftline/policy';
+import {
+  type Fact,
+  type FactOf,
+  labelsAt,
+  listAt,
+  type RelationControl,
+  stringAt,
+  type TrackedView,
+  valueAt,
+} from '@driftline/policy';
 import type { Json } from '@driftline/proto';
 
 type Door = {
@@ -81,19 +90,27 @@ export const workloadExposure: RelationControl = {
     if (pod === undefined) return { verdict: 'not-applicable' };
     if (labelsAt(object, 'metadata', 'labels').get(stringAt(params, 'label')) === stringAt(params, 'value'))
       return { verdict: 'pass' };
-    const labels = labelsAt(pod.meta, 'labels');
-    // Asked even for a pod without labels: where Services cannot be seen, nothing passes.
-    const asked = labels.size === 0 ? [['', ''] as const] : [...labels];
-    const found = asked.flatMap(([name, value]) => view.lookup(services, labelKey(key.namespace, name, value)));
-    const selecting = found
-      .filter((service) => selects(service.value, labels))
-      .sort((a, b) => (a.key.name < b.key.name ? -1 : 1));
-    const ways = selecting.flatMap((service) => waysTo(service, (fact, name) => view.lookup(fact, name)));
+    const ways = waysFromOutside(key.namespace, labelsAt(pod.meta, 'labels'), view);
     if (ways.length === 0) return { verdict: 'pass' };
     const reason = `reachable from outside by ${ways.join(', ')}`;
     return { verdict: 'fail', violations: [{ path: `${pod.metaPath}.labels`, value: ways.join(', '), reason }] };
   },
 };
+
+/** Each as text: what opens the door, and the Service it leads to. */
+export function waysFromOutside(
+  namespace: string,
+  labels: ReadonlyMap<string, string>,
+  view: TrackedView,
+): readonly string[] {
+  // Asked even for a pod without labels: where Services cannot be seen, nothing passes.
+  const asked = labels.size === 0 ? [['', ''] as const] : [...labels];
+  const found = asked.flatMap(([name, value]) => view.lookup(services, labelKey(namespace, name, value)));
+  const selecting = found
+    .filter((service) => selects(service.value, labels))
+    .sort((a, b) => (a.key.name < b.key.name ? -1 : 1));
+  return selecting.flatMap((service) => waysTo(service, (fact, name) => view.lookup(fact, name)));
+}
 
 function selects(door: Door, labels: ReadonlyMap<string, string>): boolean {
   return door.selector.every(([name, value]) => labels.get(name) === value);
