@@ -13,6 +13,7 @@ import {
   refuseArguments,
   requireKnownScope,
 } from './scope.ts';
+import { auditingText } from './status-auditing.ts';
 
 export const statusCommand: Command = {
   name: 'status',
@@ -63,6 +64,8 @@ function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean
     );
   printGaps(context, status, isWide);
   printCoverage(context, status.coverage, isWide);
+  const auditing = auditingText(status.auditing, status.coverage);
+  if (auditing !== '') print(`\n${auditing}`);
   print(
     `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}.`,
   );
