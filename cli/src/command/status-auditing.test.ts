@@ -1,9 +1,15 @@
+import type { ApiCoverage } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { auditingText } from './status-auditing.ts';
 
-const coverage = (cluster: string, reason: string) => ({
-  ...{ cluster, group: 'audit.k8s.io', resource: 'events', kind: 'Event', state: 'watched' as const, reason },
+const coverage = (cluster: string, reason: string): ApiCoverage => ({
+  cluster,
+  group: 'audit.k8s.io',
+  resource: 'events',
+  kind: 'Event',
+  state: 'watched',
+  reason,
   since: '2026-01-01T00:00:00Z',
 });
 
