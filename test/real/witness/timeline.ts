@@ -23,18 +23,24 @@ export const readGaps = (store: StoreAccess, cluster: string): Promise<readonly 
      FROM ${committed(cluster, 'gaps')} ORDER BY epoch_ordinal, sequence, "index"`,
   );
 
-/** Sentences about sequences that are not covered by commits exactly once, and rows that are there twice. */
+/** Sentences about sequences that are neither covered by commits exactly once nor in a gap, and rows that are there twice. */
 export async function brokenSequences(store: StoreAccess, cluster: string): Promise<readonly string[]> {
   const broken: string[] = [];
-  const commits = await ask<{ epoch: string; first: number; last: number }>(
+  const gaps = await readGaps(store, cluster);
+  const commits = await ask<{ epoch: string; ordinal: number; first: number; last: number }>(
     store,
-    `SELECT epoch, first_sequence AS first, last_sequence AS last FROM ${committed(cluster, 'batch_commits')}
+    `SELECT epoch, epoch_ordinal AS ordinal, first_sequence AS first, last_sequence AS last FROM ${committed(cluster, 'batch_commits')}
        AND epoch != 'collector' ORDER BY epoch_ordinal, first_sequence`,
   );
   const next = new Map<string, number>();
-  for (const { epoch, first, last } of commits) {
+  for (const { epoch, ordinal, first, last } of commits) {
     const expected = next.get(epoch) ?? 1;
-    if (first !== expected) broken.push(`${epoch}: a commit begins at ${first} instead of ${expected}`);
+    const isConfessed = gaps.some(
+      ({ epochOrdinal, fromSequence, toSequence }) =>
+        epochOrdinal === ordinal && fromSequence > 0 && fromSequence <= expected && first - 1 <= toSequence,
+    );
+    if (first !== expected && !(first > expected && isConfessed))
+      broken.push(`${epoch}: a commit begins at ${first} instead of ${expected}`);
     next.set(epoch, last + 1);
   }
   const tables = ['resource_versions', 'gaps', 'coverage', 'rejected', 'audit_events', 'finding_transitions'];

@@ -11,7 +11,7 @@ import { runSchedule } from './run-schedule.ts';
 import { planSchedule } from './schedule.ts';
 
 const minWrites = 300;
-const stepsPerTrack = 3;
+const stepsPerTrack = 2;
 
 const schedules: readonly { readonly seed: number; readonly faults: readonly FaultName[] }[] = [
   { seed: 1, faults: ['kill-agent', 'kill-collector'] },
