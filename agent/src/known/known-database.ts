@@ -47,6 +47,8 @@ export type KnownDatabase = {
   remove(kind: number, name: ObjectName): void;
   objects(kind: number): Iterable<ObjectName & { readonly uid: string }>;
   members(kind: number): Iterable<KindMember>;
+  /** The next names after this one, in an order of their own, at most `limit`. */
+  namesAfter(kind: number, after: ObjectName, limit: number): readonly ObjectName[];
   /** Objects of one kind. */
   countOf(kind: number): number;
   count(): number;
@@ -166,7 +168,10 @@ function toKindRow(row: ReturnType<StatementSync['all']>[number]): KindRow {
   };
 }
 
-type ObjectStatements = Pick<KnownDatabase, 'get' | 'put' | 'remove' | 'objects' | 'members' | 'countOf' | 'count'>;
+type ObjectStatements = Pick<
+  KnownDatabase,
+  'get' | 'put' | 'remove' | 'objects' | 'members' | 'namesAfter' | 'countOf' | 'count'
+>;
 
 function objectStatements(database: DatabaseSync): ObjectStatements {
   const select = database.prepare(
@@ -183,6 +188,9 @@ function objectStatements(database: DatabaseSync): ObjectStatements {
   const count = database.prepare('SELECT count(*) AS n FROM objects');
   const list = database.prepare('SELECT namespace, name, uid FROM objects WHERE kind = ?');
   const member = database.prepare('SELECT namespace, name, uid, content_hash FROM objects WHERE kind = ?');
+  const page = database.prepare(
+    'SELECT namespace, name FROM objects WHERE kind = ? AND (namespace, name) > (?, ?) ORDER BY namespace, name LIMIT ?',
+  );
   const countOfKind = database.prepare('SELECT count(*) AS n FROM objects WHERE kind = ?');
   return {
     get(kind, { namespace, name }) {
@@ -214,6 +222,10 @@ function objectStatements(database: DatabaseSync): ObjectStatements {
           contentHash: row['content_hash'] as string,
         };
       }
+    },
+    namesAfter(kind, { namespace, name }, limit) {
+      const rows = page.all(kind, namespace, name, limit);
+      return rows.map((row) => ({ namespace: row['namespace'] as string, name: row['name'] as string }));
     },
     countOf: (kind) => Number(countOfKind.get(kind)?.['n'] ?? 0),
     count: () => Number(count.get()?.['n'] ?? 0),

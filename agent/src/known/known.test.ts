@@ -229,3 +229,24 @@ test('any form survives packing', () => {
     }),
   );
 });
+
+test('names come in pages, each once, whatever is written between two', async () => {
+  const known = openKnown({ path: newPath(), epoch: 'e' });
+  const kind = known.kind('', 'pods');
+  const object = { uid: 'u', apiVersion: 'v1', resourceVersion: '1', contentHash: 'c', packed: new Uint8Array(1) };
+  const places = ['', 'shop', 'zoo'].flatMap((namespace) =>
+    Array.from({ length: 200 }, (_, i) => ({ namespace, name: `web-${i}` })),
+  );
+  const durable = Promise.resolve({ firstSequence: 1, lastSequence: 1 });
+  known.kind('', 'nodes').stage({ changes: [{ namespace: 'shop', name: 'other', object }], durable });
+  kind.stage({ changes: places.map((place) => ({ ...place, object })), durable });
+  await kind.flush();
+  const met: string[] = [];
+  for (const page of kind.names()) {
+    met.push(...page.map(({ namespace, name }) => `${namespace}/${name}`));
+    kind.stage({ changes: page.map((place) => ({ ...place, object })), durable });
+    await kind.settled();
+  }
+  assert.deepEqual(met, places.map(({ namespace, name }) => `${namespace}/${name}`).sort());
+  await known.close();
+});

@@ -36,6 +36,8 @@ export type KnownKind = {
   objects(): Iterable<ObjectName & { readonly uid: string }>;
   /** What `get` knows, each object once. Take all of it in one turn: nothing may be staged meanwhile. */
   members(): Iterable<KindMember>;
+  /** Names of what is written, in pages, so that a caller may pause between two: names that come meanwhile may be in one. */
+  names(): Iterable<readonly ObjectName[]>;
   /** Objects written, which is about as many. */
   count(): number;
 };
@@ -146,8 +148,21 @@ function createKind(row: KindRow, database: KnownDatabase, staging: Staging): Kn
     },
     objects: () => database.objects(row.id),
     members: () => membersOf(database.members(row.id), staged),
+    names: () => pagesOf(row.id, database),
     count: () => database.countOf(row.id),
   };
+}
+
+const namesPerPage = 256;
+
+function* pagesOf(kind: number, database: KnownDatabase): Generator<readonly ObjectName[]> {
+  // No object has an empty name: this is before all.
+  let last: ObjectName | undefined = { namespace: '', name: '' };
+  while (last !== undefined) {
+    const page: readonly ObjectName[] = database.namesAfter(kind, last, namesPerPage);
+    yield page;
+    last = page.length < namesPerPage ? undefined : page.at(-1);
+  }
 }
 
 function* membersOf(written: Iterable<KindMember>, staged: StagedKind): Generator<KindMember> {

@@ -1,4 +1,4 @@
-import type { Delta, DigestCause, KindDigest, Sha256 } from '@driftline/proto';
+import { type Delta, type DigestCause, type KindDigest, type Sha256, bucketOf } from '@driftline/proto';
 import type { Clock } from '../clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import type { KnownKind, KnownObject, ObjectName } from '../known/known.ts';
@@ -38,8 +38,11 @@ const maxTold = 50_000;
  */
 export class KindComparison {
   readonly #ports: Ports;
-  /** Objects of which something was sent since the last digest. */
-  readonly #told = new Set<string>();
+  /**
+   * Objects of which something was sent since the last digest, by a hash of their names: two that share one cost a
+   * question of the collector, or a round. A kind may stay in doubt for hours, while its collector is away.
+   */
+  readonly #told = new Set<number>();
 
   constructor(ports: Ports) {
     this.#ports = ports;
@@ -54,12 +57,12 @@ export class KindComparison {
   }
 
   isTold(name: ObjectName): boolean {
-    return this.#told.has(keyOf(name));
+    return this.#told.has(hashOf(name));
   }
 
   told(name: ObjectName): void {
     if (this.#told.size >= maxTold) this.#told.clear();
-    this.#told.add(keyOf(name));
+    this.#told.add(hashOf(name));
   }
 
   /** What is there now, to be appended in this turn. */
@@ -103,10 +106,11 @@ export class KindComparison {
   /** Sends the objects of these entries, or all, of which nothing was sent since the last digest. Returns how many. */
   async sendUntold(entries: ReadonlySet<string> | 'all'): Promise<number> {
     const { line, known, sha256 } = this.#ports;
-    const names = entries === 'all' ? [...known.members()] : namesOfEntries(known, entries, sha256);
+    // What is not written yet was sent after the digest.
+    const pages = entries === 'all' ? known.names() : [namesOfEntries(known, entries, sha256)];
     let sent = 0;
-    for (const { namespace, name } of names) {
-      if (!this.isTold({ namespace, name }) && (await line.sendWhole({ namespace, name }))) sent += 1;
+    for (const names of pages) {
+      for (const name of names) if (!this.isTold(name) && (await line.sendWhole(name))) sent += 1;
     }
     return sent;
   }
@@ -131,4 +135,6 @@ export class KindComparison {
   }
 }
 
-const keyOf = (name: ObjectName): string => `${name.namespace}/${name.name}`;
+/** As many bits as an integer has that a set keeps without a box. */
+const hashBits = 31;
+const hashOf = (name: ObjectName): number => bucketOf(name, hashBits);

@@ -76,6 +76,9 @@ const beforeAnyVersion = '0';
 /** Weight of a message that carries no object. */
 const smallMessageBytes = 256;
 
+/** How many times larger a known form is unpacked, about. */
+const unpackedShare = 4;
+
 /** What is remembered has no message to wait for. */
 const noMessage = Promise.resolve({ firstSequence: 0, lastSequence: 0 });
 /** Objects remembered without a look at whether they are written. */
@@ -189,14 +192,17 @@ export class KindLine {
 
   /** Sends the last form of an object again, whole; false when it is not known. */
   async sendWhole(name: ObjectName): Promise<boolean> {
-    await this.#unlessStopped(this.#ports.budget.take(smallMessageBytes));
+    const packedBytes = this.#known.get(name)?.packed.byteLength;
+    if (packedBytes === undefined) return false;
+    const bytes = smallMessageBytes + packedBytes * unpackedShare;
+    await this.#unlessStopped(this.#ports.budget.take(bytes));
     const known = this.#known.get(name);
     if (known === undefined) {
-      this.#ports.budget.give(smallMessageBytes);
+      this.#ports.budget.give(bytes);
       return false;
     }
     this.comparison?.told(name);
-    this.#emit({ bodies: [wholeOf(this.kind, name, known)], bytes: smallMessageBytes });
+    this.#emit({ bodies: [wholeOf(this.kind, name, known)], bytes });
     return true;
   }
 
