@@ -3,9 +3,7 @@
  * close in reverse. Roles: `all` is the whole line in one process (embedded mode without Kafka); `gateway` and `worker`
  * are its halves in fleet mode.
  */
-import { problemText } from '@driftline/policy';
-import type { Bundle } from '@driftline/policy';
-import { libraryFolder, readLibrary } from '@driftline/policy/library';
+import { libraryFolder } from '@driftline/policy/library';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter } from './bus/bus.ts';
@@ -19,12 +17,15 @@ import type { LiveSession } from './ingest/session.ts';
 import { createTokenBook, readTokens } from './ingest/tokens.ts';
 import type { TokenBook } from './ingest/tokens.ts';
 import { openClusterJudge } from './judge/cluster-judge.ts';
+import type { PolicyBundle } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import { createMetrics } from './metrics.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import { openPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import { defaultPipelineLimits } from './pipeline-limits.ts';
+import { openPolicySource } from './policy/policy-source.ts';
+import type { PolicySource } from './policy/policy-source.ts';
 import { Scope } from './scope.ts';
 import { openClusterBindings } from './timeline/bindings/cluster-bindings.ts';
 import { openClusterClaims } from './timeline/bindings/cluster-claims.ts';
@@ -39,7 +40,7 @@ import type { TlsSource } from './tls/tls-files.ts';
 export type CollectorParts = {
   readonly config: CollectorConfig;
   readonly timeline: Timeline;
-  readonly bundle: Bundle;
+  readonly policies: PolicySource;
   readonly tokens: TokenBook;
   readonly metrics: CollectorMetrics;
   readonly logger: Logger;
@@ -81,7 +82,7 @@ export type Collector = {
 };
 
 export class CollectorError extends Error {
-  readonly code: 'invalid-policy' | 'no-tokens';
+  readonly code: 'no-tokens';
   readonly retryable = false;
   constructor(code: CollectorError['code'], message: string) {
     super(message);
@@ -89,15 +90,6 @@ export class CollectorError extends Error {
     this.code = code;
   }
 }
-
-const readBundle = async (config: CollectorConfig): Promise<Bundle> => {
-  const loaded = await readLibrary({ folders: [libraryFolder, ...config.policyDirs] });
-  if (loaded.ok) return loaded.bundle;
-  throw new CollectorError(
-    'invalid-policy',
-    `policy files are not usable:\n${loaded.problems.map(problemText).join('\n')}`,
-  );
-};
 
 const readTokenBook = async ({ config, tokens }: CollectorOptions): Promise<TokenBook> => {
   if (tokens !== undefined) return tokens;
@@ -142,8 +134,8 @@ class Composition {
     const { config, logger, now = Date.now, extensions = [] } = this.#options;
     const scope = this.#scope;
     const tokens = await readTokenBook(this.#options);
-    const bundle = await readBundle(config);
     const metrics = createMetrics();
+    const policies = await this.#openPolicies(metrics, now);
     const { store: settings, dataDir } = config;
     const nowUs = (): number => now() * 1000;
     const onWriteFailure = (outcome: 'retryable' | 'refused'): void => metrics.storeFailures.inc({ outcome });
@@ -151,16 +143,16 @@ class Composition {
     const timeline = await scope.open('timeline', openStore, close);
     const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
     const line = { timeline, metrics, now };
-    const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, bundle, line);
+    const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, policies, line);
     const gateway = config.role === 'worker' ? undefined : await this.#openGateway(bus.writer, tokens, line);
     const liveSessions = (): readonly LiveSession[] => gateway?.liveSessions() ?? [];
     const isRunning = (): boolean => this.#isRunning;
-    const parts = { config, timeline, bundle, tokens, metrics, logger, liveSessions, pipeline, isRunning };
+    const parts = { config, timeline, policies, tokens, metrics, logger, liveSessions, pipeline, isRunning };
     for (const extension of extensions) await scope.open(extension.name, () => extension.open(parts), close);
     logger.info({
       event: logEvents.collectorStarted,
       role: config.role,
-      bundle: bundle.version,
+      bundle: policies.current().version,
       gateway: gateway?.address,
     });
     return { parts, gatewayAddress: gateway?.address, failed: this.#failed.promise, close: () => scope.close() };
@@ -168,12 +160,11 @@ class Composition {
 
   async #openLine(
     reader: BusReader,
-    bundle: Bundle,
+    policies: PolicySource,
     { timeline, metrics, now }: { timeline: Timeline; metrics: CollectorMetrics; now: () => number },
   ): Promise<Pipeline> {
     const { logger, config } = this.#options;
-    const { exceptions, version } = bundle;
-    const policy = { controls: bundle.controls.map(({ control }) => control), exceptions, version };
+    let policy = judgedBy(policies);
     const onFailure = (error: unknown, id: object): void => {
       metrics.judgingFailures.inc();
       logger.error({ event: logEvents.judgingFailed, ...id, err: error });
@@ -190,6 +181,10 @@ class Composition {
         now,
       });
     const pipeline = await this.#scope.open('pipeline', open, close);
+    policies.onChange(() => {
+      policy = judgedBy(policies);
+      void pipeline.adopt(() => policy);
+    });
     // With partitions, a cluster's memory is built when its first batch shows that it is ours.
     if (config.kafka === undefined) await pipeline.recoverAll();
     const run = async (): Promise<{ readonly running: Promise<void> }> => ({
@@ -206,6 +201,13 @@ class Composition {
       await stopped;
     });
     return pipeline;
+  }
+
+  async #openPolicies({ registry }: CollectorMetrics, now: () => number): Promise<PolicySource> {
+    const { config, logger } = this.#options;
+    const open = (): Promise<PolicySource> =>
+      openPolicySource({ fixed: [libraryFolder], folders: config.policyDirs, logger, registry, now });
+    return this.#scope.open('policies', open, close);
   }
 
   async #openGateway(
@@ -264,6 +266,11 @@ class Composition {
     this.#failed.reject(error);
   }
 }
+
+const judgedBy = (policies: PolicySource): PolicyBundle => {
+  const { controls, exceptions, version } = policies.current();
+  return { controls: controls.map(({ control }) => control), exceptions, version };
+};
 
 const close = (part: { close(): Promise<void> }): Promise<void> => part.close();
 

@@ -19,6 +19,7 @@ import { askAgain, askForWhole } from './full-requests.ts';
 import { createGroupRecorder, StreamRefusedError } from './group-recorder.ts';
 import type { GroupRecorder } from './group-recorder.ts';
 import { admit } from './ingest/admit.ts';
+import type { PolicyBundle } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { PipelineLimits } from './pipeline-limits.ts';
@@ -48,6 +49,8 @@ export type Pipeline = BatchHandler & {
    * on. Without it a cluster is rebuilt when its first batch comes.
    */
   recoverAll(): Promise<void>;
+  /** Lets every cluster be judged by the bundle of the moment when its turn comes; resolves when all are. Never rejects. */
+  adopt(bundle: () => PolicyBundle): Promise<void>;
   /** Deadlines that have passed and objects still wanted; called by a timer, and by tests. Never rejects. */
   housekeep(): Promise<void>;
   /** What is in memory now, for `status` and for tests. */
@@ -315,16 +318,34 @@ class PipelineOfClusters implements Pipeline {
     const { memory } = line;
     if (memory === undefined || this.#housekept.has(line)) return;
     this.#housekept.add(line);
+    await this.#ownTurn(line, (current) => this.#lookAfter(line, current));
+    this.#housekept.delete(line);
+  }
+
+  async adopt(bundle: () => PolicyBundle): Promise<void> {
+    const adoptIn = (line: ClusterLine) => (memory: ClusterMemory) =>
+      this.#recordOwn(line, memory, {
+        atMs: this.#deps.now(),
+        write: (at, rows) => memory.judge.adopt(bundle(), at, rows),
+      });
+    await Promise.all([...this.#lines.values()].map((line) => this.#ownTurn(line, adoptIn(line))));
+  }
+
+  /** Never rejects: a memory that may not be what the store holds is built anew. */
+  async #ownTurn(line: ClusterLine, work: (memory: ClusterMemory) => Promise<Done>): Promise<void> {
+    let memory: ClusterMemory | undefined;
     try {
-      const { done } = await line.run((current) => this.#lookAfter(line, current));
+      const { done } = await line.run((current) => {
+        memory = current;
+        return work(current);
+      });
       await done;
     } catch (error) {
       if (error instanceof LineClosedError) return;
       this.#deps.logger.error({ event: logEvents.housekeepingFailed, ...line.id, err: error });
+      if (memory === undefined) return;
       line.discard(memory);
       void line.tried();
-    } finally {
-      this.#housekept.delete(line);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Reads the library (or another folder laid out like it) from disk and loads it as one bundle. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { JsonObject } from '@driftline/proto';
 import {
   type BundleResult,
@@ -10,8 +10,11 @@ import {
   type PolicyFile,
   type RelationControl,
 } from '@driftline/policy';
+import { findPolicyFiles, isRegoBundle } from './find-policy-files.ts';
 import { readOpaBundle } from './read-opa-bundle.ts';
 import { relationControls } from './relation/index.ts';
+
+export { findPolicyFiles };
 
 export type LibraryOptions = {
   /** Folders with `controls/`, `frameworks/` and `relation/` files; the library's own when not given. */
@@ -62,38 +65,25 @@ function unique(path: string, folder: number): string {
   return folder === 0 ? path : `${folder}/${path}`;
 }
 
-/** Bundles of compiled Rego anywhere below the folder, with paths relative to it. */
+/** Bundles of compiled Rego, with paths relative to the folder. */
 async function opaBundlesIn(folder: string): Promise<readonly OpaBundle[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.tar.gz'));
+  const found = (await findPolicyFiles(folder)).filter(isRegoBundle);
   const read = await Promise.all(
-    files.map(async (entry) => {
-      const path = join(entry.parentPath, entry.name);
+    found.map(async ({ path, file }) => {
       try {
-        return readOpaBundle(relative(folder, path).split(sep).join('/'), await readFile(path));
+        return readOpaBundle(path, await readFile(file));
       } catch (cause) {
-        throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        throw new Error(`${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
       }
     }),
   );
   return read.filter((bundle) => bundle !== undefined);
 }
 
-/** YAML files anywhere below the folder, and the sources of relation controls, with paths relative to it. */
+/** YAML files and the sources of relation controls, with paths relative to the folder. */
 export async function policyFilesIn(folder: string): Promise<readonly PolicyFile[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const wanted = paths.filter(
-    (path) =>
-      /\.ya?ml$/.test(path) ||
-      (path.includes(`${sep}relation${sep}`) && path.endsWith('.ts') && !path.endsWith('.test.ts')),
-  );
-  return Promise.all(
-    wanted.map(async (path) => ({
-      path: relative(folder, path).split(sep).join('/'),
-      text: await readFile(path, 'utf8'),
-    })),
-  );
+  const found = (await findPolicyFiles(folder)).filter((place) => !isRegoBundle(place));
+  return Promise.all(found.map(async ({ path, file }) => ({ path, text: await readFile(file, 'utf8') })));
 }
 
 function sha256(text: string): string {

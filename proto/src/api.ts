@@ -222,11 +222,27 @@ export type ApiAuditing = {
   readonly ambiguousIds: number;
 };
 
+/** Policies of this collector's folders, and why those that are there now are not in force. */
+export type ApiPolicies = {
+  readonly loadedAt: string;
+  /** null: the files that are there are in force. */
+  readonly refused: {
+    readonly since: string;
+    readonly problems: readonly {
+      readonly file: string;
+      readonly line: number;
+      readonly column: number;
+      readonly reason: string;
+    }[];
+  } | null;
+};
+
 export type ApiStatus = {
   readonly version: string;
   readonly bundle: string;
   readonly controls: number;
   readonly mode: 'embedded' | 'fleet';
+  readonly policies: ApiPolicies;
   readonly agents: readonly ApiAgentStatus[];
   readonly gaps: readonly ApiGap[];
   readonly coverage: readonly ApiCoverage[];

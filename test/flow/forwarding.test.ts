@@ -14,7 +14,7 @@ import {
   parseForwarders,
 } from '@driftline/collector';
 import type { OcsfEvent, Timeline } from '@driftline/collector';
-import type { Bundle, CompiledControl } from '@driftline/policy';
+import type { CompiledControl } from '@driftline/policy';
 import type { JsonObject, ObjectRef } from '@driftline/proto';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import assert from 'node:assert/strict';
@@ -57,7 +57,7 @@ const tooLarge: CompiledControl = {
     return { verdict: 'fail', violations: [{ path: 'data.size', value: String(size), reason: 'larger than 5' }] };
   },
 };
-const bundle = { version: 'b1', controls: [{ control: tooLarge }], frameworks: [] } as unknown as Bundle;
+const policies = { control: (id: string) => (id === tooLarge.meta.id ? tooLarge.meta : undefined) };
 
 let timeline: Timeline;
 const openLine = () => {
@@ -184,7 +184,7 @@ class Receiver {
 const open = (entries: unknown) => {
   const metrics = createMetrics();
   const parsed: readonly ForwarderEntry[] = parseForwarders({ forwarders: entries });
-  const forwarders = openForwarders({ timeline, bundle, metrics, logger }, parsed);
+  const forwarders = openForwarders({ timeline, policies, metrics, logger }, parsed);
   opened.push(forwarders);
   return { metrics, forwarders };
 };

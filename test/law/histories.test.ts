@@ -158,8 +158,8 @@ class Lives {
 
 /** An engine that sees the inventory for the first time. */
 function fromScratch(): { readonly findings: string[]; readonly unjudged: string[] } {
-  const { bundle, pipeline } = system.collector!.parts;
-  const engine = createEngine({ controls: bundle.controls.map(({ control }) => control) });
+  const { policies, pipeline } = system.collector!.parts;
+  const engine = createEngine({ controls: policies.current().controls.map(({ control }) => control) });
   const objects: ObjectChange[] = [];
   for (const { inventory } of pipeline?.memories() ?? []) {
     for (const key of inventory.keys()) {

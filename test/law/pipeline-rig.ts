@@ -69,7 +69,7 @@ const testLimits = {
 
 export const open = (
   store: MemoryStore,
-  policy: PolicyBundle = bundle(tooLarge),
+  policy: PolicyBundle | (() => PolicyBundle) = bundle(tooLarge),
   now = () => 1_800_000_000_000,
   lowered: Partial<PipelineLimits> = {},
 ) => {
@@ -82,8 +82,10 @@ export const open = (
     writer: timeline,
     recovery: timeline,
     feedback: bus.reader,
-    openJudge: (cluster, inventory, before) =>
-      openClusterJudge({ bundle: policy, onFailure: () => {} }, cluster, inventory, before),
+    openJudge: (cluster, inventory, before) => {
+      const inForce = typeof policy === 'function' ? policy() : policy;
+      return openClusterJudge({ bundle: inForce, onFailure: () => {} }, cluster, inventory, before);
+    },
     limits,
     metrics: createMetrics(),
     logger,

@@ -1,7 +1,7 @@
 /** `driftline status`: who watches what, how far behind, and what could not be seen. */
 import type { ApiAgentStatus, ApiCoverage, ApiStatus } from '@driftline/proto';
 import { exitCode } from '../exit-code.ts';
-import { duration, localTime, table } from '../output/text.ts';
+import { duration, localTime, printable, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
 import {
   clusterHelp,
@@ -18,7 +18,7 @@ import { auditingText } from './status-auditing.ts';
 export const statusCommand: Command = {
   name: 'status',
   usage: 'status [options]',
-  summary: 'agents, lag, gaps and coverage; exit 1 when an agent is away',
+  summary: 'agents, lag, gaps, coverage; exit 1 when an agent is away or policies are refused',
   options: { ...clusterOptions, ...outputOptions },
   help: [...clusterHelp, ...outputHelp],
   async run(context) {
@@ -28,7 +28,9 @@ export const statusCommand: Command = {
     const format = outputFormat(context.values);
     if (format === 'json' || format === 'yaml') await printData(context, status);
     else printStatus(context, status, format === 'wide');
-    return status.agents.length > 0 && status.agents.every((agent) => agent.connected !== false)
+    return status.policies.refused === null &&
+      status.agents.length > 0 &&
+      status.agents.every((agent) => agent.connected !== false)
       ? exitCode.ok
       : exitCode.failed;
   },
@@ -37,6 +39,7 @@ export const statusCommand: Command = {
 function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean): void {
   const { print } = context;
   print(`Driftline ${status.version} (${status.mode}), ${status.controls} controls, policy bundle ${status.bundle}`);
+  printRefusal(context, status);
   if (status.agents.length === 0) print('\nNo agent has connected yet.');
   else {
     const rows = status.agents.map((agent) => [
@@ -66,9 +69,29 @@ function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean
   printCoverage(context, status.coverage, isWide);
   const auditing = auditingText(status.auditing, status.coverage);
   if (auditing !== '') print(`\n${auditing}`);
+  printRepositories(context, status);
   print(
     `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}.`,
   );
+}
+
+function printRepositories({ print }: CommandContext, { gitRepositories }: ApiStatus): void {
+  if (gitRepositories.length === 0) return;
+  const rows = gitRepositories.map(({ repository, branch, state, fetchedAt, problem }) => [
+    printable(repository),
+    printable(branch),
+    state === 'failing' ? 'FAILING' : state,
+    fetchedAt === null ? '-' : localTime(fetchedAt),
+    printable(problem),
+  ]);
+  print(`\n${table(['GIT REPOSITORY', 'BRANCH', 'STATE', 'LAST FETCH', 'PROBLEM'], rows)}`);
+}
+
+function printRefusal({ print }: CommandContext, { bundle, policies: { refused } }: ApiStatus): void {
+  if (refused === null) return;
+  print(`\nThe policy files are REFUSED since ${localTime(refused.since)}; bundle ${bundle} goes on:`);
+  for (const { file, line, column, reason } of refused.problems)
+    print(`  ${printable(`${file}:${line}:${column}: ${reason}`)}`);
 }
 
 function connectionText({ connected }: ApiAgentStatus): string {

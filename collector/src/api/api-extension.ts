@@ -1,11 +1,12 @@
 /** The public API as a part of the collector: its ports filled from the other parts. */
 import { readFileSync } from 'node:fs';
-import type { ControlMeta } from '@driftline/policy';
+import type { ApiStatus } from '@driftline/proto';
 import type { CollectorExtension, CollectorParts } from '../collector.ts';
 import type { ConnectedAgent } from '../forensics/query/status-query.ts';
-import { createTenantTimelines } from '../forensics/query/timeline-query.ts';
+import { createTenantTimelines, toRfc3339 } from '../forensics/query/timeline-query.ts';
 import type { LiveSession } from '../ingest/session.ts';
 import type { TokenBook } from '../ingest/tokens.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
 import { Scope } from '../scope.ts';
 import { openTimelineReader } from '../timeline/reader/timeline-reader.ts';
 import type { TimelineReader } from '../timeline/reader/timeline-reader.ts';
@@ -31,15 +32,9 @@ export function apiExtension(onListening: (url: string) => void = () => {}): Col
 }
 
 async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
-  const { config, bundle, tokens, metrics, logger } = parts;
+  const { config, policies, tokens, metrics, logger } = parts;
   const { registry } = metrics;
-  const controls = new Map<string, ControlMeta>(bundle.controls.map(({ control }) => [control.meta.id, control.meta]));
-  const about = {
-    version: collectorVersion,
-    bundle: bundle.version,
-    controls: controls.size,
-    mode: config.kafka === undefined ? ('embedded' as const) : ('fleet' as const),
-  };
+  const mode = config.kafka === undefined ? ('embedded' as const) : ('fleet' as const);
   const limits = defaultApiLimits;
   const scope = new Scope();
   // A connection of its own, so that questions wait for each other and not the line for them.
@@ -59,10 +54,10 @@ async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
         logger,
         timelines: createTenantTimelines(reader),
         connectedAgents: () => parts.liveSessions().map(connectedAgent),
-        control: (id) => controls.get(id),
-        policies: () => bundle,
+        control: (id) => policies.control(id),
+        policies: () => policies.current(),
         now: Date.now,
-        about: () => about,
+        about: () => ({ version: collectorVersion, mode, ...aboutPolicies(policies) }),
         authenticate: (token) => readerOf(tokens, token),
         isReady: parts.isRunning,
         registry,
@@ -81,6 +76,20 @@ export function readerOf(tokens: TokenBook, token: string): Reader | undefined {
   const credential = tokens.find(token);
   if (credential === undefined || credential.role === 'agent' || credential.role === 'monitor') return undefined;
   return { tenant: credential.tenant, cluster: credential.cluster };
+}
+
+function aboutPolicies(policies: PolicySource): Pick<ApiStatus, 'bundle' | 'controls' | 'policies'> {
+  const { version, controls } = policies.current();
+  const refusal = policies.refusal();
+  const refused =
+    refusal === undefined
+      ? null
+      : {
+          since: toRfc3339(refusal.sinceMs * 1_000),
+          problems: refusal.problems.map(({ file, line, column, reason }) => ({ file, line, column, reason })),
+        };
+  const loadedAt = toRfc3339(policies.loadedAtMs() * 1_000);
+  return { bundle: version, controls: controls.length, policies: { loadedAt, refused } };
 }
 
 function connectedAgent({ stream, hello, lastSequence, spoolBytes }: LiveSession): ConnectedAgent {

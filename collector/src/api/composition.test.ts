@@ -3,6 +3,7 @@ import * as grpc from '@grpc/grpc-js';
 import {
   agentFrame,
   type ApiChange,
+  type ApiException,
   type ApiFinding,
   type ApiStatus,
   canonicalJson,
@@ -15,7 +16,7 @@ import {
 } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,6 +30,8 @@ import { apiExtension } from './api-extension.ts';
 const folder = mkdtempSync(join(tmpdir(), 'driftline-composition-'));
 const agentToken = 'agent-token-of-this-test';
 const readerToken = 'reader-token-of-this-test';
+const policies = join(folder, 'policies');
+mkdirSync(policies);
 const events = join(folder, 'events.jsonl');
 const file = (name: string, content: unknown): string => {
   writeFileSync(join(folder, name), JSON.stringify(content));
@@ -48,6 +51,7 @@ before(async () => {
         { token: readerToken, role: 'reader' },
       ],
     }),
+    DRIFTLINE_POLICY_DIRS: policies,
     DRIFTLINE_FORWARDERS_FILE: file('forwarders.json', {
       forwarders: [{ name: 'archive', type: 'file', path: events }],
     }),
@@ -180,6 +184,53 @@ test('what an agent sends is answered, counted and forwarded; its session shows 
   assert.match(metrics, /driftline_forward_events_total\{sink="archive"\} [1-9]/);
   assert.match(metrics, /driftline_apply_versions_total 1/);
   assert.equal((await fetch(`${url}/readyz`)).status, 200);
+});
+
+test('policies that change are in force without a restart; refused ones are said and change nothing', async () => {
+  // Two looks: what is still being written is left alone.
+  const look = async (): Promise<void> => {
+    await collector.parts.policies.look();
+    await collector.parts.policies.look();
+  };
+  const findings = (state: string) =>
+    get<{ items: ApiFinding[] }>(`findings?control=DL-POD-001&state=${state}`).then(({ items }) => items);
+  const { bundle: before } = await get<ApiStatus>('status');
+  const exception = {
+    apiVersion: 'driftline.dev/v1',
+    kind: 'Exception',
+    id: 'EX-1',
+    controls: ['DL-POD-001'],
+    scope: { clusters: ['east'], namespaces: ['shop'] },
+    owner: 'team-a',
+    approver: 'alice@example.org',
+    reason: 'soon',
+    expires: '2999-01-01',
+  };
+  writeFileSync(join(policies, 'ex.yaml'), JSON.stringify(exception));
+  await look();
+  const { bundle } = await get<ApiStatus>('status');
+  assert.notEqual(bundle, before);
+  await until(async () => (await findings('excepted')).length === 1, 'judged again');
+  const [excepted] = await findings('excepted');
+  assert.deepEqual([excepted?.exception, excepted?.bundle], ['EX-1', bundle]);
+  const { items } = await get<{ items: ApiException[] }>('exceptions');
+  assert.deepEqual(
+    items.map(({ id, held }) => [id, held]),
+    [['EX-1', 1]],
+  );
+
+  writeFileSync(join(policies, 'bad.yaml'), 'kind: Nothing\n');
+  await look();
+  const refused = await get<ApiStatus>('status');
+  assert.deepEqual([refused.bundle, refused.policies.refused?.problems[0]?.line], [bundle, 1]);
+  assert.match(refused.policies.refused?.problems[0]?.file ?? '', /bad\.yaml$/);
+  rmSync(join(policies, 'bad.yaml'));
+  rmSync(join(policies, 'ex.yaml'));
+  await look();
+  await until(async () => (await findings('open')).length === 1, 'open again');
+  const after = await get<ApiStatus>('status');
+  assert.notEqual(after.bundle, bundle);
+  assert.equal(after.policies.refused, null);
 });
 
 test('an agent’s token reads nothing', async () => {

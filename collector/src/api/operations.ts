@@ -20,7 +20,7 @@ export type ApiPorts = {
   readonly policies: () => Pick<Bundle, 'controls' | 'exceptions'>;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  readonly about: () => Pick<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode'>;
+  readonly about: () => Pick<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode' | 'policies'>;
 };
 
 /** Who asks; from the credential, never from the request. */

@@ -4,6 +4,7 @@
  */
 import { createEngine, exceptControls } from '@driftline/policy';
 import type {
+  Category,
   CompiledControl,
   Engine,
   Exception,
@@ -38,6 +39,8 @@ export type PolicyBundle = {
 export type ClusterJudge = {
   /** What this bundle says of the recovered objects and was not recorded before. Called once, first. */
   begin(at: At, rows: BatchRows): void;
+  /** Judges by another bundle from now on, and again what that changes. */
+  adopt(bundle: PolicyBundle, at: At, rows: BatchRows): void;
   change(change: ObjectChange, at: At, rows: BatchRows): void;
   coverage(kind: GroupKind, state: CoverageState, at: At, rows: BatchRows): void;
   /** Judges what has come due at `nowMs`. */
@@ -101,6 +104,8 @@ class EngineOfCluster implements ClusterJudge {
   readonly #open: OpenFindings;
   readonly #postures: PostureBook;
   readonly #unjudged: UnjudgedBook;
+  #bundle: PolicyBundle;
+  #categories: ReadonlyMap<string, Category>;
   #isDirty = true;
 
   constructor(deps: JudgeDeps, id: ClusterId, inventory: Inventory, before: JudgedBefore) {
@@ -108,12 +113,13 @@ class EngineOfCluster implements ClusterJudge {
     this.#deps = deps;
     this.#id = id;
     this.#coverage = new Map(before.coverage.map((row) => [kindKey(row), row.state]));
-    const categories = new Map(bundle.controls.map(({ meta }) => [meta.id, meta.category]));
-    this.#open = createOpenFindings((control) => categories.get(control));
+    this.#bundle = bundle;
+    this.#categories = categoriesOf(bundle);
+    this.#open = createOpenFindings((control) => this.#categories.get(control));
     this.#postures = createPostureBook(before.posture);
-    this.#unjudged = createUnjudgedBook(before.unjudged, bundle.version);
+    this.#unjudged = createUnjudgedBook(before.unjudged, () => this.#bundle.version);
     this.engine = createEngine({
-      controls: exceptControls(bundle.controls, bundle.exceptions ?? [], id.cluster),
+      controls: controlsOf(bundle, id),
       covers: (kind) => isVisible(this.#coverage.get(kindKey(kind))),
       store: storeOf(inventory),
     });
@@ -125,6 +131,14 @@ class EngineOfCluster implements ClusterJudge {
   begin(at: At, rows: BatchRows): void {
     this.#guarded(at, rows, () => this.engine.apply([], msOf(at)));
     this.#unjudged.clearAllBut(this.engine.unanswered(), at, rows);
+  }
+
+  adopt(bundle: PolicyBundle, at: At, rows: BatchRows): void {
+    if (bundle === this.#bundle) return;
+    this.#bundle = bundle;
+    this.#categories = categoriesOf(bundle);
+    this.#open.recount();
+    this.#guarded(at, rows, () => this.engine.setControls(controlsOf(bundle, this.#id), msOf(at)));
   }
 
   change(change: ObjectChange, at: At, rows: BatchRows): void {
@@ -167,7 +181,7 @@ class EngineOfCluster implements ClusterJudge {
     const last = rows.transitions.at(-1);
     let index = last !== undefined && last.sequence === at.sequence ? last.index + 1 : 0;
     for (const transition of transitions) {
-      const row = transitionRow(this.#id, transition, { ...at, index, bundle: this.#deps.bundle.version });
+      const row = transitionRow(this.#id, transition, { ...at, index, bundle: this.#bundle.version });
       this.#open.move(row);
       rows.transitions.push(row);
       index += 1;
@@ -175,6 +189,12 @@ class EngineOfCluster implements ClusterJudge {
     this.#unjudged.note(this.engine.takeUnansweredChanges(), at, rows);
   }
 }
+
+const controlsOf = ({ controls, exceptions = [] }: PolicyBundle, { cluster }: ClusterId) =>
+  exceptControls(controls, exceptions, cluster);
+
+const categoriesOf = ({ controls }: PolicyBundle): ReadonlyMap<string, Category> =>
+  new Map(controls.map(({ meta }) => [meta.id, meta.category]));
 
 const transitionRow = (
   id: ClusterId,

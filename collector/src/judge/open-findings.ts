@@ -12,6 +12,8 @@ export type OpenFindings = {
     readonly control: string;
     readonly namespace: string;
   }): void;
+  /** Counts everything again, after categories of controls have changed. */
+  recount(): void;
   in(scope: string): SeverityCounts;
   scopes(): Iterable<string>;
 };
@@ -19,7 +21,8 @@ export type OpenFindings = {
 const none = (): MutableCounts => ({ critical: 0, high: 0, medium: 0, low: 0, info: 0 });
 
 export const createOpenFindings = (categoryOf: (control: string) => Category | undefined): OpenFindings => {
-  const open = new Map<string, { readonly severity: Severity; readonly scopes: readonly string[] }>();
+  type Open = { readonly severity: Severity; readonly control: string; readonly namespace: string };
+  const open = new Map<string, Open & { readonly scopes: readonly string[] }>();
   const counts = new Map<string, MutableCounts>();
 
   const count = (scopes: readonly string[], severity: Severity, by: 1 | -1): void => {
@@ -50,8 +53,16 @@ export const createOpenFindings = (categoryOf: (control: string) => Category | u
       }
       if (!isOpen) return;
       const scopes = scopesOf(control, namespace);
-      open.set(findingId, { severity, scopes });
+      open.set(findingId, { severity, control, namespace, scopes });
       count(scopes, severity, 1);
+    },
+    recount() {
+      for (const [findingId, finding] of open) {
+        count(finding.scopes, finding.severity, -1);
+        const scopes = scopesOf(finding.control, finding.namespace);
+        open.set(findingId, { ...finding, scopes });
+        count(scopes, finding.severity, 1);
+      }
     },
     in: (scope) => ({ ...(counts.get(scope) ?? none()) }),
     scopes: () => counts.keys(),

@@ -25,7 +25,8 @@ const placeOf = ({ control, object }: Pick<Unanswered, 'control' | 'object'>): P
   return { control, group, kind, namespace, name };
 };
 
-export const createUnjudgedBook = (recorded: readonly UnjudgedRow[], bundle: string): UnjudgedBook => {
+/** `bundle`: the version that judges now. */
+export const createUnjudgedBook = (recorded: readonly UnjudgedRow[], bundle: () => string): UnjudgedBook => {
   const last = new Map(recorded.filter((row) => row.state !== 'cleared').map((row) => [keyOf(row), row]));
 
   const write = (place: Place, verdict: Pick<UnjudgedRow, 'state' | 'reason'>, at: At, rows: BatchRows): void => {
@@ -33,7 +34,7 @@ export const createUnjudgedBook = (recorded: readonly UnjudgedRow[], bundle: str
     const index = previous !== undefined && previous.sequence === at.sequence ? previous.index + 1 : 0;
     const { control, group, kind, namespace, name } = place;
     const where = { control, group, kind, namespace, name };
-    const row = { sequence: at.sequence, index, ...where, ...verdict, bundle, atUs: at.observedAtUs };
+    const row = { sequence: at.sequence, index, ...where, ...verdict, bundle: bundle(), atUs: at.observedAtUs };
     if (verdict.state === 'cleared') last.delete(keyOf(place));
     else last.set(keyOf(place), row);
     rows.unjudged.push(row);

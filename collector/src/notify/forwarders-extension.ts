@@ -20,7 +20,9 @@ export const forwardersExtension: CollectorExtension = {
   },
 };
 
-type ForwarderParts = Pick<CollectorParts, 'timeline' | 'bundle' | 'metrics' | 'logger'>;
+type ForwarderParts = Pick<CollectorParts, 'timeline' | 'metrics' | 'logger'> & {
+  readonly policies: Pick<CollectorParts['policies'], 'control'>;
+};
 
 export function openForwarders(parts: ForwarderParts, entries: readonly ForwarderEntry[]): Forwarder {
   const cursors = openTimelineCursors(parts.timeline.connection, () => Date.now() * 1_000);
@@ -56,14 +58,14 @@ function sinkOf(entry: ForwarderEntry): Sink {
   }
 }
 
-function producerOf({ bundle }: ForwarderParts): Producer {
-  const controls = new Map(
-    bundle.controls.map(({ control: { meta } }) => [
-      meta.id,
-      { frameworks: meta.frameworks, remediation: meta.remediation.summary },
-    ]),
-  );
-  return { version: collectorVersion, control: (id) => controls.get(id) };
+function producerOf({ policies }: ForwarderParts): Producer {
+  return {
+    version: collectorVersion,
+    control(id) {
+      const meta = policies.control(id);
+      return meta === undefined ? undefined : { frameworks: meta.frameworks, remediation: meta.remediation.summary };
+    },
+  };
 }
 
 function createForwarderMetrics(registry: Registry): ForwarderMetrics {

@@ -18,6 +18,8 @@ export type Run = { readonly status: number | null; readonly out: string; readon
 export type CliWorld = {
   readonly url: string;
   readonly collector: Collector;
+  /** The folder of its own policies. */
+  readonly policies: string;
   /** Moments of the story, RFC 3339. */
   readonly moments: { readonly beforeHotfix: string; readonly afterHotfix: string };
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Run>;
@@ -41,7 +43,8 @@ export function runCli(args: readonly string[], env: Readonly<Record<string, str
 
 export async function openCliWorld(): Promise<CliWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'driftline-cli-'));
-  const folders = { '--data-dir': join(dataDir, 'data'), '--policy-dirs': exceptionsIn(join(dataDir, 'policies')) };
+  const policies = exceptionsIn(join(dataDir, 'policies'));
+  const folders = { '--data-dir': join(dataDir, 'data'), '--policy-dirs': policies };
   const listeners = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
   const config = parseConfig({}, [...Object.entries(folders).flat(), ...listeners]);
   let url = '';
@@ -62,6 +65,7 @@ export async function openCliWorld(): Promise<CliWorld> {
   return {
     url,
     collector,
+    policies,
     moments,
     run: (args, env) => runCli(args, { DRIFTLINE_URL: url, DRIFTLINE_TOKEN: readerToken, ...env }),
     async close() {

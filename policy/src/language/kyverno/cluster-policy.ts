@@ -111,8 +111,10 @@ class Loading {
       isExcepted: (object, view) => exceptions.some(({ exception }) => exception.excepts(object, view)),
     });
     const readsCluster = rule.readsCluster || exceptions.some(({ exception }) => exception.readsCluster);
+    // Our own controls answer a podSecurity rule.
+    const answering = shape.value.podSecurity === undefined ? [] : this.#context.controls.map((one) => one.digest);
     const digest = this.#context.source.sha256(
-      canonicalJson([policy, section.name, exceptions.map(({ value }) => value)] as unknown as Json),
+      canonicalJson([policy, section.name, exceptions.map(({ value }) => value), answering] as unknown as Json),
     );
     const control = createControl(
       { policy, section, rule, digest },
