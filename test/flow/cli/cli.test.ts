@@ -274,6 +274,27 @@ describe('exceptions', () => {
   });
 });
 
+describe('policies that are refused', () => {
+  test('status says where and why, and which goes on, with exit 1', async () => {
+    const bad = join(world.policies, 'bad.yaml');
+    const { policies } = world.collector.parts;
+    const look = async (): Promise<void> => {
+      await policies.look();
+      await policies.look();
+    };
+    writeFileSync(bad, 'kind: Nothing\n');
+    await look();
+    const text = await driftline(1, 'status');
+    assert.match(
+      text,
+      /\nThe policy files are REFUSED since \S+ \S+; bundle [0-9a-f]{16} goes on:\n {2}\S*bad\.yaml:1:\d+: kind must be/,
+    );
+    rmSync(bad);
+    await look();
+    assert.ok(!(await world.run(['status'])).out.includes('REFUSED'));
+  });
+});
+
 describe('formats', () => {
   test('json and yaml say the same, and hostile text survives as itself', async () => {
     for (const command of [['log'], ['findings', '--state', 'all'], ['score'], ['at', '70m', 'get', 'pods']]) {
