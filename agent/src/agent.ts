@@ -32,7 +32,7 @@ import {
 import { systemClock } from './clock.ts';
 import { followClusterClock } from './cluster-clock.ts';
 import type { ClusterClock } from './cluster-clock.ts';
-import { bindStateToCluster, readClusterIdentity } from './cluster-identity.ts';
+import { bindStateToCluster, readClusterIdentity, refusalWaitMs } from './cluster-identity.ts';
 import type { AgentConfig } from './config.ts';
 import { openHealthServer } from './health-server.ts';
 import type { Check } from './health-server.ts';
@@ -114,7 +114,7 @@ export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise
     const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
     const kube = scope.own('kube', openKube(config, { metrics, clock, version: agentVersion }));
     const signal = ports.signal ?? new AbortController().signal;
-    const identity = await readClusterIdentity(kube, { waitMs: apiServerWaitMs, logger, signal });
+    const identity = await readClusterIdentity(kube, { waitMs: apiServerWaitMs, refusalWaitMs, logger, signal });
     await bindStateToCluster(stateDir, identity.clusterUid);
     const hello = {
       ...identity,

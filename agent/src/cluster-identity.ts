@@ -17,26 +17,38 @@ export type ClusterIdentity = {
 
 const retryPauseMs = 2_000;
 
+/** An API server that has just started refuses everybody until it has read its roles: for so long that is not believed. */
+export const refusalWaitMs = 10_000;
+
+export type IdentityOptions = {
+  /** How long to wait for an API server that cannot be reached. */
+  readonly waitMs: number;
+  /** How long a refusal is asked about again. */
+  readonly refusalWaitMs: number;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+};
+
 /**
- * Asks the API server which cluster it is. Tries again until `waitMs` have passed while it cannot be reached; throws
- * StartError 'api-server' that says what to do.
+ * Asks the API server which cluster it is. Tries again while it cannot be reached, or refuses at first; throws StartError
+ * 'api-server' that says what to do.
  */
-export async function readClusterIdentity(
-  kube: KubeClient,
-  options: { readonly waitMs: number; readonly logger: Logger; readonly signal: AbortSignal },
-): Promise<ClusterIdentity> {
-  const giveUpAtMs = performance.now() + options.waitMs;
+export async function readClusterIdentity(kube: KubeClient, options: IdentityOptions): Promise<ClusterIdentity> {
+  const startedMs = performance.now();
+  const isRefused = (error: KubeError): boolean => error.code === 'forbidden';
   for (;;) {
+    const passedMs = performance.now() - startedMs;
     try {
       const version = await getObject(kube, '/version', options.signal);
       return {
         kubernetesVersion: ownString(version, 'gitVersion'),
-        clusterUid: await readClusterUid(kube, options.signal),
+        clusterUid: await readClusterUid(kube, passedMs < options.refusalWaitMs, options.signal),
       };
     } catch (thrown) {
       const error = KubeError.from(thrown, 'the API server');
-      const leftMs = giveUpAtMs - performance.now();
-      if (!error.retryable || leftMs <= 0) throw new StartError('api-server', explain(error), { cause: error });
+      const leftMs = (isRefused(error) ? options.refusalWaitMs : options.waitMs) - passedMs;
+      if (!(error.retryable || isRefused(error)) || leftMs <= 0)
+        throw new StartError('api-server', explain(error), { cause: error });
       options.logger.warn({ event: logEvents.apiServerAwaited, reason: error.message, leftMs: Math.round(leftMs) });
       await sleep(Math.min(retryPauseMs, leftMs), undefined, { signal: options.signal });
     }
@@ -64,12 +76,14 @@ export async function bindStateToCluster(stateDir: string, clusterUid: string): 
   await rename(`${path}.new`, path);
 }
 
-async function readClusterUid(kube: KubeClient, signal: AbortSignal): Promise<string> {
+/** '' when it may not be read. With `doubtsRefusal` that is thrown instead. */
+async function readClusterUid(kube: KubeClient, doubtsRefusal: boolean, signal: AbortSignal): Promise<string> {
   try {
     const namespace = await getObject(kube, '/api/v1/namespaces/kube-system', signal);
     return ownString(ownObject(namespace, 'metadata'), 'uid');
   } catch (error) {
-    if (error instanceof KubeError && (error.code === 'forbidden' || error.code === 'not-found')) return '';
+    if (!(error instanceof KubeError)) throw error;
+    if (error.code === 'not-found' || (error.code === 'forbidden' && !doubtsRefusal)) return '';
     throw error;
   }
 }
