@@ -29,7 +29,7 @@ function limited(name: string, limit: number, more: Partial<CompiledControl['met
       const reason = `more than ${limit}`;
       return {
         verdict: 'fail',
-        violations: above.map(([key, value]) => ({ path: `data.${key}`, value: String(value), reason })),
+        violations: above.map(([key, value]) => ({ path: `data.${key}`, value: JSON.stringify(value), reason })),
       };
     },
   };

@@ -102,7 +102,7 @@ test('a bad set changes nothing, says why once, with its place, and is over when
   assert.deepEqual([refusal?.sinceMs, refusal?.problems.length, refusal?.problems[0]?.file], [2_000, 1, file]);
   const logged = lines.filter(({ event }) => event === 'policy-refused');
   assert.equal(logged.length, 1);
-  assert.match(String((logged[0]?.['problems'] as string[])[0]), /a\.yaml:13:\d+: /);
+  assert.match(JSON.stringify(logged[0]?.['problems']), /a\.yaml:13:\d+: /);
   const metrics = await registry.metrics();
   assert.match(metrics, /driftline_policy_refused 1\n/);
   assert.match(metrics, /driftline_policy_loads_total\{outcome="refused"\} 1\n/);

@@ -1,5 +1,5 @@
 /** The real `driftline` binary against a collector with stories in it: what people read, what scripts get. */
-import type { ApiChange, ApiException, ApiFinding, ApiPage, ApiScore, ApiStatus } from '@driftline/proto';
+import type { ApiChange, ApiFinding, ApiPage, ApiScore, ApiStatus } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -243,55 +243,6 @@ describe('show, at, findings, score, status', () => {
     assert.match(text, /prod +secrets +forbidden +may not list secrets/);
     const run = await world.run(['status', '-o', 'json']);
     assert.equal((JSON.parse(run.out) as ApiStatus).agents.length, 2);
-  });
-});
-
-describe('exceptions', () => {
-  test('state, end, owner and use; the gate names what it stops at', async () => {
-    const text = await driftline(0, 'exceptions');
-    assert.match(
-      text,
-      /^EXCEPTION +STATE +EXPIRES +OWNER +HOLDS +CONTROLS +REMARK *\nEX-ended +expired +2020-01-01 +team-a +0 /,
-    );
-    assert.match(text, /\nEX-idle +active +2999-01-01 +team-a +0 +DL-POD-001 +unused\n/);
-    const { items } = await json<{ items: ApiException[] }>('exceptions', '--expiring', '30d');
-    assert.deepEqual(
-      items.map(({ id }) => id),
-      ['EX-ended'],
-    );
-    const wide = await driftline(0, 'exceptions', '-o', 'wide');
-    assert.match(wide, /\n {2}ends {5}2999-01-01: it does not hold from 2999-01-02T00:00:00\.000000Z on\n/);
-    const run = await world.run(['exceptions', '--expiring', '30d', '--fail-on', 'expired,unused']);
-    assert.deepEqual([run.status, run.err], [1, 'driftline: EX-ended is expired, EX-idle is unused: exit 1\n']);
-    await driftline(0, 'exceptions', '--fail-on', 'over-broad,expiring');
-    assert.match(
-      await driftline(2, 'exceptions', '--fail-on', 'old'),
-      /takes expired, expiring, unused, over-broad, not 'old'/,
-    );
-    assert.match(await driftline(2, 'exceptions', '--expiring', 'soon'), /'soon' is no length of time/);
-    assert.match(await driftline(4, 'findings', '--exception', 'EX-none'), /the bundle has no 'EX-none'/);
-    assert.equal(await driftline(0, 'findings', '--exception', 'EX-idle'), 'No findings.\n');
-  });
-});
-
-describe('policies that are refused', () => {
-  test('status says where and why, and which goes on, with exit 1', async () => {
-    const bad = join(world.policies, 'bad.yaml');
-    const { policies } = world.collector.parts;
-    const look = async (): Promise<void> => {
-      await policies.look();
-      await policies.look();
-    };
-    writeFileSync(bad, 'kind: Nothing\n');
-    await look();
-    const text = await driftline(1, 'status');
-    assert.match(
-      text,
-      /\nThe policy files are REFUSED since \S+ \S+; bundle [0-9a-f]{16} goes on:\n {2}\S*bad\.yaml:1:\d+: kind must be/,
-    );
-    rmSync(bad);
-    await look();
-    assert.ok(!(await world.run(['status'])).out.includes('REFUSED'));
   });
 });
 
