@@ -1,0 +1,86 @@
+/** Which Secrets and claims pods use, by name, with the facts that tell who uses one. */
+import {
+  type Fact,
+  hasPodBearingController,
+  listAt,
+  type ObjectKey,
+  podBearingKinds,
+  podTemplateOf,
+  stringAt,
+  type TrackedView,
+  valueAt,
+} from '@driftline/policy';
+import type { Json, JsonObject } from '@driftline/proto';
+
+type Target = 'Secret' | 'PersistentVolumeClaim';
+
+/** Sorted, each once. */
+export function secretsOf(spec: JsonObject): readonly string[] {
+  const containers = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) => listAt(spec, list));
+  const names = [
+    ...containers.flatMap((one) => listAt(one, 'env')).map((env) => stringAt(env, 'valueFrom', 'secretKeyRef', 'name')),
+    ...containers.flatMap((one) => listAt(one, 'envFrom')).map((from) => stringAt(from, 'secretRef', 'name')),
+    ...listAt(spec, 'volumes').flatMap(volumeSecrets),
+    ...listAt(spec, 'imagePullSecrets').map((secret) => stringAt(secret, 'name')),
+  ];
+  return distinct(names);
+}
+
+function volumeSecrets(volume: Json): readonly string[] {
+  const projected = listAt(volume, 'projected', 'sources').map((source) => stringAt(source, 'secret', 'name'));
+  return [
+    stringAt(volume, 'secret', 'secretName'),
+    stringAt(volume, 'csi', 'nodePublishSecretRef', 'name'),
+    ...projected,
+  ];
+}
+
+function claimsOf(spec: JsonObject): readonly string[] {
+  return distinct(listAt(spec, 'volumes').map((one) => stringAt(one, 'persistentVolumeClaim', 'claimName')));
+}
+
+function distinct(names: readonly string[]): readonly string[] {
+  return [...new Set(names.filter((name) => name !== ''))].sort();
+}
+
+/** One for each kind that bears pods; a pod that a workload controls is counted as that workload. */
+function usersOf(target: Target, namesOf: (spec: JsonObject) => readonly string[]): readonly Fact<readonly string[]>[] {
+  return podBearingKinds.map((kind) => ({
+    name: `${kind.kind}-uses-${target}`,
+    ...kind,
+    project(object) {
+      const pod = hasPodBearingController(object) ? undefined : podTemplateOf(object, kind);
+      const names = pod === undefined ? [] : namesOf(pod.spec);
+      return names.length === 0 ? undefined : names;
+    },
+    keys: (names, { namespace }) => names.map((name) => `${namespace}/${name}`),
+  }));
+}
+
+const secretUsers = usersOf('Secret', secretsOf);
+const claimUsers = usersOf('PersistentVolumeClaim', claimsOf);
+
+/** Workloads that use the Secret, and pods that no workload controls. */
+export function usersOfSecret({ namespace, name }: ObjectKey, view: TrackedView): readonly ObjectKey[] {
+  return secretUsers.flatMap((fact) => view.lookup(fact, `${namespace}/${name}`)).map(({ key }) => key);
+}
+
+/** Claims by name; those of StatefulSets are asked for by {@link statefulClaims}. */
+export function isClaimUsed({ namespace, name }: ObjectKey, view: TrackedView): boolean {
+  if (claimUsers.some((fact) => view.lookup(fact, `${namespace}/${name}`).length > 0)) return true;
+  const key = `${namespace}/${name.replace(/-\d+$/, '')}`;
+  return view.lookup(statefulClaims, key).length > 0;
+}
+
+/** `<template>-<StatefulSet>`: a claim has the number of its replica behind that. */
+const statefulClaims: Fact<readonly string[]> = {
+  name: 'stateful-set-claims',
+  group: 'apps',
+  kind: 'StatefulSet',
+  project(set) {
+    const names = listAt(set, 'spec', 'volumeClaimTemplates').map((one) => stringAt(valueAt(one, 'metadata'), 'name'));
+    const own = stringAt(set, 'metadata', 'name');
+    return names.length === 0 ? undefined : names.map((name) => `${name}-${own}`);
+  },
+  keys: (names, { namespace }) => names.map((name) => `${namespace}/${name}`),
+};
