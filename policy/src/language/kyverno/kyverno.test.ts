@@ -304,6 +304,45 @@ const refused: readonly (readonly [name: string, rule: JsonObject, expected: Reg
   ],
 ];
 
+const standards: JsonObject = {
+  apiVersion: 'driftline.dev/v1',
+  kind: 'Framework',
+  id: 'pss',
+  title: 'Standards',
+  version: '1',
+  url: 'https://example.org',
+  requirements: [{ id: 'baseline/host-ports', title: 'Host ports' }],
+};
+const pods = [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' } }];
+const hostPorts = (expression: string): JsonObject => ({
+  apiVersion: 'driftline.dev/v1',
+  kind: 'Control',
+  id: 'XX-POD-001',
+  title: 'No host ports',
+  severity: 'low',
+  weight: 1,
+  category: 'compute',
+  rationale: 'It says nothing.',
+  remediation: { summary: 'None.', fields: ['spec'], impact: 'none' },
+  references: ['https://example.org'],
+  frameworks: { pss: ['baseline/host-ports'] },
+  match: { kinds: [{ group: '', kind: 'Pod' }] },
+  cel: { validations: [{ expression, message: 'no' }] },
+  cases: [
+    { name: 'one', expect: 'pass', objects: pods },
+    { name: 'two', expect: 'fail', objects: pods },
+  ],
+});
+
+test('a podSecurity rule is another one when a control that answers it is', () => {
+  const rule = policy({ validate: { podSecurity: { level: 'baseline' } } });
+  const digest = (expression: string) =>
+    controlsOf(standards, hostPorts(expression), rule).find(({ language }) => language === 'kyverno')?.digest;
+  assert.ok(digest('true') !== undefined);
+  assert.equal(digest('true'), digest('true'));
+  assert.notEqual(digest('true'), digest('false'));
+});
+
 for (const [name, rule, expected] of refused) {
   test(`refused: ${name}`, () => assert.match(load(policy(rule)).problems?.join('\n') ?? 'loaded', expected));
 }
