@@ -44,6 +44,7 @@ const schema = z
     DRIFTLINE_API_ALLOW_PLAINTEXT: flag,
     DRIFTLINE_POLICY_DIRS: list.default([]),
     DRIFTLINE_FORWARDERS_FILE: path,
+    DRIFTLINE_GIT_REPOSITORIES_FILE: path,
     DRIFTLINE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     KAFKA_BROKERS: list.default([]),
     KAFKA_TOPIC_PREFIX: z
@@ -85,6 +86,9 @@ export type CollectorConfig = {
   readonly apiAllowPlaintext: boolean;
   readonly policyDirs: readonly string[];
   readonly forwardersFile: string | undefined;
+  readonly gitRepositoriesFile: string | undefined;
+  /** Where executables are looked for: PATH. */
+  readonly searchPath: string;
   readonly logLevel: string;
   readonly store: StoreSettings;
   /** undefined: embedded mode, the memory bus. */
@@ -177,6 +181,8 @@ export const parseConfig = (environment: Variables, args: readonly string[] = []
     apiAllowPlaintext: it.DRIFTLINE_API_ALLOW_PLAINTEXT,
     policyDirs: it.DRIFTLINE_POLICY_DIRS,
     forwardersFile: it.DRIFTLINE_FORWARDERS_FILE,
+    gitRepositoriesFile: it.DRIFTLINE_GIT_REPOSITORIES_FILE,
+    searchPath: variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     logLevel: it.DRIFTLINE_LOG_LEVEL,
     store,
     kafka:

@@ -50,13 +50,68 @@ export type ApiApproval = {
   readonly type: 'gitops-revision' | 'gitops-application' | 'helm-release' | 'change-cause' | 'change-reference';
   readonly value: string;
   /**
-   * claimed: this change brought it, or its author keeps it; not checked against its source. earlier: it was on the
-   * object before and speaks of an earlier change. object: it came with this change, but speaks of the object only (who
-   * manages it, or what was copied from its owner). Only `claimed` is about the change.
+   * claimed: this change brought it, or its author keeps it; not checked against its source. verified: claimed by a
+   * GitOps controller whose request was audited, and the commit is on the tracked branch with a valid signature of an
+   * allowed signer. earlier: it was on the object before and speaks of an earlier change. object: it came with this
+   * change, but speaks of the object only (who manages it, or what was copied from its owner). Only `claimed` and
+   * `verified` are about the change.
    */
-  readonly state: 'claimed' | 'earlier' | 'object';
+  readonly state: 'claimed' | 'verified' | 'earlier' | 'object';
   /** Where it was read. */
   readonly path: string;
+  /** Address of the repository that the evidence names; absent: it names none. */
+  readonly repository?: string;
+  /** The commit that the evidence names; absent: it names none in full, or none of a configured repository. */
+  readonly commit?: ApiCommit;
+  /** One sentence: why a named commit is absent, where a repository is configured for it. */
+  readonly commitProblem?: string;
+};
+
+export type ApiCommitPerson = { readonly name: string; readonly email: string };
+
+/** What the Git repository says of a commit. All texts but the signature's were chosen by whoever wrote the commit. */
+export type ApiCommit = {
+  readonly repository: string;
+  /** Full, hexadecimal. */
+  readonly sha: string;
+  readonly subject: string;
+  readonly author: ApiCommitPerson;
+  readonly authoredAt: string | null;
+  readonly committer: ApiCommitPerson;
+  readonly committedAt: string | null;
+  /** Merge or pull request, from the subject or message that forges write; `#12`, or `!12` at GitLab. */
+  readonly pullRequest: { readonly number: number; readonly reference: string } | null;
+  readonly trailers: readonly {
+    readonly type: 'reviewed-by' | 'approved-by' | 'signed-off-by';
+    readonly value: string;
+  }[];
+  /** The tracked branch, and whether the commit is in its history as last fetched. */
+  readonly branch: string;
+  readonly isOnBranch: boolean;
+  readonly signature: {
+    /**
+     * valid: by an allowed signer. unknown-signer: the signature fits, or cannot be checked, and its key is not an
+     * allowed one. unchecked: signed, but no signers are configured, or the check failed to run.
+     */
+    readonly state: 'none' | 'valid' | 'unknown-signer' | 'expired' | 'revoked' | 'bad' | 'unchecked';
+    /** Principal of the allowed signers, or user id of the key; '' when not valid. */
+    readonly signer: string;
+    /** Fingerprint of the key; '' when unknown. */
+    readonly key: string;
+  };
+};
+
+/** A configured Git repository, as this collector has it. */
+export type ApiGitRepository = {
+  readonly repository: string;
+  readonly branch: string;
+  /** waiting: not fetched yet. failing: the last fetch failed; what was fetched before is still answered from. */
+  readonly state: 'ready' | 'waiting' | 'failing';
+  /** Commit of the tracked branch; '' when there is none. */
+  readonly head: string;
+  readonly fetchedAt: string | null;
+  /** One sentence; '' when there is none. */
+  readonly problem: string;
 };
 
 export type ApiTransition = {
@@ -247,6 +302,7 @@ export type ApiStatus = {
   readonly gaps: readonly ApiGap[];
   readonly coverage: readonly ApiCoverage[];
   readonly auditing: readonly ApiAuditing[];
+  readonly gitRepositories: readonly ApiGitRepository[];
   readonly unjudged: number;
   readonly notAssessable: number;
   readonly rejected: number;

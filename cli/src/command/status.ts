@@ -69,9 +69,22 @@ function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean
   printCoverage(context, status.coverage, isWide);
   const auditing = auditingText(status.auditing, status.coverage);
   if (auditing !== '') print(`\n${auditing}`);
+  printRepositories(context, status);
   print(
     `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}.`,
   );
+}
+
+function printRepositories({ print }: CommandContext, { gitRepositories }: ApiStatus): void {
+  if (gitRepositories.length === 0) return;
+  const rows = gitRepositories.map(({ repository, branch, state, fetchedAt, problem }) => [
+    printable(repository),
+    printable(branch),
+    state === 'failing' ? 'FAILING' : state,
+    fetchedAt === null ? '-' : localTime(fetchedAt),
+    printable(problem),
+  ]);
+  print(`\n${table(['GIT REPOSITORY', 'BRANCH', 'STATE', 'LAST FETCH', 'PROBLEM'], rows)}`);
 }
 
 function printRefusal({ print }: CommandContext, { bundle, policies: { refused } }: ApiStatus): void {

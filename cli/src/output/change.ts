@@ -46,7 +46,7 @@ export function changeLine(change: ApiChange): readonly string[] {
     shorten(paths.slice(0, 2).join(', ') + (paths.length > 2 ? ` +${paths.length - 2}` : ''), 60),
     shorten(change.who.user === '' ? change.who.managers.slice(0, 1).join('') || '?' : change.who.user, 48),
     change.origin.kind,
-    shorten(change.approval.find(({ state }) => state === 'claimed')?.value ?? 'none', 30),
+    shorten(change.approval.find(({ state }) => state === 'verified' || state === 'claimed')?.value ?? 'none', 30),
     findings,
   ];
 }
@@ -99,17 +99,34 @@ function approvalLine(approval: readonly ApiApproval[], isWide: boolean): string
   const list = (state: ApiApproval['state']) =>
     approval
       .filter((evidence) => evidence.state === state)
-      .map((evidence) => printable(`${evidence.type} ${evidence.value}`))
+      .map((evidence) => printable(`${evidence.type} ${evidence.value}`) + commitText(evidence, isWide))
       .join('; ');
-  const claimed = list('claimed');
+  const told = (['verified', 'claimed'] as const).flatMap((state) => {
+    const text = list(state);
+    return text === '' ? [] : [`${text} (${state})`];
+  });
   const others = [
     ['on the object from before', list('earlier')],
     ['about the object only', list('object')],
   ].filter(([, text]) => isWide && text !== '');
   return [
-    claimed === '' ? 'none found' : `${claimed} (claimed)`,
+    told.length === 0 ? 'none found' : told.join('; '),
     ...others.map(([label = '', text = '']) => `${label}: ${text}`),
   ].join('; ');
+}
+
+/** `: "<subject>" by <author>, #12, approved-by …`; '' when the evidence names no known commit. */
+function commitText({ commit, commitProblem }: ApiApproval, isWide: boolean): string {
+  if (commit === undefined) return commitProblem === undefined || !isWide ? '' : printable(` [${commitProblem}]`);
+  const { subject, author, pullRequest, trailers, signature, branch, isOnBranch } = commit;
+  const parts = [
+    `: "${subject}" by ${author.name} <${author.email}>`,
+    ...(pullRequest === null ? [] : [pullRequest.reference]),
+    ...trailers.filter(({ type }) => isWide || type !== 'signed-off-by').map(({ type, value }) => `${type} ${value}`),
+    ...(isOnBranch ? [] : [`NOT on branch ${branch}`]),
+    ...(signature.state === 'none' && !isWide ? [] : [`signature ${signature.state} ${signature.signer}`.trimEnd()]),
+  ];
+  return printable(parts.join(', '));
 }
 
 /** Most severe first. */

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { ApiStatus } from '@driftline/proto';
 import type { CollectorExtension, CollectorParts } from '../collector.ts';
 import type { ConnectedAgent } from '../forensics/query/status-query.ts';
+import { openCommitResolver, type OpenCommitResolver } from '../forensics/git/open-commit-resolver.ts';
+import { readRepositories } from '../forensics/git/repositories-file.ts';
 import { createTenantTimelines, toRfc3339 } from '../forensics/query/timeline-query.ts';
 import type { LiveSession } from '../ingest/session.ts';
 import type { TokenBook } from '../ingest/tokens.ts';
@@ -41,10 +43,20 @@ async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
   const open = async (): Promise<TimelineReader> => openTimelineReader(parts.timeline.connection, limits);
   const reader = await scope.open('api-reader', open, (opened) => opened.close());
   const files = config.apiTls;
+  const openCommits = async (): Promise<OpenCommitResolver> =>
+    openCommitResolver({
+      repositories: config.gitRepositoriesFile === undefined ? [] : await readRepositories(config.gitRepositoriesFile),
+      dataDir: config.dataDir,
+      searchPath: config.searchPath,
+      logger,
+      registry,
+      now: Date.now,
+    });
   const openTls = async (): Promise<TlsSource | undefined> =>
     files && openTlsFiles({ part: 'api', files, logger, registry, now: Date.now });
   try {
     const tls = await scope.open('api-tls', openTls, async (opened) => opened?.close());
+    const commits = await scope.open('git-mirrors', openCommits, (opened) => opened.close());
     const openServer = (): Promise<ApiServer> =>
       openApi({
         ...config.apiListen,
@@ -53,6 +65,7 @@ async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
         limits,
         logger,
         timelines: createTenantTimelines(reader),
+        commits,
         connectedAgents: () => parts.liveSessions().map(connectedAgent),
         control: (id) => policies.control(id),
         policies: () => policies.current(),

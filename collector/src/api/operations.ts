@@ -1,6 +1,7 @@
 /** Every operation of the public API: its parameters, and what it does. The server and the OpenAPI document are made from this. */
 import type { ApiStatus, KindName } from '@driftline/proto';
 import type { Bundle, ControlMeta } from '@driftline/policy';
+import type { CommitResolver } from '../forensics/git/commit-resolver.ts';
 import { type ChangePosition, queryChanges } from '../forensics/query/change-query.ts';
 import { queryExceptions } from '../forensics/query/exception-query.ts';
 import { type FindingFilter, type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
@@ -18,6 +19,7 @@ export type ApiPorts = {
   readonly control: (id: string) => ControlMeta | undefined;
   /** The policies that are in force now. */
   readonly policies: () => Pick<Bundle, 'controls' | 'exceptions'>;
+  readonly commits: CommitResolver;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly about: () => Pick<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode' | 'policies'>;
@@ -83,7 +85,7 @@ export const operations: readonly Operation[] = [
       };
       const after = decodeCursor<ChangePosition>(query.cursor, ['number', 'string', 'number', 'number', 'number']);
       const { items, next } = await queryChanges(timeline, filter, { limit: limitOf(query), after });
-      return { items, next: encodeCursor(next) };
+      return { items: await ports.commits.resolve(reader.tenant, items), next: encodeCursor(next) };
     },
   },
   {
@@ -194,7 +196,9 @@ export const operations: readonly Operation[] = [
       const about = ports.about();
       // In a fleet, each gateway knows the agents that are connected to it, and a worker knows none.
       const sight = { connected: agentsOf(ports, reader), isComplete: about.mode === 'embedded' };
-      return { ...about, ...(await queryStatus(timeline, clusterOf(reader, query), sight)) };
+      const cluster = clusterOf(reader, query);
+      const gitRepositories = ports.commits.status(reader.tenant, cluster);
+      return { ...about, ...(await queryStatus(timeline, cluster, sight)), gitRepositories };
     },
   },
 ];

@@ -36,6 +36,22 @@ test('Argo CD: the application of the tracking id, else the instance label, and 
   assert.deepEqual(read({ ...application, apiVersion: 'example.org/v1', status: { sync: { revision: 'abc' } } }), []);
 });
 
+test('Argo CD: a revision names its repository, and several sources have a revision each', () => {
+  const application = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application' };
+  const from = (object: JsonObject): unknown[] =>
+    extractApproval(object).map(({ value, path, repository }) => [value, path, repository]);
+  const one = { spec: { source: { repoURL: 'https://git.example.com/a' } }, status: { sync: { revision: 'abc' } } };
+  assert.deepEqual(from({ ...application, ...one }), [['abc', '/status/sync/revision', 'https://git.example.com/a']]);
+  const two = {
+    spec: { sources: [{ repoURL: 'https://git.example.com/a' }, { chart: 'x' }] },
+    status: { sync: { revisions: ['abc', '1.2.3', 7] } },
+  };
+  assert.deepEqual(from({ ...application, ...two }), [
+    ['abc', '/status/sync/revisions/0', 'https://git.example.com/a'],
+    ['1.2.3', '/status/sync/revisions/1', undefined],
+  ]);
+});
+
 test('Flux: the Kustomization of the labels and its last applied revision', () => {
   const labels = { 'kustomize.toolkit.fluxcd.io/name': 'apps', 'kustomize.toolkit.fluxcd.io/namespace': 'flux-system' };
   assert.deepEqual(read(marked(labels, {})), [

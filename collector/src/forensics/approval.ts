@@ -8,13 +8,20 @@ type Approval = ApiApproval;
 
 /** Characters of a value that are kept. */
 const maxValueCharacters = 512;
+/** Sources of one Application that are looked at. */
+const maxSources = 20;
 
 const own = (object: JsonObject | undefined, key: string): unknown =>
   object !== undefined && Object.hasOwn(object, key) ? object[key] : undefined;
 
-const child = (object: JsonObject | undefined, key: string): JsonObject | undefined => {
+const asObject = (value: unknown): JsonObject | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+
+const child = (object: JsonObject | undefined, key: string): JsonObject | undefined => asObject(own(object, key));
+
+const items = (object: JsonObject | undefined, key: string): readonly unknown[] => {
   const value = own(object, key);
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+  return Array.isArray(value) ? value : [];
 };
 
 const text = (object: JsonObject | undefined, key: string): string => {
@@ -27,6 +34,10 @@ const pointer = (...parts: readonly string[]): string =>
 
 const claimed = (type: Approval['type'], value: string, path: string): Approval[] =>
   value === '' ? [] : [{ type, value, state: 'claimed', path }];
+
+/** With the repository that the evidence is from. */
+const named = (repository: string, evidence: readonly Approval[]): Approval[] =>
+  evidence.map((one) => (repository === '' ? one : { ...one, repository }));
 
 type Metadata = { readonly labels: JsonObject | undefined; readonly annotations: JsonObject | undefined };
 
@@ -46,10 +57,27 @@ const argoCd = (object: JsonObject, { labels, annotations }: Metadata): Approval
     found.push(...claimed('gitops-application', label, pointer('metadata', 'labels', 'argocd.argoproj.io/instance')));
   }
   if (own(object, 'kind') !== 'Application' || !text(object, 'apiVersion').startsWith('argoproj.io/')) return found;
-  const synced = text(child(child(object, 'status'), 'sync'), 'revision');
-  if (synced !== '') return [...found, ...claimed('gitops-revision', synced, '/status/sync/revision')];
+  return [...found, ...argoCdRevisions(object)];
+};
+
+/** Of an Application with several sources, each has its revision. */
+const argoCdRevisions = (object: JsonObject): Approval[] => {
+  const spec = child(object, 'spec');
+  const repository = text(child(spec, 'source'), 'repoURL');
+  const sync = child(child(object, 'status'), 'sync');
+  const synced = text(sync, 'revision');
+  if (synced !== '') return named(repository, claimed('gitops-revision', synced, '/status/sync/revision'));
+  const revisions = items(sync, 'revisions').slice(0, maxSources);
+  if (revisions.length > 0) {
+    const sources = items(spec, 'sources');
+    return revisions.flatMap((revision, index) => {
+      const value = typeof revision === 'string' ? revision.slice(0, maxValueCharacters) : '';
+      const source = text(asObject(sources[index]), 'repoURL');
+      return named(source, claimed('gitops-revision', value, pointer('status', 'sync', 'revisions', String(index))));
+    });
+  }
   const requested = text(child(child(object, 'operation'), 'sync'), 'revision');
-  return [...found, ...claimed('gitops-revision', requested, '/operation/sync/revision')];
+  return named(repository, claimed('gitops-revision', requested, '/operation/sync/revision'));
 };
 
 const fluxOwners = ['kustomize.toolkit.fluxcd.io', 'helm.toolkit.fluxcd.io'] as const;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Bundle, ControlMeta } from '@driftline/policy';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { noCommits } from '../../forensics/git/commit-resolver.ts';
 import { createTenantTimelines } from '../../forensics/query/timeline-query.ts';
 import type { ConnectedAgent } from '../../forensics/query/status-query.ts';
 import type { TimelineReader } from '../../timeline/reader/timeline-reader.ts';
@@ -44,6 +45,14 @@ export const control: ControlMeta = {
   frameworks: [{ framework: 'cis-kubernetes', requirements: ['5.2.2'] }],
 };
 
+const serverDefaults = {
+  host: '127.0.0.1',
+  port: 0,
+  allowPlaintext: false,
+  limits: defaultApiLimits,
+  commits: noCommits,
+};
+
 export async function openTestApi(
   options: {
     readonly tokens?: readonly TokenEntry[];
@@ -52,7 +61,7 @@ export async function openTestApi(
     readonly policies?: Pick<Bundle, 'controls' | 'exceptions'>;
     /** Milliseconds since the Unix epoch; default: the clock's. */
     readonly now?: () => number;
-    readonly server?: Partial<Pick<ApiOptions, 'host' | 'tls' | 'allowPlaintext' | 'limits'>>;
+    readonly server?: Partial<Pick<ApiOptions, 'host' | 'tls' | 'allowPlaintext' | 'limits' | 'commits'>>;
   } = {},
 ): Promise<TestApi> {
   const dataDir = mkdtempSync(join(tmpdir(), 'driftline-api-'));
@@ -63,10 +72,7 @@ export async function openTestApi(
   const connected: ConnectedAgent[] = [];
   const mode: TestApi['mode'] = { current: 'embedded' };
   const server = await openApi({
-    host: '127.0.0.1',
-    port: 0,
-    allowPlaintext: false,
-    limits: defaultApiLimits,
+    ...serverDefaults,
     ...options.server,
     logger,
     timelines: createTenantTimelines(options.reader ?? timeline.reader),

@@ -47,7 +47,7 @@ export async function queryStatus(
   timeline: TenantTimeline,
   cluster: string,
   sight: AgentSight,
-): Promise<Omit<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode' | 'policies'>> {
+): Promise<Omit<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode' | 'policies' | 'gitRepositories'>> {
   const { query, streams } = timeline;
   const [agents, coverage, auditing, judging, gaps] = await Promise.all([
     query<AgentColumns>(sql.agents, { cluster }),
