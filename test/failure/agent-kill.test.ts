@@ -195,7 +195,7 @@ test('killed at any moment, the agent loses nothing, repeats nothing and lets no
 const bySequence = (a: Batch, b: Batch): number => a.firstSequence - b.firstSequence;
 
 async function until(condition: () => boolean, explain: () => string): Promise<void> {
-  for (let waited = 0; waited < 300; waited++) {
+  for (let waited = 0; waited < 1_200; waited++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -61,7 +61,7 @@ async function withAgents(script: Script, test: (setting: Setting) => Promise<vo
 const messagesOf = (stream: ScriptedStream): Message[] => stream.batches.flatMap(messagesOfBatch);
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; waited < 500; waited++) {
+  for (let waited = 0; waited < 6_000; waited++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -50,7 +50,7 @@ async function withLog(test: (setting: Setting) => Promise<void>): Promise<void>
         return tail;
       },
       async arrived(count) {
-        for (let waited = 0; waited < 400 && sink.bodies.length < count; waited++) {
+        for (let waited = 0; waited < 24_000 && sink.bodies.length < count; waited++) {
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
         await new Promise((resolve) => setTimeout(resolve, 40));

@@ -29,6 +29,7 @@ type SettingOptions = {
   readonly fillerBytes?: number;
   readonly connect?: Partial<ConnectOptions>;
   readonly tokenIn?: string;
+  readonly isSuccessor?: boolean;
 };
 
 async function withUplink(script: Script, options: SettingOptions, test: (s: Setting) => Promise<void>): Promise<void> {
@@ -63,6 +64,7 @@ async function withUplink(script: Script, options: SettingOptions, test: (s: Set
     clock: { nowUs: () => 1 },
     logger: silentLogger,
     metrics: noUplinkMetrics,
+    isSuccessor: options.isSuccessor ?? false,
     onNeedFull: async (objects) => void needed.push(...objects),
     onVerdict: (verdict) => verdicts.push(verdict),
     onSurprise: (surprise) => surprises.push(surprise),
@@ -79,7 +81,7 @@ async function withUplink(script: Script, options: SettingOptions, test: (s: Set
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; waited < 500; waited++) {
+  for (let waited = 0; waited < 12_000; waited++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -261,6 +263,29 @@ describe('uplink', () => {
       assert.equal(collector.streams.length, 1);
       const state = uplink.state();
       assert.ok(state.type === 'refused' && state.isFinal);
+    });
+  });
+
+  it('an agent that had to wait for another one of its cluster begins anew: what both saw was recorded twice', async () => {
+    let refusals = 2;
+    const script: Script = {
+      onHello(stream) {
+        refusals -= 1;
+        if (refusals < 0) return stream.welcome(0);
+        const message = 'another agent sends the stream';
+        stream.send({ type: 'refused', code: 'already-claimed', message, retryable: true, retryAfterMs: 10 });
+        stream.end();
+      },
+      onBatch: (stream, batch) => stream.ack(batch.lastSequence),
+    };
+    await withUplink(script, { messages: 3 }, async ({ lostEpochs, collector }) => {
+      await until(() => lostEpochs.length === 1, 'the end of the epoch');
+      assert.ok(collector.streams.every(({ batches }) => batches.length === 0));
+    });
+    refusals = 1;
+    await withUplink(script, { messages: 3, isSuccessor: true }, async ({ lostEpochs, spool }) => {
+      await until(() => spool.position().recordedSequence === 3, 'what the new epoch holds');
+      assert.deepEqual(lostEpochs, [], 'the refusal was the echo of its own earlier session');
     });
   });
 

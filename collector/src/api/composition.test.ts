@@ -77,7 +77,7 @@ async function get<T>(path: string, token = readerToken): Promise<T> {
 }
 
 async function until(condition: () => Promise<boolean> | boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition()); await sleep(30))
+  for (const deadline = Date.now() + 120_000; !(await condition()); await sleep(30))
     assert.ok(Date.now() < deadline, `never: ${what}`);
 }
 

@@ -72,7 +72,7 @@ function openReceiver() {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 8_000;
+  const deadline = Date.now() + 120_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, 'timed out');
     await sleep(10);

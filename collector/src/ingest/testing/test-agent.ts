@@ -35,7 +35,7 @@ export class TestAgent {
 
   /** The next frame of that type that was not looked at yet. */
   async next<T extends CollectorFrame['type']>(type: T): Promise<Extract<CollectorFrame, { type: T }>> {
-    for (let waited = 0; waited < 3_000; waited++) {
+    for (let waited = 0; waited < 12_000; waited++) {
       for (let at = this.#seen; at < this.frames.length; at++) {
         const frame = this.frames[at];
         if (frame?.type !== type) continue;
@@ -75,7 +75,7 @@ export const batch = (firstSequence: number, lastSequence = firstSequence, bytes
 };
 
 export const until = async (condition: () => boolean | Promise<boolean>, what: string): Promise<void> => {
-  for (let waited = 0; waited < 3_000; waited++) {
+  for (let waited = 0; waited < 12_000; waited++) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
