@@ -48,7 +48,7 @@ import type { Reconciler } from './reconcile/index.ts';
 import { Scope } from './scope.ts';
 import type { Loss, Spool } from './spool/index.ts';
 import { checkAddress, defaultUplinkLimits, openUplink } from './uplink/index.ts';
-import type { Uplink } from './uplink/index.ts';
+import type { EpochLoss, Uplink } from './uplink/index.ts';
 import { openWatch } from './watch/open-watch.ts';
 import type { Watch } from './watch/open-watch.ts';
 
@@ -80,7 +80,7 @@ type Context = {
   readonly kube: KubeClient;
   readonly clock: ClusterClock;
   readonly hello: Omit<Hello, 'type' | 'epoch' | 'firstSequence' | 'lastSequence'>;
-  readonly onEpochLost: (recordedSequence: number) => void;
+  readonly onEpochLost: (recordedSequence: number, cause: EpochLoss) => void;
   readonly onFailed: (error: unknown) => void;
 };
 
@@ -159,7 +159,7 @@ class Lines {
   #isClosing = false;
 
   constructor(context: Omit<Context, 'onEpochLost'>) {
-    this.#context = { ...context, onEpochLost: (recorded) => this.#epochLost(recorded) };
+    this.#context = { ...context, onEpochLost: (recorded, cause) => this.#epochLost(recorded, cause) };
   }
 
   /** What the uplink says while the line still opens waits for it. */
@@ -175,26 +175,29 @@ class Lines {
     await this.current?.close();
   }
 
-  #epochLost(recordedSequence: number): void {
-    this.#turn = this.#turn.then(() => this.#renew(recordedSequence)).catch(this.#context.onFailed);
+  #epochLost(recordedSequence: number, cause: EpochLoss): void {
+    this.#turn = this.#turn.then(() => this.#renew(recordedSequence, cause)).catch(this.#context.onFailed);
   }
 
-  async #renew(recordedSequence: number): Promise<void> {
+  async #renew(recordedSequence: number, cause: EpochLoss): Promise<void> {
     if (this.#isClosing) return;
-    const reason = `the collector has recorded up to ${recordedSequence}, more than this spool can have sent`;
+    const reason =
+      cause === 'displaced'
+        ? 'another agent told of this cluster meanwhile: what both saw would be recorded twice'
+        : `the collector has recorded up to ${recordedSequence}, more than this spool can have sent`;
     const position = this.current?.spool.position();
     await this.current?.close();
     this.current = undefined;
     await renewEpoch(this.#context, reason, position);
-    await this.#open();
+    await this.#open(cause === 'displaced');
   }
 
-  async #open(): Promise<void> {
-    this.current = await openLine(this.#context);
+  async #open(isSuccessor = false): Promise<void> {
+    this.current = await openLine(this.#context, isSuccessor);
   }
 }
 
-async function openLine(context: Context): Promise<Line> {
+async function openLine(context: Context, isSuccessor: boolean): Promise<Line> {
   const { config, logger, metrics, kube, key, clock } = context;
   const scope = newScope(logger);
   try {
@@ -218,6 +221,7 @@ async function openLine(context: Context): Promise<Line> {
         onVerdict: (verdict) => reconcile((reconciler) => reconciler.verdict(verdict)),
         onSurprise: (surprise) => reconcile((reconciler) => reconciler.surprised(surprise)),
         onEpochLost: context.onEpochLost,
+        isSuccessor,
       }),
     );
     scope.own('drain', { close: () => drain(spool, uplink) });

@@ -20,9 +20,14 @@ export type SessionEnd =
   /** Nothing was heard for three heartbeat intervals. */
   | { readonly type: 'silent' }
   | { readonly type: 'hole' }
-  /** The collector has recorded what this spool never held, sent, or cut like that: it was lost or set back. */
-  | { readonly type: 'epoch-lost'; readonly recordedSequence: number }
+  /**
+   * The collector has recorded what this spool never held, sent, or cut like that: it was lost or set back. `displaced`:
+   * another agent told of this cluster meanwhile.
+   */
+  | { readonly type: 'epoch-lost'; readonly recordedSequence: number; readonly cause: EpochLoss }
   | { readonly type: 'stopped' };
+
+export type EpochLoss = 'set-back' | 'displaced';
 
 export type SessionOptions = {
   readonly spool: Spool;
@@ -34,6 +39,8 @@ export type SessionOptions = {
    * and was not sent has the number of something else when the collector knows that number.
    */
   readonly knowableSequence: () => number;
+  /** Whether another agent may have told of what this spool holds. */
+  readonly isDisplaced: () => boolean;
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onSent: (batch: Batch) => void;
   readonly onResend: (fromSequence: number) => void;
@@ -139,9 +146,11 @@ class Session {
 
   #welcome(welcome: Welcome): void {
     if (this.#credit !== undefined) return;
-    const { spool, knowableSequence } = this.#options;
+    const { spool, knowableSequence, isDisplaced } = this.#options;
+    if (isDisplaced())
+      return this.#end({ type: 'epoch-lost', recordedSequence: welcome.recordedSequence, cause: 'displaced' });
     if (welcome.recordedSequence > Math.min(knowableSequence(), spool.position().lastSequence)) {
-      return this.#end({ type: 'epoch-lost', recordedSequence: welcome.recordedSequence });
+      return this.#end({ type: 'epoch-lost', recordedSequence: welcome.recordedSequence, cause: 'set-back' });
     }
     this.#credit = new Credit(welcome.creditBytes);
     const heartbeatIntervalMs = Math.max(1, welcome.heartbeatIntervalMs);
@@ -197,7 +206,7 @@ class Session {
         if (this.#resendFrom !== undefined) break;
         // Batches keep their boundaries: what is recorded up to the middle of one was another.
         if (batch.firstSequence <= welcomed && welcomed < batch.lastSequence)
-          return this.#end({ type: 'epoch-lost', recordedSequence: welcomed });
+          return this.#end({ type: 'epoch-lost', recordedSequence: welcomed, cause: 'set-back' });
         if (batch.firstSequence > next && batch.firstSequence > this.#announcedSequence)
           return this.#stopAtHole(next - 1);
         if (!(await this.#credit?.take(batch.payload.byteLength))) return;

@@ -10,7 +10,7 @@ import { checkAddress, connect } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { explainTls } from './explain-tls.ts';
 import { runSession } from './session.ts';
-import type { SessionEnd } from './session.ts';
+import type { EpochLoss, SessionEnd } from './session.ts';
 import type { UplinkMetrics } from './uplink-metrics.ts';
 
 export type UplinkLimits = {
@@ -51,7 +51,12 @@ export type UplinkOptions = {
    */
   readonly onSurprise: (surprise: 'ahead' | 'behind') => void;
   /** The epoch cannot go on; the uplink has stopped. */
-  readonly onEpochLost: (recordedSequence: number) => void;
+  readonly onEpochLost: (recordedSequence: number, cause: EpochLoss) => void;
+  /**
+   * The epoch was begun because another agent had displaced the one before. A refusal before the first Welcome is then
+   * the echo of that one's own session, and no reason to begin once more.
+   */
+  readonly isSuccessor?: boolean;
   readonly random?: () => number;
 };
 
@@ -84,6 +89,8 @@ class UplinkLine {
   readonly #setState: (state: UplinkState) => void;
   #knowableSequence: number;
   #wasWelcome = false;
+  /** Another agent held the cluster while this one captured the same changes. */
+  #isDisplaced = false;
 
   constructor(options: UplinkOptions, signal: AbortSignal, setState: (state: UplinkState) => void) {
     this.#options = options;
@@ -130,6 +137,7 @@ class UplinkLine {
           logger.info({ event: logEvents.uplinkConnected, epoch: spool.epoch, recordedSequence, creditBytes });
         },
         knowableSequence: () => this.#knowableSequence,
+        isDisplaced: () => this.#isDisplaced,
         onSent: ({ payload, firstSequence, lastSequence }) => {
           this.#knowableSequence = Math.max(this.#knowableSequence, lastSequence);
           metrics.sent(payload.byteLength, lastSequence - firstSequence + 1);
@@ -175,7 +183,7 @@ class UplinkLine {
       case 'stopped':
         return this.#signal.aborted ? 'stop' : { isImmediate: false, leastMs: 0 };
       case 'epoch-lost':
-        this.#options.onEpochLost(end.recordedSequence);
+        this.#options.onEpochLost(end.recordedSequence, end.cause);
         return 'stop';
       case 'hole':
         return { isImmediate: true, leastMs: 0 };
@@ -191,6 +199,8 @@ class UplinkLine {
   #refused(refused: Refused): 'stop' | { readonly isImmediate: boolean; readonly leastMs: number } {
     const { code, message, retryable, retryAfterMs } = refused;
     this.#setState({ type: 'refused', code, message, isFinal: !retryable });
+    if (code === 'already-claimed' && (this.#wasWelcome || this.#options.isSuccessor !== true))
+      this.#isDisplaced = true;
     const advice = adviceOn(code);
     const fields = { code, message, advice, retryAfterMs };
     if (retryable) {
