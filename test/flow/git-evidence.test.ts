@@ -63,6 +63,18 @@ describe('what Git says of a change', { skip: isMissing('git') || isMissing('ssh
     assert.deepEqual(evidence.commit.trailers, [{ type: 'approved-by', value: 'Bob <bob@example.com>' }]);
   });
 
+  test('people read it in `log`, and in `status` where it comes from', async () => {
+    const log = await system.cli('log', 'applications', 'shop', '-n', 'argocd');
+    const told =
+      /: "Merge pull request #41 from shop\/frontend" by Alice Example <alice@example\.com>, #41, approved-by Bob <bob@example\.com>, signature valid alice@example\.com \(verified\)/;
+    assert.match(log.out, told);
+    const status = await system.cli('status');
+    assert.match(
+      status.out,
+      /GIT REPOSITORY .*\n.*https:\/\/git\.example\.com\/platform\/deployments\.git +main +ready/,
+    );
+  });
+
   test('without a signature it stays claimed', async () => {
     gitOps.report(system.cluster.actor(argo), 'shop', unsigned, 'Healthy');
     const [evidence] = await newest('kind=applications&name=shop');
