@@ -145,11 +145,16 @@ export class GitMirror {
     try {
       await this.#forgetWhenOutdated();
       const missing = shas.filter((sha) => !this.#cache.has(sha));
-      if (missing.length > 0) for (const commit of await this.#read(missing)) this.#remember(commit);
       for (const sha of shas) {
         const commit = this.#cache.get(sha);
         if (commit !== undefined) commits.set(sha, commit);
       }
+      if (missing.length > 0)
+        for (const commit of await this.#read(missing)) {
+          commits.set(commit.sha, commit);
+          // A check that did not run may run the next time.
+          if (commit.signature.state !== 'unchecked') this.#remember(commit);
+        }
       return { commits, problem: undefined };
     } catch (error) {
       const problem = this.#sentence(error);

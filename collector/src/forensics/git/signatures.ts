@@ -16,6 +16,8 @@ export const unchecked: Signature = { state: 'unchecked', signer: '', key: '' };
 
 const fields = ['%H', '%G?', '%GF', '%GS'];
 const maxTextCharacters = 200;
+/** Each check is a process: so many end well within the time of one look. */
+const checkedAtOnce = 50;
 
 /** Signatures of commits that bear one; a commit that could not be checked is missing. */
 export async function readSignatures(
@@ -27,22 +29,24 @@ export async function readSignatures(
   const { allowedSignersFile, allowedKeysFile } = signers;
   if (shas.length === 0 || (allowedSignersFile ?? allowedKeysFile) === undefined) return new Map();
   const settings = allowedSignersFile === undefined ? [] : [`gpg.ssh.allowedSignersFile=${allowedSignersFile}`];
-  const outcome = await ask({
-    args: ['log', '--no-walk=unsorted', '--no-patch', '--stdin', `--format=${fields.join('%x00')}`],
-    input: shas.map((sha) => `${sha}\n`).join(''),
-    settings,
-    environment: { GNUPGHOME: keyring },
-  });
-  if (!outcome.ok) return new Map();
-  return new Map(
-    outcome.output
-      .toString('utf8')
-      .split('\n')
-      .flatMap((line) => {
-        const [sha = '', letter = '', key = '', signer = ''] = line.split('\0');
-        return sha === '' ? [] : [[sha, signature(letter, key, signer)] as const];
-      }),
-  );
+  const signatures = new Map<string, Signature>();
+  for (let start = 0; start < shas.length; start += checkedAtOnce) {
+    const outcome = await ask({
+      args: ['log', '--no-walk=unsorted', '--no-patch', '--stdin', `--format=${fields.join('%x00')}`],
+      input: shas
+        .slice(start, start + checkedAtOnce)
+        .map((sha) => `${sha}\n`)
+        .join(''),
+      settings,
+      environment: { GNUPGHOME: keyring },
+    });
+    if (!outcome.ok) break;
+    for (const line of outcome.output.toString('utf8').split('\n')) {
+      const [sha = '', letter = '', key = '', signer = ''] = line.split('\0');
+      if (sha !== '') signatures.set(sha, signature(letter, key, signer));
+    }
+  }
+  return signatures;
 }
 
 function signature(letter: string, key: string, signer: string): Signature {
