@@ -44,15 +44,46 @@ export function readOwners(object: JsonObject): readonly FieldOwner[] {
   return owners;
 }
 
-/** The text that is kept with the known object, so that fields removed later can be attributed. One line. */
+/**
+ * The text that is kept with the known object, so that fields removed later can be attributed. The owners without their
+ * fields are the first line; then the fields of each, one a line, since few changes ask for them.
+ */
 export function writeOwners(owners: readonly FieldOwner[]): string {
-  const text = JSON.stringify(owners.filter(isOfInterest));
+  const kept = owners.filter(isOfInterest);
+  const heads = kept.map(({ fields: _fields, ...head }) => head);
+  const text = [heads, ...kept.map(({ fields }) => fields)].map((part) => JSON.stringify(part)).join('\n');
   return text.length > maxOwnersLength ? '' : text;
 }
 
-/** Reads what writeOwners wrote. */
+type OwnerHead = Omit<FieldOwner, 'fields'>;
+
+/** Reads what writeOwners wrote; fields are parsed when they are asked for. */
 export function parseOwners(text: string): readonly FieldOwner[] {
-  return text === '' ? [] : (JSON.parse(text) as readonly FieldOwner[]);
+  if (text === '') return [];
+  const [heads = '[]', ...fields] = text.split('\n');
+  return (JSON.parse(heads) as readonly OwnerHead[]).map((head, i) => new KeptOwner(head, fields[i] ?? '{}'));
+}
+
+class KeptOwner implements FieldOwner {
+  readonly manager: string;
+  readonly operation: string;
+  readonly subresource: string;
+  readonly timeUs: number;
+  readonly #text: string;
+  #fields: JsonObject | undefined;
+
+  constructor({ manager, operation, subresource, timeUs }: OwnerHead, text: string) {
+    this.manager = manager;
+    this.operation = operation;
+    this.subresource = subresource;
+    this.timeUs = timeUs;
+    this.#text = text;
+  }
+
+  get fields(): JsonObject {
+    this.#fields ??= JSON.parse(this.#text) as JsonObject;
+    return this.#fields;
+  }
 }
 
 /** Owners of status alone come and go with every heartbeat. */
