@@ -1,8 +1,11 @@
 /**
  * Resident memory and CPU of the agent, as a process of its own, watching clusters of growing size and shipping to a
  * collector that acknowledges at once; then how many changes a second one core takes from the watch to the wire.
- * Then its share of a core at a steady rate of changes, when one is given.
+ * Then its share of a core at a steady rate of changes, when one is given. The collector begins with nothing, asks for
+ * every kind and agrees from then on. Once more with one that answers no digest, and that then goes away: every kind is
+ * in doubt all the time, and what changes is sent whole first.
  *   node test/bench/agent-memory.ts [--objects 1000,10000,20000] [--changes 6000] [--steady-per-second 50]
+ *     [--unanswered 20000]      objects of that last part, 0 for none
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,25 +32,27 @@ const { values } = parseArgs({
     objects: { type: 'string', default: '1000,10000,20000' },
     changes: { type: 'string', default: '6000' },
     'steady-per-second': { type: 'string', default: '50' },
+    unanswered: { type: 'string', default: '20000' },
   },
 });
 const sizes = values.objects.split(',').map(Number);
 const changes = Number(values.changes);
 const steadyPerSecond = Number(values['steady-per-second']);
+const unanswered = Number(values.unanswered);
 const steadySeconds = 20;
 const mebibyte = 1_024 * 1_024;
 /** What is asked of resident memory: 150 and 130 MB up to 20 000 objects, 350 MB beyond, in MiB. */
 const memoryBar = (objects: number) => (objects <= 20_000 ? { bar: 143, goal: 124 } : { bar: 334, goal: 334 });
 
 /** Acknowledges what comes; `received` is the newest sequence. */
-async function openTaker() {
+async function openTaker(answers: typeof answerDigests = answerDigests) {
   const taken = { received: 0, bytes: 0 };
   const collector = await openScriptedCollector({
     onHello: (stream) => stream.welcome(0, { creditBytes: 2 ** 30, heartbeatIntervalMs: 10_000 }),
     onBatch(stream, batch) {
       taken.received = batch.lastSequence;
       taken.bytes += batch.payload.byteLength;
-      answerDigests(stream, batch);
+      answers(stream, batch);
       stream.batches.length = 0;
       stream.ack(batch.lastSequence);
     },
@@ -70,6 +75,42 @@ async function shareOfCore(apiServer: ApiServer, agent: AgentProcess): Promise<n
   const startedMs = performance.now();
   await apiServer.edit(steadyPerSecond * steadySeconds, steadyPerSecond);
   return (cpuUsOf(agent.pid) - cpuBefore) / 1_000 / (performance.now() - startedMs);
+}
+
+/** Waits until a process has had nothing to do for two seconds. */
+async function idle(pid: number): Promise<void> {
+  for (let restedSeconds = 0; restedSeconds < 2; ) {
+    const before = cpuUsOf(pid);
+    await sleep(1_000);
+    restedSeconds = cpuUsOf(pid) - before < 100_000 ? restedSeconds + 1 : 0;
+  }
+}
+
+/** Resident bytes of an agent whose digests nobody answers, and then when nobody is there, after changes in each case. */
+async function measureUnanswered(objects: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
+  const apiServer = await openApiServer(objects);
+  const taker = await openTaker(() => undefined);
+  let isTaking = true;
+  const agent = openAgentProcess({ apiServerUrl: apiServer.url, collectorPort: taker.port, folder });
+  try {
+    await settled(taker.taken, 1);
+    await idle(agent.pid);
+    const { received } = taker.taken;
+    await apiServer.edit(changes, 0);
+    await settled(taker.taken, received + changes * 0.9);
+    const { residentBytes } = memoryOf(agent.pid);
+    await taker.close();
+    isTaking = false;
+    await apiServer.edit(changes, 0);
+    await idle(agent.pid);
+    return { residentBytes, awayBytes: memoryOf(agent.pid).residentBytes };
+  } finally {
+    await agent.stop();
+    if (isTaking) await taker.close();
+    await apiServer.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function measure(objects: number) {
@@ -114,6 +155,7 @@ await report('agent-memory', async () => {
   const yardstick = openYardstick();
   const measured: Awaited<ReturnType<typeof measure>>[] = [];
   for (const size of sizes) measured.push(await measure(size));
+  const doubted = unanswered === 0 ? undefined : await measureUnanswered(unanswered);
   yardstick.again();
   const first = measured[0];
   const last = measured.at(-1);
@@ -125,9 +167,17 @@ await report('agent-memory', async () => {
     [`at${objects}StartCpuMs`, startCpuUs / 1_000],
     [`at${objects}UsPerChange`, editUsPerChange],
   ]);
+  const inDoubt: Record<string, number> =
+    doubted === undefined
+      ? {}
+      : {
+          [`at${unanswered}UnansweredMebibytes`]: doubted.residentBytes / mebibyte,
+          [`at${unanswered}AwayMebibytes`]: doubted.awayBytes / mebibyte,
+        };
   return {
     figures: {
       ...(Object.fromEntries(figures) as Record<string, number>),
+      ...inDoubt,
       changesPerCoreSecond: 1e6 / last.editUsPerChange,
       steadyCorePercent: last.coreShare * 100,
       wireBytesPerChange: last.wireBytesPerChange,
@@ -140,6 +190,9 @@ await report('agent-memory', async () => {
     bars: {
       [`at${last.objects}ResidentMebibytes`]: { ...memoryBar(last.objects), better: 'lower' },
       [`at${last.objects}AfterEditsMebibytes`]: { ...memoryBar(last.objects), better: 'lower' },
+      ...Object.fromEntries(
+        Object.keys(inDoubt).map((figure) => [figure, { ...memoryBar(unanswered), better: 'lower' as const }]),
+      ),
       changesPerCoreSecond: { bar: 2_000, goal: 5_000, better: 'higher' },
       steadyCorePercent: { bar: 5, goal: 2, better: 'lower' },
     },
