@@ -33,10 +33,9 @@ if (suite === 'real') {
 // A real suite brings whole clusters of servers: one file at a time.
 const concurrency = suite === 'real' ? 1 : 2;
 // A test that fails half-way leaves connections open, which must not keep its file running.
-const exits = suite === 'real' ? ['--test-force-exit'] : [];
 const child = spawn(
   process.execPath,
-  ['--test', ...exits, `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...files],
+  ['--test', '--test-force-exit', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...files],
   { stdio: 'inherit' },
 );
 child.once('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
