@@ -81,7 +81,15 @@ describe('the comparison with the baseline', () => {
 
   test('the committed baseline has every bench', () => {
     const { reports } = JSON.parse(readFileSync(join(import.meta.dirname, 'baseline.json'), 'utf8')) as Baseline;
-    const names = ['capture-cost', 'policy-change', 'collector-line', 'bytes-per-change', 'agent-memory', 'latency'];
+    const names = [
+      'capture-cost',
+      'policy-change',
+      'collector-line',
+      'bytes-per-change',
+      'agent-memory',
+      'latency',
+      'reconcile',
+    ];
     assert.deepEqual(
       reports.map(({ bench }) => bench),
       names,
