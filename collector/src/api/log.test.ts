@@ -50,7 +50,13 @@ const story = batch([1, 12], {
     // A list showed two objects to be gone: two versions of one message.
     version(10, { op: 'created', namespace: 'lab', name: 'a', object: deployment('a', 1) }),
     version(11, { op: 'created', namespace: 'lab', name: 'b', object: deployment('b', 1) }),
-    version(12, { op: 'deleted', namespace: 'lab', name: 'a', synthesised: true }),
+    version(12, {
+      op: 'deleted',
+      namespace: 'lab',
+      name: 'a',
+      synthesised: true,
+      managers: [manager('kubectl-create', [''])],
+    }),
     version(12, { op: 'deleted', namespace: 'lab', name: 'b', synthesised: true }),
   ],
   links: [
@@ -124,6 +130,11 @@ test('who did it: the last link counts; then field managers; then nobody', async
   const unknown = (await one('e1:8')).who;
   assert.deepEqual([unknown.user, unknown.confidence, unknown.managers], ['', 'none', []]);
   assert.equal((await one('e1:7')).who.impersonatedUser, 'bob@example.com');
+});
+
+test('who made an object is not taken for who deleted it', async () => {
+  const { who, origin } = await one('e1:12');
+  assert.deepEqual([who.confidence, who.managers, origin.kind], ['none', [], 'unknown']);
 });
 
 test('when it happened has the bounds and the source of its evidence', async () => {

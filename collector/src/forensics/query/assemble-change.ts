@@ -74,8 +74,15 @@ function isHelm(row: ChangeRow, link: LinkColumns | undefined): boolean {
   return /^helm\b/i.test(link?.userAgent ?? '') || row.managers.some(({ manager }) => /^helm$/i.test(manager));
 }
 
+/** Who wrote an object's fields says nothing of who deleted it. */
+function claimingManagers({ op, managers }: ChangeRow): ChangeRow['managers'] {
+  return op === 'deleted' ? [] : managers;
+}
+
 function whoOf(row: ChangeRow, link: LinkColumns | undefined): ApiWho {
-  const managers = row.managers.toSorted((a, b) => b.paths.length - a.paths.length).map((manager) => manager.manager);
+  const managers = claimingManagers(row)
+    .toSorted((a, b) => b.paths.length - a.paths.length)
+    .map((manager) => manager.manager);
   const unique = [...new Set(managers)];
   if (link === undefined) {
     return {
@@ -130,8 +137,8 @@ function classified(row: ChangeRow, link: LinkColumns | undefined, gitopsMarked:
     groups: link?.groups ?? [],
     impersonatedUser: link?.impersonatedUser ?? '',
     userAgent: link?.userAgent ?? '',
-    managers: row.managers.map((manager) => manager.manager),
-    gitopsMarked,
+    managers: claimingManagers(row).map((manager) => manager.manager),
+    gitopsMarked: gitopsMarked && row.op !== 'deleted',
   });
   return { kind: link?.origin ?? verdict.origin, evidence: verdict.evidence };
 }
