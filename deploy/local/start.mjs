@@ -27,7 +27,9 @@ if (!isCurrent) {
     10_000,
   );
   const status = await new Promise((resolve) => {
-    const npm = spawn('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
+    // Whatever the user's settings leave out: the pinned Node is a development dependency with an install script.
+    const all = ['--include=dev', '--include=optional', '--ignore-scripts=false'];
+    const npm = spawn('npm', ['ci', ...all, '--no-fund', '--no-audit', '--loglevel=error'], {
       cwd: root,
       stdio: 'inherit',
       shell: process.platform === 'win32',

@@ -18,9 +18,13 @@ export function digestOf(files: readonly string[], ...extra: readonly string[]):
   return hash.digest('hex').slice(0, 16);
 }
 
+export function cacheFolder(name: string, digest: string): string {
+  return join(root, `${name}-${digest}`);
+}
+
 /** The folder for this name and digest; `build` fills it when it is not there, and a failed build leaves nothing. */
 export function cached(name: string, digest: string, build: (folder: string) => void): string {
-  const folder = join(root, `${name}-${digest}`);
+  const folder = cacheFolder(name, digest);
   if (existsSync(folder)) return folder;
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });

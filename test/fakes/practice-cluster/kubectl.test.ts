@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { builtControlPlane } from '../../real/control-plane/control-plane.ts';
 import { openPracticeCluster, type PracticeCluster } from './index.ts';
 
 /** kubectl on the PATH, or the one in the control plane that the real tests build. */
@@ -11,8 +12,8 @@ const findKubectl = (): readonly string[] | undefined => {
   const onPath = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'kubectl'));
   const found = onPath.find((file) => existsSync(file));
   if (found !== undefined) return [found];
-  const bundled = join(homedir(), '.cache', 'driftline-dev', 'kubeplane');
-  return existsSync(bundled) ? [bundled, 'kubectl'] : undefined;
+  const bundled = builtControlPlane();
+  return bundled === undefined ? undefined : [bundled, 'kubectl'];
 };
 
 const kubectl = findKubectl();

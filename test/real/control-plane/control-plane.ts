@@ -3,27 +3,40 @@
  * on loopback, compiled from Go modules once per version and started by cluster.sh without containers.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cached, digestOf } from '../cache.ts';
+import { cached, cacheFolder, digestOf } from '../cache.ts';
 
 const here = import.meta.dirname;
 
 /** Path of the multi-call binary; builds it when no build of these sources by this Go is cached (5–10 minutes cold). */
 export function buildControlPlane(): string {
+  const digest = controlPlaneDigest();
+  if (digest === undefined)
+    throw new Error('the real suite needs Go to compile the control plane: install Go 1.26 or newer');
+  const folder = cached('kubeplane', digest, (target) => {
+    console.error('compiling the control plane from Go modules (once per version, 5–10 minutes) …');
+    execFileSync(join(here, 'build.sh'), [join(target, 'kubeplane')], { stdio: ['ignore', 'inherit', 'inherit'] });
+  });
+  return join(folder, 'kubeplane');
+}
+
+/** Path of the binary when a build of these sources is cached. */
+export function builtControlPlane(): string | undefined {
+  const digest = controlPlaneDigest();
+  const path = digest === undefined ? undefined : join(cacheFolder('kubeplane', digest), 'kubeplane');
+  return path !== undefined && existsSync(path) ? path : undefined;
+}
+
+/** Undefined without Go. */
+function controlPlaneDigest(): string | undefined {
   const sources = readdirSync(here)
     .filter((name) => /\.go$|^go\.(mod|sum)$|^build\.sh$/.test(name))
     .sort()
     .map((name) => join(here, name));
   const go = spawnSync('go', ['version'], { encoding: 'utf8' });
-  if (go.status !== 0)
-    throw new Error('the real suite needs Go to compile the control plane: install Go 1.26 or newer');
-  const folder = cached('kubeplane', digestOf(sources, go.stdout.trim()), (target) => {
-    console.error('compiling the control plane from Go modules (once per version, 5–10 minutes) …');
-    execFileSync(join(here, 'build.sh'), [join(target, 'kubeplane')], { stdio: ['ignore', 'inherit', 'inherit'] });
-  });
-  return join(folder, 'kubeplane');
+  return go.status === 0 ? digestOf(sources, go.stdout.trim()) : undefined;
 }
 
 export type ControlPlaneOptions = {
