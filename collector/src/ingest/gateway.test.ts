@@ -292,6 +292,7 @@ test('while the bus is full, no socket is read beyond the bound, and all arrives
   const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 30 }));
   await agent.next('welcome');
   for (let sequence = 1; sequence <= 30; sequence++) agent.send(batch(sequence, sequence, 1_000));
+  await until(() => taken.length > 0, 'the first batch');
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok((gateway.liveSessions()[0]?.lastSequence ?? 0) <= 30);
   assert.equal(taken.length, 1);
