@@ -40,15 +40,32 @@ export function writeSecret(path: string, text: string): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Where the CLI finds the running collector; the newest one, when several run. */
+/**
+ * Where the CLI finds the running collector; the newest one, when several run. When that ends, or does not get up, the
+ * one before is found again.
+ */
 export function writeConnection(
   home: string,
-  connection: { readonly url: string; readonly token: string },
+  connection: { readonly url: string; readonly token: string; readonly pid: number },
 ): () => void {
   const path = join(home, 'connection.json');
+  const before = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   const text = `${JSON.stringify(connection)}\n`;
   writeSecret(path, text);
   return () => {
-    if (existsSync(path) && readFileSync(path, 'utf8') === text) rmSync(path, { force: true });
+    if (!existsSync(path) || readFileSync(path, 'utf8') !== text) return;
+    if (before !== undefined && isRunning(before)) writeSecret(path, before);
+    else rmSync(path, { force: true });
   };
+}
+
+/** Whether the process that left the connection is still there. */
+function isRunning(connection: string): boolean {
+  const { pid } = JSON.parse(connection) as { readonly pid?: number };
+  if (pid === undefined || pid === process.pid) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

@@ -113,7 +113,11 @@ class System {
     });
     await this.#until('the collector', async () => (await fetch(`${this.#apiUrl}/readyz`)).ok);
     writeSecret(this.#readerTokenFile, `${credentials.readerToken}\n`);
-    this.#removeConnection = writeConnection(home, { url: this.#apiUrl, token: credentials.readerToken });
+    this.#removeConnection = writeConnection(home, {
+      url: this.#apiUrl,
+      token: credentials.readerToken,
+      pid: process.pid,
+    });
     const webhookPort = await freePort();
     if (this.#flags.kubeconfig === undefined) await this.#startPracticeCluster(webhookPort);
     await this.#startAgent({ gatewayPort, webhookPort, token: credentials.agentToken });

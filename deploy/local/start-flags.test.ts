@@ -1,6 +1,6 @@
 /** What `npm start` decides before it starts anything. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,13 +37,17 @@ test('only a port that was asked for is insisted on', () => {
 test('who stops takes away only its own connection', () => {
   const home = mkdtempSync(join(tmpdir(), 'driftline-connection-'));
   try {
-    const removeFirst = writeConnection(home, { url: 'http://127.0.0.1:1', token: 'a' });
-    const removeSecond = writeConnection(home, { url: 'http://127.0.0.1:2', token: 'b' });
+    const removeFirst = writeConnection(home, { url: 'http://127.0.0.1:1', token: 'a', pid: process.pid });
+    const removeSecond = writeConnection(home, { url: 'http://127.0.0.1:2', token: 'b', pid: process.pid });
     removeFirst();
     assert.ok(existsSync(join(home, 'connection.json')));
     removeSecond();
     assert.ok(!existsSync(join(home, 'connection.json')));
     removeSecond();
+    // One that still runs, in another process, is found again when the newer one ends.
+    writeConnection(home, { url: 'http://127.0.0.1:3', token: 'c', pid: process.ppid });
+    writeConnection(home, { url: 'http://127.0.0.1:4', token: 'd', pid: process.pid })();
+    assert.match(readFileSync(join(home, 'connection.json'), 'utf8'), /127\.0\.0\.1:3/);
   } finally {
     rmSync(home, { recursive: true, force: true });
   }
