@@ -63,12 +63,13 @@ export const escalationPath: RelationControl = {
 function searchFrom(start: Account, view: TrackedView): readonly string[] | 'too many' | undefined {
   const queue: Reached[] = [{ account: start, steps: [] }];
   const known = new Set([nameOf(start)]);
+  const opened = new Set<string>();
   for (const { account, steps } of queue) {
     const held = heldBy(account, view);
     const end = endOf(held);
     const told = (how: string): readonly string[] => [...steps, `${nameOf(account)} ${how}`];
     if (end !== undefined) return [...told(end), 'cluster-admin'];
-    for (const { account: next, how } of nextOf(held, view)) {
+    for (const { account: next, how } of nextOf(held, opened, view)) {
       if (known.has(nameOf(next))) continue;
       if (known.size >= maxAccounts) return 'too many';
       known.add(nameOf(next));
@@ -95,7 +96,12 @@ function endOf(held: readonly Held[]): string | undefined {
   return undefined;
 }
 
-function nextOf(held: readonly Held[], view: TrackedView): readonly { account: Account; how: string }[] {
+/** `opened` are the accounts, by namespace and names, that an earlier step led to: they are known already. */
+function nextOf(
+  held: readonly Held[],
+  opened: Set<string>,
+  view: TrackedView,
+): readonly { account: Account; how: string }[] {
   const namespaces = [...new Set(held.map(({ namespace }) => namespace))].sort();
   return namespaces.flatMap((namespace) => {
     const here = holdings(held, ['', namespace]);
@@ -108,9 +114,12 @@ function nextOf(held: readonly Held[], view: TrackedView): readonly { account: A
         ? here.filter((one) => one.grant.power === way.needs[0] && !isUnlimited(one))
         : [];
       const all = [...whole, ...limited.map(({ grant, by }) => ({ names: grant.names, by }))];
-      return all.flatMap(({ names, by }) =>
-        boundAccounts(namespace, names, view).map((account) => ({ account, how: `${way.how}${where} (${by})` })),
-      );
+      return all.flatMap(({ names, by }) => {
+        const target = JSON.stringify([namespace, names]);
+        if (opened.has(target)) return [];
+        opened.add(target);
+        return boundAccounts(namespace, names, view).map((account) => ({ account, how: `${way.how}${where} (${by})` }));
+      });
     });
   });
 }

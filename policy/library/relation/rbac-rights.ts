@@ -118,9 +118,12 @@ export function grantsOfRole({ kind, name }: RoleRef, namespace: string, view: T
 /** namespace '': everywhere. */
 export type Held = { readonly namespace: string; readonly by: string; readonly grants: readonly Grant[] };
 
+/**
+ * Of the account and of the service accounts of its namespace. What everybody who has a login may do is a finding of the
+ * binding that says so (DL-RBAC-015): repeated here it would be one of every workload, judged again at each such change.
+ */
 export function bindingsOfAccount(account: Account, view: TrackedView): readonly FactOf<BoundRole>[] {
-  const groups = ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`, 'system:authenticated'];
-  const keys = [accountKey(account), ...groups.map(groupKey)];
+  const keys = [accountKey(account), groupKey(`system:serviceaccounts:${account.namespace}`)];
   return keys.flatMap((key) => [...view.lookup(clusterRoleBindings, key), ...view.lookup(roleBindings, key)]);
 }
 
