@@ -141,7 +141,7 @@ describe('show, at, findings, score, status', () => {
   });
 
   test('findings gate a script by severity', async () => {
-    const text = await driftline(0, 'findings', '--context', 'prod', 'rolebindings');
+    const text = await driftline(0, 'findings', '--context', 'prod', 'rolebindings', '--control', 'DL-RBAC-001');
     assert.match(text, /^SEVERITY +CONTROL +CLUSTER +NAMESPACE +OBJECT +WHAT +WHERE +SINCE\ncritical +DL-RBAC-001 /);
     assert.match(text, /\n1 finding: 1 critical/);
     await driftline(1, 'findings', '--fail-on', 'critical');
