@@ -26,11 +26,18 @@ export async function temporaryDirectory(): Promise<{ readonly path: string; rem
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** The state that a process killed now would leave behind. */
+/** The state that a process killed now would leave behind. A file that goes while it is copied means copying once more. */
 export async function copyDirectory(from: string): Promise<{ readonly path: string; remove(): Promise<void> }> {
-  const copy = await temporaryDirectory();
-  await cp(from, copy.path, { recursive: true });
-  return copy;
+  for (;;) {
+    const copy = await temporaryDirectory();
+    try {
+      await cp(from, copy.path, { recursive: true });
+      return copy;
+    } catch (error) {
+      await copy.remove();
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
 }
 
 export async function openTestSpool(
