@@ -197,10 +197,9 @@ const linesOf = (path: string): readonly OcsfEvent[] =>
   statSync(path, { throwIfNoEntry: false }) === undefined
     ? []
     : readFileSync(path, 'utf8')
-        .trimEnd()
         .split('\n')
-        // The file is there before its first line is.
-        .filter((text) => text !== '')
+        // What stands after the last line end is being written.
+        .slice(0, -1)
         .map((text) => JSON.parse(text) as OcsfEvent);
 
 const sorted = (texts: readonly unknown[]): string[] => texts.map(String).sort((a, b) => (a < b ? -1 : 1));
