@@ -13,6 +13,7 @@ import {
   type ObjectChange,
   objectKeyOf,
 } from '@driftline/policy';
+import { createRandom } from '../src/engine/oracle/random.ts';
 
 const corpora = process.env.DRIFTLINE_CORPORA;
 const skip = corpora === undefined ? 'DRIFTLINE_CORPORA is not set: policies of public libraries not run' : false;
@@ -73,15 +74,6 @@ function controls(): readonly CompiledControl[] {
     if (result.ok) for (const { control } of result.bundle.controls) byId.set(control.meta.id, control);
   }
   return [...byId.values()];
-}
-
-/** A sequence of numbers in [0, 1) that is the same in every run. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 4_294_967_296;
-  };
 }
 
 const stateOf = (engine: Engine) => ({

@@ -1,15 +1,11 @@
 /** A ClusterRoleBinding must not give the powers that `params.powers` names, in all namespaces and without names. */
 import { listAt, type RelationControl, stringAt, stringsOf } from '@driftline/policy';
-import { isBuiltInRbac } from './built-in-rbac.ts';
+import { bindingReads, isBuiltInRbac } from './built-in-rbac.ts';
 import { grantsOfRole, roleRefOf } from './rbac-rights.ts';
 
 export const clusterWideRights: RelationControl = {
   name: 'cluster-wide-rights',
-  reads: [
-    ['object', 'metadata', 'labels'],
-    ['object', 'roleRef'],
-    ['object', 'subjects'],
-  ],
+  reads: bindingReads,
   evaluate({ object, view, params }) {
     const role = roleRefOf(object);
     if (isBuiltInRbac(object)) return { verdict: 'not-applicable' };

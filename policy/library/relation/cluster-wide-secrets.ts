@@ -1,7 +1,7 @@
 /** A ClusterRoleBinding must not give anybody the Secrets of all namespaces. */
 import { type Fact, listAt, objectAt, type RelationControl, stringAt, stringsOf, valueAt } from '@driftline/policy';
 import type { Json } from '@driftline/proto';
-import { isBuiltInRbac } from './built-in-rbac.ts';
+import { bindingReads, isBuiltInRbac } from './built-in-rbac.ts';
 
 /** The rights on Secrets that a ClusterRole gives without naming which; absent when there are none. */
 const readsSecrets: Fact<readonly string[]> = {
@@ -27,11 +27,7 @@ function secretVerbs(rule: Json): readonly string[] {
 
 export const clusterWideSecrets: RelationControl = {
   name: 'cluster-wide-secrets',
-  reads: [
-    ['object', 'metadata', 'labels'],
-    ['object', 'roleRef'],
-    ['object', 'subjects'],
-  ],
+  reads: bindingReads,
   evaluate({ object, view }) {
     if (isBuiltInRbac(object)) return { verdict: 'not-applicable' };
     const roleRef = objectAt(object, 'roleRef');

@@ -1,6 +1,6 @@
 /** A binding to a service account that does not exist waits for whoever creates it. */
 import { type Fact, listAt, type RelationControl, type Violation } from '@driftline/policy';
-import { isBuiltInRbac } from './built-in-rbac.ts';
+import { bindingReads, isBuiltInRbac } from './built-in-rbac.ts';
 import { accountOf, roleRefOf } from './rbac-rights.ts';
 
 const serviceAccount: Fact<true> = {
@@ -12,11 +12,7 @@ const serviceAccount: Fact<true> = {
 
 export const danglingSubject: RelationControl = {
   name: 'dangling-subject',
-  reads: [
-    ['object', 'metadata', 'labels'],
-    ['object', 'roleRef'],
-    ['object', 'subjects'],
-  ],
+  reads: bindingReads,
   evaluate({ object, view }) {
     if (isBuiltInRbac(object)) return { verdict: 'not-applicable' };
     const violations = listAt(object, 'subjects').flatMap((subject, index): readonly Violation[] => {

@@ -1,22 +1,10 @@
 /** The shape of an exception file (`kind: Exception`, one a file): a waiver that somebody owns, somebody approved, and that ends. */
 import { z } from 'zod';
+import { labelSelectorSchema } from '../language/admission/match-resources.ts';
 import { fileApiVersion } from '../load/control-file.ts';
 
 const text = z.string().trim().min(1);
 const pattern = text.regex(/^[^*]*\*?$/, 'may have an asterisk at its end only');
-
-const selectorSchema = z.strictObject({
-  matchLabels: z.record(z.string(), z.string()).optional(),
-  matchExpressions: z
-    .array(
-      z.strictObject({
-        key: text,
-        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-        values: z.array(z.string()).optional(),
-      }),
-    )
-    .optional(),
-});
 
 export const exceptionFileSchema = z.strictObject({
   apiVersion: z.literal(fileApiVersion),
@@ -33,7 +21,7 @@ export const exceptionFileSchema = z.strictObject({
         .array(z.strictObject({ group: z.string().default(''), kind: text, name: pattern.optional() }))
         .min(1)
         .optional(),
-      selector: selectorSchema.optional(),
+      selector: labelSelectorSchema.optional(),
       /** Field paths of findings, or beginnings of them followed by `*`. */
       paths: z.array(pattern).min(1).optional(),
     })

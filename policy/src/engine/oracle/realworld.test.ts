@@ -11,6 +11,7 @@ import { createEngine, type Engine } from '../engine.ts';
 import { createMemoryObjectStore } from '../object-store.ts';
 import { oracleControls } from './controls.ts';
 import { Pool } from './edit-world.ts';
+import { createRandom } from './random.ts';
 
 const corpora = process.env['DRIFTLINE_CORPORA'];
 const file = corpora === undefined ? '' : join(corpora, 'realworld', 'objects.jsonl');
@@ -29,15 +30,6 @@ async function allControls(): Promise<readonly CompiledControl[]> {
   const loaded = await readLibrary();
   assert.ok(loaded.ok, JSON.stringify(loaded));
   return [...loaded.bundle.controls.map(({ control }) => control), ...oracleControls];
-}
-
-/** A sequence of numbers in [0, 1) that is the same in every run. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 4_294_967_296;
-  };
 }
 
 const formOf = (change: ObjectChange | undefined): ObjectChange['earlier'] =>

@@ -8,12 +8,12 @@ import { resourceNameOf } from './resource-name.ts';
 
 const names = z.array(z.string());
 
-const selectorSchema = z.strictObject({
+export const labelSelectorSchema = z.strictObject({
   matchLabels: z.record(z.string(), z.string()).optional(),
   matchExpressions: z
     .array(
       z.strictObject({
-        key: z.string(),
+        key: z.string().trim().min(1),
         operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
         values: names.optional(),
       }),
@@ -33,12 +33,10 @@ const ruleSchema = z.strictObject({
 export const matchResourcesSchema = z.strictObject({
   resourceRules: z.array(ruleSchema).optional(),
   excludeResourceRules: z.array(ruleSchema).optional(),
-  namespaceSelector: selectorSchema.optional(),
-  objectSelector: selectorSchema.optional(),
+  namespaceSelector: labelSelectorSchema.optional(),
+  objectSelector: labelSelectorSchema.optional(),
   matchPolicy: z.enum(['Equivalent', 'Exact']).optional(),
 });
-
-export const labelSelectorSchema: typeof selectorSchema = selectorSchema;
 
 export type MatchResources = z.infer<typeof matchResourcesSchema>;
 type Rule = z.infer<typeof ruleSchema>;
@@ -75,7 +73,7 @@ export function createResourceMatch(match: MatchResources | undefined): Resource
   };
 }
 
-type Selector = z.infer<typeof selectorSchema>;
+type Selector = z.infer<typeof labelSelectorSchema>;
 
 function isEmpty(list: readonly string[] | undefined): list is undefined {
   return list === undefined || list.length === 0;

@@ -3,7 +3,7 @@ import { isJsonArray, isJsonObject, type Json, jsonEqual } from '@driftline/prot
 import { z } from 'zod';
 import { compareMeasures } from './operand.ts';
 import { matchesScalar } from './scalar-pattern.ts';
-import { compileTemplate, type Template, type TemplateData } from './template.ts';
+import { compileTemplate, type Template, type TemplateData, textOf } from './template.ts';
 import { matchesWildcard } from './wildcard.ts';
 
 const operators = [
@@ -73,10 +73,6 @@ export function compileConditions(section: ConditionsSection): Conditions {
   };
 }
 
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
 function compileCondition({ key = null, operator, value = null, message }: z.infer<typeof conditionSchema>): Condition {
   const keyOf = compileTemplate(key as Json);
   const valueOf = compileTemplate(value as Json);
@@ -121,14 +117,14 @@ function equals(key: Json, value: Json): boolean {
 
 /** The key as the texts to look for; undefined for what cannot be looked for. */
 function keysOf(key: Json): readonly string[] | undefined {
-  if (isJsonArray(key)) return key.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+  if (isJsonArray(key)) return key.map(textOf);
   return key === null || isJsonObject(key) ? undefined : [String(key)];
 }
 
 function isIn(key: string, value: Json): boolean {
   if (isJsonArray(value)) {
     return value.some((one) => {
-      const text = typeof one === 'string' ? one : JSON.stringify(one);
+      const text = textOf(one);
       return matchesWildcard(text, key) || matchesWildcard(key, text) || isRange(text, key);
     });
   }

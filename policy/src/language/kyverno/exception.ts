@@ -1,5 +1,5 @@
 /** PolicyException: objects that rules of a policy leave out. */
-import { isJsonObject, type JsonObject } from '@driftline/proto';
+import type { JsonObject } from '@driftline/proto';
 import { z } from 'zod';
 import type { TrackedView } from '../../contract.ts';
 import { objectKeyOf } from '../read-json.ts';
@@ -45,7 +45,7 @@ export function compileException({ spec }: ExceptionSection): Exception {
       ),
     excepts(object, view) {
       const question = { object, key: objectKeyOf(object), operation: 'CREATE', userInfo: undefined, view };
-      if (!isJsonObject(object) || !match.matches(question)) return false;
+      if (!match.matches(question)) return false;
       return conditions?.hold({ data: { request: { object } }, isLenient: true }) ?? true;
     },
   };

@@ -2,17 +2,13 @@
 import { isJsonObject, type JsonObject } from '@driftline/proto';
 import { listAt, stringAt } from '../read-json.ts';
 
-const lists = {
-  containers: 'containers',
-  initContainers: 'initContainers',
-  ephemeralContainers: 'ephemeralContainers',
-};
+const lists = ['containers', 'initContainers', 'ephemeralContainers'];
 
 /** `podSpec` undefined: no images. */
 export function imagesOf(podSpec: JsonObject | undefined): JsonObject {
   if (podSpec === undefined) return {};
   return Object.fromEntries(
-    Object.keys(lists).flatMap((list) => {
+    lists.flatMap((list) => {
       const containers = listAt(podSpec, list).filter(isJsonObject);
       if (containers.length === 0) return [];
       return [

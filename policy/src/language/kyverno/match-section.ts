@@ -1,10 +1,10 @@
 /** `match` and `exclude` of a Kyverno rule. */
-import { isJsonObject, type Json, type JsonObject } from '@driftline/proto';
+import type { JsonObject } from '@driftline/proto';
 import { z } from 'zod';
 import type { GroupKind, ObjectKey, TrackedView } from '../../contract.ts';
 import { compileSelector, type CompiledSelector, selects } from '../../engine/selector.ts';
 import { isInSelectedNamespace, labelSelectorSchema, selectorOf } from '../admission/match-resources.ts';
-import { labelsAt, objectAt, stringAt } from '../read-json.ts';
+import { labelsAt, objectAt, stringAt, stringsOf } from '../read-json.ts';
 import { compileKindSelector, type KindSelector } from './kind-selector.ts';
 import { matchesWildcard } from './wildcard.ts';
 
@@ -81,7 +81,7 @@ export function compileMatch(section: MatchSection): SectionMatch {
 
 function compileFilter({ resources = {}, subjects, roles, clusterRoles }: Filter): SectionMatch {
   const kinds = resources.kinds?.map(compileKindSelector);
-  const labels = resources.selector;
+  const labels = resources.selector && compileLabels(resources.selector);
   const namespace = resources.namespaceSelector && compileSelector(selectorOf(resources.namespaceSelector));
   const { operations } = resources;
   return {
@@ -99,7 +99,7 @@ function compileFilter({ resources = {}, subjects, roles, clusterRoles }: Filter
 type CompiledResources = {
   readonly resources: Resources;
   readonly kinds: readonly KindSelector[] | undefined;
-  readonly labels: Resources['selector'];
+  readonly labels: ((object: JsonObject) => boolean) | undefined;
   readonly namespace: CompiledSelector | undefined;
 };
 
@@ -113,16 +113,19 @@ function matchesResources({ object, key, view }: Question, compiled: CompiledRes
   if (listed?.some((one) => matchesWildcard(one, named)) === false) return false;
   if (namespaces?.some((one) => matchesWildcard(one, within)) === false) return false;
   if (annotations !== undefined && !hasMembers(labelsAt(object, 'metadata', 'annotations'), annotations)) return false;
-  if (labels !== undefined && !hasLabels(object, labels)) return false;
+  if (labels?.(object) === false) return false;
   return namespace === undefined || isInSelectedNamespace(object, key, { view, selector: namespace });
 }
 
 /** Kyverno's label selectors may have wildcards in keys and values. */
-function hasLabels(object: JsonObject, selector: NonNullable<Resources['selector']>): boolean {
-  const { matchLabels = {}, matchExpressions } = selector;
-  if (!hasMembers(labelsAt(object, 'metadata', 'labels'), matchLabels)) return false;
-  const rest = selectorOf({ matchExpressions });
-  return selects(compileSelector(rest), objectAt(object, 'metadata', 'labels'));
+function compileLabels({
+  matchLabels = {},
+  matchExpressions,
+}: NonNullable<Resources['selector']>): (object: JsonObject) => boolean {
+  const rest = compileSelector(selectorOf({ matchExpressions }));
+  return (object) =>
+    hasMembers(labelsAt(object, 'metadata', 'labels'), matchLabels) &&
+    selects(rest, objectAt(object, 'metadata', 'labels'));
 }
 
 function hasMembers(own: ReadonlyMap<string, string>, wanted: Readonly<Record<string, string>>): boolean {
@@ -138,7 +141,7 @@ function matchesRequester({ userInfo }: Question, { subjects, roles, clusterRole
   if (subjects === undefined && roles === undefined && clusterRoles === undefined) return true;
   if (userInfo === undefined) return false;
   const has = (list: readonly string[] | undefined, field: string) =>
-    list === undefined || stringsIn(userInfo[field]).some((one) => list.some((wanted) => matchesWildcard(wanted, one)));
+    list === undefined || stringsOf(userInfo[field]).some((one) => list.some((wanted) => matchesWildcard(wanted, one)));
   return (
     (subjects?.some((subject) => isSubject(userInfo, subject)) ?? true) &&
     has(roles, 'roles') &&
@@ -150,10 +153,5 @@ function isSubject(userInfo: JsonObject, { kind, name, namespace }: z.infer<type
   if (kind === 'ServiceAccount')
     return matchesWildcard(`system:serviceaccount:${namespace ?? 'default'}:${name}`, stringAt(userInfo, 'username'));
   if (kind === 'User') return matchesWildcard(name, stringAt(userInfo, 'username'));
-  return stringsIn(userInfo['groups']).some((group) => matchesWildcard(name, group));
-}
-
-function stringsIn(value: Json | undefined): readonly string[] {
-  if (Array.isArray(value)) return value.filter((one) => typeof one === 'string');
-  return isJsonObject(value) ? [] : [];
+  return stringsOf(userInfo['groups']).some((group) => matchesWildcard(name, group));
 }

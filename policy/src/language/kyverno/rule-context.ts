@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { TrackedView } from '../../contract.ts';
 import { text } from '../admission/shapes.ts';
 import { objectAt } from '../read-json.ts';
-import { compileQuery } from './jmespath.ts';
+import { compileQuery, type Query } from './jmespath.ts';
 import { FunctionError } from './function-error.ts';
-import { compileTemplate, NothingFound, type TemplateData } from './template.ts';
+import { compileTemplate, NothingFound, type TemplateData, textOf } from './template.ts';
 
 const entrySchema = z.strictObject({
   name: text,
@@ -58,7 +58,7 @@ function configMapStep({ name, namespace = 'default' }: NonNullable<Entry['confi
   const nameOf = compileTemplate(name);
   const namespaceOf = compileTemplate(namespace);
   return (from, view) => {
-    const key = { group: '', kind: 'ConfigMap', namespace: written(namespaceOf(from)), name: written(nameOf(from)) };
+    const key = { group: '', kind: 'ConfigMap', namespace: textOf(namespaceOf(from)), name: textOf(nameOf(from)) };
     const found = view.get(key);
     if (found === undefined) throw new NothingFound(`there is no ConfigMap ${key.namespace}/${key.name}`);
     return { metadata: objectAt(found, 'metadata') ?? {}, data: objectAt(found, 'data') ?? {} };
@@ -68,17 +68,20 @@ function configMapStep({ name, namespace = 'default' }: NonNullable<Entry['confi
 function variableStep({ value, jmesPath, default: otherwise }: NonNullable<Entry['variable']>): Step {
   const valueOf = value === undefined ? undefined : compileTemplate(value as Json);
   const defaultOf = otherwise === undefined ? undefined : compileTemplate(otherwise as Json);
-  const pathOf = jmesPath === undefined ? undefined : compileTemplate(jmesPath);
-  if (typeof jmesPath === 'string' && !jmesPath.includes('{{')) compileQuery(jmesPath);
+  const queryOf = jmesPath === undefined ? undefined : compilePath(jmesPath);
   return (from) => {
     const lenient = { ...from, isLenient: defaultOf !== undefined };
     const base = valueOf === undefined ? from.data : valueOf(lenient);
-    const found = pathOf === undefined ? base : compileQuery(written(pathOf(from))).run(base);
+    const found = queryOf === undefined ? base : queryOf(from).run(base);
     if (found !== null || defaultOf === undefined) return found;
     return defaultOf(from);
   };
 }
 
-function written(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** A path without expressions in it is compiled once. */
+function compilePath(jmesPath: string): (from: TemplateData) => Query {
+  const pathOf = compileTemplate(jmesPath);
+  if (jmesPath.includes('{{')) return (from) => compileQuery(textOf(pathOf(from)));
+  const query = compileQuery(jmesPath);
+  return () => query;
 }

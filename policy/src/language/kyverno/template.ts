@@ -4,7 +4,7 @@
  */
 import { isJsonArray, isJsonObject, type Json } from '@driftline/proto';
 import { FunctionError } from './function-error.ts';
-import { compileQuery } from './jmespath.ts';
+import { compileQuery, type Query } from './jmespath.ts';
 
 /** An expression that found nothing: the rule has an error, unless whoever asked takes null for an answer. */
 export class NothingFound extends Error {}
@@ -43,10 +43,15 @@ function compileText(text: string): Template {
   const parts = partsOf(text);
   const [only] = parts;
   if (parts.length === 1 && typeof only === 'object') return only.query;
-  return (from) => parts.map((part) => (typeof part === 'string' ? part : written(part.query(from)))).join('');
+  return (from) => joined(parts, from);
 }
 
-function written(value: Json): string {
+function joined(parts: readonly Part[], from: TemplateData): string {
+  return parts.map((part) => (typeof part === 'string' ? part : textOf(part.query(from)))).join('');
+}
+
+/** A value as it is written into a text. */
+export function textOf(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
@@ -90,16 +95,17 @@ function compileExpression(source: string): Template {
   const text = source.trim();
   if (text.startsWith('@')) throw new FunctionError('{{ @ }}, the value at the place of the pattern, is not supported');
   if (!text.includes('{{')) {
-    compileQuery(text);
-    return (from) => found(text, from);
+    const query = compileQuery(text);
+    return (from) => found(query, text, from);
   }
   const parts = partsOf(text);
-  return (from) =>
-    found(parts.map((part) => (typeof part === 'string' ? part : written(part.query(from)))).join(''), from);
+  return (from) => {
+    const source = joined(parts, from);
+    return found(compileQuery(source), source, from);
+  };
 }
 
-function found(source: string, { data, isLenient }: TemplateData): Json {
-  const query = compileQuery(source);
+function found(query: Query, source: string, { data, isLenient }: TemplateData): Json {
   const value = query.run(data);
   if (value === null && query.isPlainPath && !isLenient) throw new NothingFound(`{{ ${source} }} finds nothing`);
   return value;
