@@ -215,6 +215,35 @@ export type ApiObjectState = {
 /** Objects at a moment; `gaps` are those that cover it: what the items may lack. */
 export type ApiObjects = ApiPage<ApiObjectState> & { readonly gaps: readonly ApiGap[] };
 
+/** Input that the collector could not read and left out. The input itself is not kept: it may hold anything. */
+export type ApiRejection = {
+  /** What kind of input: `delta`, `audit` … */
+  readonly source: string;
+  /** A closed code. */
+  readonly reason: string;
+  readonly detail: string;
+  readonly bytes: number;
+};
+
+/** What the timeline holds of a cluster, as it was judged. `order` is that of its streams: epoch, sequence, index. */
+export type ApiRecord = {
+  readonly epoch: string;
+  readonly order: readonly [epochOrdinal: number, sequence: number, index: number];
+  readonly at: string;
+} & (
+  | {
+      readonly type: 'version';
+      readonly object: ApiObject;
+      readonly apiVersion: string;
+      readonly op: ApiChange['op'];
+      /** null: it was gone. */
+      readonly body: Json;
+    }
+  | ({ readonly type: 'coverage' } & Pick<ApiCoverage, 'group' | 'resource' | 'kind' | 'state' | 'reason'>)
+  | ({ readonly type: 'transition' } & Omit<ApiTransition, 'at' | 'changeId'>)
+  | ({ readonly type: 'rejected' } & ApiRejection)
+);
+
 export type ApiScore = {
   readonly cluster: string;
   /** cluster | namespace:<name> | category:<name> */

@@ -65,7 +65,7 @@ before(async () => {
 });
 after(() => api.close());
 
-const operations = ['log', 'findings', 'objects?kind=deploy', 'score', 'status'];
+const operations = ['log', 'findings', 'objects?kind=deploy', 'records?cluster=east', 'score', 'status'];
 const codeOf = (body: unknown) => (body as ApiError).error.code;
 
 test('no operation answers without a token, with a wrong one, or with an agent’s', async () => {
@@ -89,6 +89,9 @@ test('a token of another tenant sees nothing of this one, not even the names of 
     'findings?state=all',
     'score',
     'log?user=alice@example.com',
+    'records?cluster=east',
+    'records?cluster=east&type=transition',
+    'records?cluster=east&type=coverage',
   ])
     assert.deepEqual(await api.all(query, otherToken), [], query);
   assert.equal((await api.get('objects?kind=deploy', otherToken)).status, 404);

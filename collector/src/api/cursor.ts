@@ -3,6 +3,8 @@ import { Problem } from './problem.ts';
 
 type Position = readonly (string | number)[];
 
+type TypeName<Part> = Part extends number ? 'number' : 'string';
+
 export function encodeCursor(position: Position | undefined): string | null {
   return position === undefined ? null : Buffer.from(JSON.stringify(position)).toString('base64url');
 }
@@ -12,7 +14,7 @@ export function encodeCursor(position: Position | undefined): string | null {
  */
 export function decodeCursor<T extends Position>(
   cursor: string | undefined,
-  shape: { readonly [Index in keyof T]: T[Index] extends number ? 'number' : 'string' },
+  shape: { readonly [Index in keyof T]: TypeName<T[Index]> },
 ): T | undefined {
   if (cursor === undefined) return undefined;
   const value = parse(cursor);

@@ -5,6 +5,12 @@ import type { CommitResolver } from '../forensics/git/commit-resolver.ts';
 import { type ChangePosition, queryChanges } from '../forensics/query/change-query.ts';
 import { queryExceptions } from '../forensics/query/exception-query.ts';
 import { type FindingFilter, type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
+import {
+  positionShape,
+  queryRecords,
+  type RecordPosition,
+  type RecordQuestion,
+} from '../forensics/query/records/record-query.ts';
 import { queryScores } from '../forensics/query/score-query.ts';
 import { queryStates, type StatePosition } from '../forensics/query/state-query.ts';
 import { type ConnectedAgent, queryKinds, queryStatus } from '../forensics/query/status-query.ts';
@@ -50,6 +56,7 @@ const object = {
 const paging = { limit: 'items of a page, 1 to 500 (default 100)', cursor: '`next` of the page before' };
 const selector = { selector: 'label selector (app=web,env in (a,b))' };
 const origins = ['', 'gitops', 'pipeline', 'controller', 'human', 'unknown'] as const;
+const recordTypes = ['version', 'coverage', 'transition', 'rejected'] as const;
 const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
 export const operations: readonly Operation[] = [
@@ -171,6 +178,27 @@ export const operations: readonly Operation[] = [
     },
   },
   {
+    path: 'records',
+    summary: 'What was recorded of a cluster, in the order of the record: enough to judge it again',
+    answer: 'Record[]',
+    isList: true,
+    parameters: {
+      cluster: 'required, unless the token is for one cluster',
+      type: `${recordTypes.join(', ')} (default: version)`,
+      since: 'recorded after',
+      until: 'recorded at or before',
+      at: 'instead: the last of each object, kind or finding at this moment; without what was deleted or resolved',
+      ...paging,
+    },
+    async run(ports, reader, query) {
+      const question = recordQuestion(reader, query);
+      const timeline = await ports.timelines.of(reader.tenant);
+      const after = decodeCursor<RecordPosition>(query.cursor, positionShape(question));
+      const { items, next } = await queryRecords(timeline, question, { limit: limitOf(query), after });
+      return { items, next: encodeCursor(next) };
+    },
+  },
+  {
     path: 'score',
     summary: 'Posture per cluster, category and namespace',
     answer: 'Score[]; the whole answer, so `next` is always null',
@@ -202,6 +230,20 @@ export const operations: readonly Operation[] = [
     },
   },
 ];
+
+function recordQuestion(reader: Reader, query: RawQuery): RecordQuestion {
+  const cluster = clusterOf(reader, query);
+  if (cluster === '') throw new Problem('bad-request', 'cluster: required');
+  if (query.at !== undefined && (query.since !== undefined || query.until !== undefined))
+    throw new Problem('bad-request', 'at: instead of since and until, not beside them');
+  const type = oneOf(query, 'type', recordTypes, 'version');
+  const endOf = (name: 'at' | 'since' | 'until', fallbackUs: number): number =>
+    endOfSecond(query[name], momentOf(query, name, fallbackUs));
+  if (query.at !== undefined && type === 'rejected')
+    throw new Problem('bad-request', 'at: what was rejected has no state; use since and until');
+  if (query.at !== undefined) return { cluster, type, when: { atUs: endOf('at', 0) } };
+  return { cluster, type, when: { sinceUs: endOf('since', -1), untilUs: endOf('until', endOfTimeUs) } };
+}
 
 /** A control that nobody knows must not pass for one that nothing breaks. Findings of removed controls stay readable. */
 async function requireControl(ports: ApiPorts, timeline: TenantTimeline, filter: FindingFilter): Promise<void> {
