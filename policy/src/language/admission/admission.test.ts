@@ -120,6 +120,44 @@ test('parameters are objects of the cluster, and missing ones are what the bindi
   assert.deepEqual(told(allow, deployment(9)), []);
 });
 
+test('a match condition sees the parameters, for each of them anew; one that is false decides whatever fails beside it', () => {
+  const limits = (name: string, max: string) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'shop', labels: { is: 'limit' } },
+    data: { max, app: name },
+  });
+  const control = only(
+    policy({
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      variables: [{ name: 'app', expression: 'params.data.app' }],
+      matchConditions: [
+        { name: 'broken', expression: 'object.spec.none == params.data.app' },
+        { name: 'its-own', expression: 'object.metadata.labels.app == variables.app' },
+      ],
+      validations: [
+        { expression: 'object.spec.replicas <= int(params.data.max)', messageExpression: "'max ' + params.data.max" },
+      ],
+    }),
+    binding({ paramRef: { selector: { matchLabels: { is: 'limit' } }, parameterNotFoundAction: 'Deny' } }),
+  );
+  assert.deepEqual(told(control, deployment(9), limits('api', '1')), [
+    'opened no parameters: there is no ConfigMap as its binding names it',
+    'resolved the control no longer applies',
+  ]);
+  const whole = only(
+    policy({
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConditions: [{ name: 'its-own', expression: 'object.metadata.labels.app == params.data.app' }],
+      validations: [
+        { expression: 'object.spec.replicas <= int(params.data.max)', messageExpression: "'max ' + params.data.max" },
+      ],
+    }),
+    binding({ paramRef: { selector: { matchLabels: { is: 'limit' } } } }),
+  );
+  assert.deepEqual(told(whole, limits('api', '1'), limits('web', '5'), deployment(9)), ['opened max 5']);
+});
+
 test('what reads the object before or the requester judges changes, never states', () => {
   const control = only(
     policy({

@@ -47,10 +47,12 @@ export type CelPolicy = {
   /** Field paths it reads, from the name of a variable on. */
   readonly paths: readonly ReadPath[];
   readonly readsNamespace: boolean;
-  /** Whether all match conditions hold. Throws EvaluationError where one has no value. */
-  matches(input: CelPolicyInput): boolean;
-  /** A message for each validation that fails, in their order. Throws EvaluationError where none does and one has no value. */
-  violations(input: CelPolicyInput): readonly string[];
+  /**
+   * A message for each validation that fails, in their order; undefined when a match condition does not hold. Match
+   * conditions see the same names as validations, the parameters among them: with several parameter objects the policy is
+   * evaluated once for each. Throws EvaluationError where that is left undecided by an expression without a value.
+   */
+  evaluate(input: CelPolicyInput): readonly string[] | undefined;
 };
 
 type Compiled = {
@@ -77,12 +79,9 @@ export function compileCelPolicy(
     policy: {
       paths: compiler.paths,
       readsNamespace: compiler.paths.some(([root]) => root === 'namespaceObject'),
-      matches: (input) => {
+      evaluate: (input) => {
         const { bindings, budget } = begin(compiled, input);
-        return compiled.conditions.every((condition) => evaluateBool(condition, bindings, budget));
-      },
-      violations: (input) => {
-        const { bindings, budget } = begin(compiled, input);
+        if (!holdAll(compiled.conditions, bindings, budget)) return undefined;
         return failing(compiled.validations, bindings, budget).map((one) => messageOf(one, bindings, budget));
       },
     },
@@ -160,6 +159,20 @@ function begin({ variables }: Compiled, { bindings: outer, given = {} }: CelPoli
     Object.hasOwn(given, name) ? given[name] : variables.get(name)?.evaluateLazily(bindings, budget),
   );
   return { bindings, budget };
+}
+
+/** One that is false decides, whatever becomes of the others. */
+function holdAll(conditions: readonly Expression[], bindings: Bindings, budget: Budget): boolean {
+  let error: unknown;
+  for (const condition of conditions) {
+    try {
+      if (!evaluateBool(condition, bindings, budget)) return false;
+    } catch (thrown) {
+      error ??= thrown;
+    }
+  }
+  if (error !== undefined) throw error;
+  return true;
 }
 
 /** One that fails is a failure, whatever becomes of the others: each is asked on its own. */

@@ -19,7 +19,7 @@ import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from '.
 import { createParams, paramKindSchema, type Params, paramRefSchema } from './params.ts';
 import { admissionScope, bindingsOf, creationOf, readOfChange, readsOfState } from './request.ts';
 import { metadataSchema, namedExpressionSchema, text, validationSchema } from './shapes.ts';
-import { failed } from './verdict.ts';
+import { evaluateEach, failed } from './verdict.ts';
 
 const policySchema = z.strictObject({
   apiVersion: text,
@@ -195,10 +195,8 @@ function evaluate({ change, view, cel, params, matches }: Evaluation): Verdict {
   const key = objectKeyOf(subject);
   if (!matches.every((match) => match.appliesTo(subject, key, view))) return { verdict: 'not-applicable' };
   const bindings = bindingsOf(cel, change, { key, view });
-  if (!cel.matches({ bindings })) return { verdict: 'not-applicable' };
   const given = params?.read(key, view);
   if (given?.isMissing === true)
     return failed([`no parameters: there is no ${params?.kind.kind} as its binding names it`]);
-  const all = given === undefined ? [null] : given.objects;
-  return failed([...new Set(all.flatMap((one) => cel.violations({ bindings: { ...bindings, params: one } })))]);
+  return evaluateEach(cel, bindings, given?.objects);
 }

@@ -1,7 +1,21 @@
+import type { JsonObject } from '@driftline/proto';
 import type { Verdict } from '../../contract.ts';
+import type { Bindings } from '../compile-expression.ts';
+import type { CelPolicy } from './cel-policy.ts';
 
 /** Admission policies name no field, so that an object has one finding of a policy, with every reason. */
 export function failed(reasons: readonly string[]): Verdict {
   if (reasons.length === 0) return { verdict: 'pass' };
   return { verdict: 'fail', violations: [{ path: '', value: '', reason: reasons.join('; ') }] };
+}
+
+/** With parameters the policy is evaluated once for each of them, and applies where it applies with one. */
+export function evaluateEach(
+  cel: CelPolicy,
+  bindings: Bindings,
+  params: readonly JsonObject[] | undefined = undefined,
+): Verdict {
+  const each = (params ?? [null]).map((one) => cel.evaluate({ bindings: { ...bindings, params: one } }));
+  const applied = each.filter((reasons) => reasons !== undefined);
+  return applied.length === 0 ? { verdict: 'not-applicable' } : failed([...new Set(applied.flat())]);
 }

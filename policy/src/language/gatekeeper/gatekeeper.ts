@@ -190,7 +190,8 @@ function createControl(constraint: Constraint, template: Template, code: Code): 
     }
     const bindings = { ...bindingsOf(code.cel, change, { key, view }), params };
     const input = { bindings, given: { anyObject: object, params: parameters } };
-    return code.cel.matches(input) ? failed(code.cel.violations(input)) : { verdict: 'not-applicable' };
+    const reasons = code.cel.evaluate(input);
+    return reasons === undefined ? { verdict: 'not-applicable' } : failed(reasons);
   };
   return {
     meta: policyMeta({

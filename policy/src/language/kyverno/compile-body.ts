@@ -7,6 +7,7 @@ import { compileCelPolicy } from '../admission/cel-policy.ts';
 import { createParams, paramKindSchema, paramRefSchema } from '../admission/params.ts';
 import { admissionScope, bindingsOf, readOfChange } from '../admission/request.ts';
 import { namedExpressionSchema, validationSchema } from '../admission/shapes.ts';
+import { evaluateEach } from '../admission/verdict.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { FunctionError } from './function-error.ts';
 import { compilePodSecurity, podSecuritySchema } from './pod-security.ts';
@@ -95,13 +96,15 @@ function compileCel(cel: z.infer<typeof celSchema>, rule: RuleSection): BodyResu
         const key = objectKeyOf(object);
         const seen = { ...change, object: change.object === null ? null : object };
         const bindings = bindingsOf(policy, seen, { key, view });
-        if (!policy.matches({ bindings })) return { isSkipped: true, mismatches: [] };
         const given = params?.read(key, view);
         if (given?.isMissing === true)
           return { isSkipped: false, mismatches: [mismatch(`there is no ${params?.kind.kind} as paramRef names it`)] };
-        const all = given === undefined ? [null] : given.objects;
-        const reasons = all.flatMap((one) => policy.violations({ bindings: { ...bindings, params: one } }));
-        return { isSkipped: false, mismatches: [...new Set(reasons)].map(mismatch) };
+        const verdict = evaluateEach(policy, bindings, given?.objects);
+        const reasons = verdict.verdict === 'fail' ? verdict.violations : [];
+        return {
+          isSkipped: verdict.verdict === 'not-applicable',
+          mismatches: reasons.map(({ reason }) => mismatch(reason)),
+        };
       },
     },
   };

@@ -14,7 +14,7 @@ import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from '.
 import { admissionScope, bindingsOf, creationOf, readOfChange } from '../admission/request.ts';
 import { resourceNameOf } from '../admission/resource-name.ts';
 import { metadataSchema, namedExpressionSchema, text, validationSchema } from '../admission/shapes.ts';
-import { failed } from '../admission/verdict.ts';
+import { evaluateEach } from '../admission/verdict.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { podViewOf } from './pod-view.ts';
@@ -156,5 +156,5 @@ function evaluate(evaluation: Evaluation): Verdict {
   if (!match.appliesTo(object, subject, view)) return { verdict: 'not-applicable' };
   const seen = { ...change, object: change.object === null ? null : object };
   const bindings = bindingsOf(cel, seen, { key, view });
-  return cel.matches({ bindings }) ? failed(cel.violations({ bindings })) : { verdict: 'not-applicable' };
+  return evaluateEach(cel, bindings);
 }
