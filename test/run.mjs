@@ -1,43 +1,136 @@
 // Runs the test suites on the pinned Node: `fast` needs nothing but npm packages, `real` and `witness` bring their own
 // control plane, broker and servers. Extra arguments are file names or globs that replace the suite's own.
-import { spawn, spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+//
+// Each file is a process of its own with a temporary folder of its own. A file fails when a test of it fails, and also
+// when it says nothing of its tests: it has none, was cut, or does not end after the last of them.
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { killAll, runFile } from './runner/run-file.ts';
 
+const minuteMs = 60_000;
 const suites = {
-  fast: [
-    '{proto,policy,agent,collector,cli,deploy}/**/*.test.ts',
-    'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts',
-    'test/real/witness/check.test.ts',
-  ],
-  real: ['test/real/*.test.ts'],
+  fast: {
+    globs: [
+      '{proto,policy,agent,collector,cli,deploy}/**/*.test.ts',
+      'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts',
+      'test/real/witness/check.test.ts',
+    ],
+    concurrency: 2,
+    fileTimeoutMs: 10 * minuteMs,
+  },
+  // Brings whole clusters of servers: one file at a time.
+  real: { globs: ['test/real/*.test.ts'], concurrency: 1, fileTimeoutMs: 20 * minuteMs },
   // Not a part of the check until its whole set has passed: see test/real/witness/README.md.
-  witness: ['test/real/witness/witness.test.ts'],
+  witness: { globs: ['test/real/witness/witness.test.ts'], concurrency: 1, fileTimeoutMs: 24 * 60 * minuteMs },
 };
-const [suite = 'fast', ...only] = process.argv.slice(2);
-const globs = only.length > 0 ? only : suites[suite];
-if (globs === undefined) {
-  console.error(`test/run.mjs: no suite '${suite}'; there are: ${Object.keys(suites).join(', ')}`);
+// These take longest and start first, so that at the end no slot waits for one of them.
+const longestFirst = [];
+
+const [name = 'fast', ...only] = process.argv.slice(2);
+const suite = suites[name];
+if (suite === undefined) {
+  console.error(`test/run.mjs: no suite '${name}'; there are: ${Object.keys(suites).join(', ')}`);
   process.exit(2);
 }
-const files = globs.flatMap((glob) => globSync(glob, { exclude: (name) => name === 'node_modules' })).sort();
-if (files.length === 0) {
-  console.error(`test/run.mjs: no test files for ${globs.join(' ')}`);
+const globs = only.length > 0 ? only : suite.globs;
+const files = globs.flatMap((glob) => globSync(glob, { exclude: (entry) => entry === 'node_modules' })).sort();
+const unknown = longestFirst.filter((file) => !existsSync(file));
+if (files.length === 0 || unknown.length > 0) {
+  console.error(`test/run.mjs: no test files for ${[...(files.length === 0 ? globs : []), ...unknown].join(' ')}`);
   process.exit(2);
 }
-if (suite === 'fast' && process.env.DRIFTLINE_CORPORA === undefined) {
+if (name === 'fast' && process.env.DRIFTLINE_CORPORA === undefined) {
   console.error('note: DRIFTLINE_CORPORA is not set: the corpus tests are skipped (they name their counts below)');
 }
-if (suite !== 'fast') {
+if (name !== 'fast') {
   // Compiling a control plane takes longer than any test may.
   const prepared = spawnSync(process.execPath, ['test/real/prepare.ts'], { stdio: 'inherit' });
   if (prepared.status !== 0) process.exit(1);
 }
-// A real suite brings whole clusters of servers: one file at a time.
-const concurrency = suite === 'fast' ? 2 : 1;
-// A test that fails half-way leaves connections open, which must not keep its file running.
-const child = spawn(
-  process.execPath,
-  ['--test', '--test-force-exit', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...files],
-  { stdio: 'inherit' },
-);
-child.once('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
+
+const isLive = suite.concurrency === 1 || files.length === 1;
+const folder = mkdtempSync(join(tmpdir(), 'driftline-tests-'));
+const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => {
+    killAll();
+    remove();
+    process.exit(1);
+  });
+}
+
+const waiting = [
+  ...longestFirst.filter((file) => files.includes(file)),
+  ...files.filter((file) => !longestFirst.includes(file)),
+];
+const results = [];
+const startedAtMs = performance.now();
+await Promise.all(Array.from({ length: suite.concurrency }, runWaiting));
+remove();
+tell();
+
+async function runWaiting() {
+  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    if (isLive) console.log(`▶ ${file}`);
+    const options = { file, folder: join(folder, String(waiting.length)), timeoutMs: suite.fileTimeoutMs, isLive };
+    const result = await runFile(options);
+    results.push(result);
+    const seconds = (result.durationMs / 1000).toFixed(1);
+    console.log(`${isFailed(result) ? '✖' : '✔'} ${file} (${result.counts.tests} tests, ${seconds} s)`);
+    if (!isLive)
+      console.log(
+        withoutSummary(result)
+          .trimEnd()
+          .replaceAll(/^(?=.)/gm, '  '),
+      );
+    for (const fault of result.faults) console.log(`  ✖ ${fault}`);
+    if (result.left.length > 0) console.log(`  left in its temporary folder: ${result.left.join(', ')}`);
+  }
+}
+
+function isFailed({ counts, faults }) {
+  return faults.length > 0 || counts.passed + counts.skipped + counts.todo < counts.tests;
+}
+
+/** The sum of a passing file is in the suite's. */
+function withoutSummary(result) {
+  return isFailed(result) ? result.output : result.output.replace(/^ℹ tests \d+\n(ℹ \w+ [\d.]+\n)+/m, '');
+}
+
+/** What the reporter repeats after its sum, or all there is of a file that did not come so far. */
+function failuresOf(output) {
+  return output.slice(Math.max(0, output.indexOf('✖ failing tests:')));
+}
+
+/** The figures in the words of Node's own runner. A file that failed beside its tests counts as one failed test. */
+function tell() {
+  const sum = (key) => results.reduce((total, { counts }) => total + counts[key], 0);
+  const failedTests = sum('tests') - sum('passed') - sum('cancelled') - sum('skipped') - sum('todo');
+  const failed = results.filter(isFailed);
+  const cut = failed.filter(
+    ({ counts, faults }) => faults.length > 0 && counts.tests === counts.passed + counts.skipped,
+  );
+  if (failed.length > 0) console.log(`\n✖ failed: ${failed.map(({ file }) => file).join(' ')}`);
+  if (!isLive)
+    for (const { file, output, faults } of failed)
+      console.log([`\n✖ ${file}`, failuresOf(output), ...faults].join('\n'));
+  const figures = {
+    files: results.length,
+    tests: sum('tests') + cut.length,
+    suites: sum('suites'),
+    pass: sum('passed'),
+    fail: failedTests + cut.length,
+    cancelled: sum('cancelled'),
+    skipped: sum('skipped'),
+    todo: sum('todo'),
+    duration_ms: Math.round(performance.now() - startedAtMs),
+  };
+  console.log(
+    Object.entries(figures)
+      .map(([key, value]) => `ℹ ${key} ${value}`)
+      .join('\n'),
+  );
+  process.exitCode = failed.length === 0 && results.length === files.length ? 0 : 1;
+}

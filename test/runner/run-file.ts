@@ -1,0 +1,108 @@
+/** Runs one test file in a process of its own and judges what came of it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Counts } from './report.ts';
+
+export type RunFileOptions = {
+  readonly file: string;
+  /** Made for this file and removed after it; the file's own temporary folders are in it. */
+  readonly folder: string;
+  /** The file is killed when it takes longer, and each of its tests fails when it does. */
+  readonly timeoutMs: number;
+  /** Its output is passed on while it runs, not kept. */
+  readonly isLive: boolean;
+};
+
+export type FileResult = {
+  readonly file: string;
+  readonly counts: Counts;
+  /** Why the file failed, besides the failures its output tells of. Empty when all of it passed. */
+  readonly faults: readonly string[];
+  /** Names it left in its temporary folder. */
+  readonly left: readonly string[];
+  readonly output: string;
+  readonly durationMs: number;
+};
+
+const noCounts: Counts = { tests: 0, suites: 0, passed: 0, cancelled: 0, skipped: 0, todo: 0 };
+const reporter = join(import.meta.dirname, 'report.ts');
+/** How long processes that a file started may outlive it. */
+const outliveTimeoutMs = 10_000;
+const running = new Set<ChildProcess>();
+
+export async function runFile({ file, folder, timeoutMs, isLive }: RunFileOptions): Promise<FileResult> {
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary, { recursive: true });
+  const countsFile = join(folder, 'counts.json');
+  const startedAtMs = performance.now();
+  const stdio = isLive ? 'inherit' : 'pipe';
+  const shown = ['--test-reporter=spec', '--test-reporter-destination=stdout'];
+  const counted = [`--test-reporter=${reporter}`, `--test-reporter-destination=${countsFile}`];
+  const child = spawn(
+    process.execPath,
+    [...shown, ...counted, `--test-timeout=${timeoutMs}`, file],
+    // A group of its own, so that what the file started ends with it.
+    { stdio: ['ignore', stdio, stdio], detached: true, env: { ...process.env, TMPDIR: temporary } },
+  );
+  running.add(child);
+  const output = Promise.all([keep(child.stdout), keep(child.stderr)]);
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const faults: string[] = [];
+  const timeout = setTimeout(() => {
+    faults.push(`killed after ${timeoutMs / 1000} s`);
+    killGroup(child);
+  }, timeoutMs);
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once('exit', (...ended) => resolve(ended));
+    child.once('error', reject);
+  });
+  clearTimeout(timeout);
+  const outliving = setTimeout(() => {
+    faults.push('a process that it started outlived it');
+    killGroup(child);
+  }, outliveTimeoutMs);
+  await closed;
+  clearTimeout(outliving);
+  killGroup(child);
+  running.delete(child);
+  const counts = readCounts(countsFile);
+  if (signal !== null && faults.length === 0) faults.push(`ended by ${signal}`);
+  if (counts === undefined) faults.push('cut before its end: how many tests it has is not known');
+  if (counts?.tests === 0) faults.push('it reported no tests');
+  if (code !== 0 && faults.length === 0) faults.push(`exit code ${code}`);
+  const left = readdirSync(temporary);
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  const durationMs = performance.now() - startedAtMs;
+  return { file, counts: counts ?? noCounts, faults, left, output: (await output).join(''), durationMs };
+}
+
+/** Ends every file that runs, with all that it started. */
+export function killAll(): void {
+  for (const child of running) killGroup(child);
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody of the group is left.
+  }
+}
+
+async function keep(stream: Readable | null): Promise<string> {
+  return stream === null ? '' : text(stream);
+}
+
+function readCounts(path: string): Counts | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Counts;
+  } catch {
+    return undefined;
+  }
+}
