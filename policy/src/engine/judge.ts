@@ -71,16 +71,12 @@ export class Judge {
     const before = this.#source.inventory.earlier(subject, change);
     // What calls itself something else is not laid out as its kind says.
     if (before === undefined || !isOfKind(before, key) || !isOfKind(after, key)) return undefined;
-    const concerned = new Set<Slot>();
     try {
-      this.#roster.plan(key).compare(before, after, ({ slot, decides }) => {
-        if (decides || !isQuiet(codes[slot.position])) concerned.add(slot);
-      });
+      return this.#roster.plan(key).concerned(before, after, ({ position }) => !isQuiet(codes[position]));
     } catch {
       // Nested beyond the stack.
       return undefined;
     }
-    return concerned;
   }
 
   /** The object has gone, or another took its name: its findings end, its evaluations are forgotten. */

@@ -15,24 +15,28 @@ export type Reader = {
 };
 
 export type ReadPlan = {
-  /** Calls `take` at least once for every reader of something that differs, and for those that declare nothing. */
-  compare(before: JsonObject, after: JsonObject, take: (reader: Reader) => void): void;
+  /**
+   * The slots that read something that differs, and those that declare nothing. `tells` says whether a control has more to
+   * say of the object than its code: only then what it reads besides matters.
+   */
+  concerned(before: JsonObject, after: JsonObject, tells: (slot: Slot) => boolean): ReadonlySet<Slot>;
 };
 
 export function createReadPlan(kind: GroupKind, slots: readonly Slot[]): ReadPlan {
   const root = createDraft();
-  const always: Reader[] = [];
+  const always: Slot[] = [];
   for (const slot of slots) {
     const reads = slot.control.reads?.(kind);
-    if (reads === undefined) always.push({ slot, decides: true });
+    if (reads === undefined) always.push(slot);
     for (const path of reads?.deciding ?? []) add(root, path, { slot, decides: true });
     for (const path of reads?.telling ?? []) add(root, path, { slot, decides: false });
   }
   const tree = finished(root);
   return {
-    compare(before, after, take) {
-      always.forEach(take);
-      compare(tree, [before, after], take);
+    concerned(before, after, tells) {
+      const walk = new Walk(always, tells);
+      walk.compare(tree, before, after, false);
+      return walk.found;
     },
   };
 }
@@ -74,13 +78,13 @@ type Place = {
   readonly ofObject: readonly Reader[];
   /** Who reads all of it when it is a list: also who reads members. */
   readonly ofList: readonly Reader[];
-  readonly members: readonly (readonly [name: string, place: Place])[];
+  readonly members: ReadonlyMap<string, Place>;
   readonly items: Place | undefined;
 };
 
 function finished({ whole, shape: shapes, members: drafts, items: draft }: Draft): Place {
-  const members = [...drafts].map(([name, member]) => [name, finished(member)] as const);
-  const ofMembers = members.flatMap(([, place]) => place.all);
+  const members = new Map([...drafts].map(([name, member]) => [name, finished(member)]));
+  const ofMembers = [...members.values()].flatMap((place) => place.all);
   const items = draft && finished(draft);
   const ofItems = items?.all ?? [];
   return {
@@ -99,24 +103,87 @@ function distinct(readers: readonly Reader[]): readonly Reader[] {
   return [...bySlot.values()];
 }
 
-type Forms = readonly [before: Json | undefined, after: Json | undefined];
+/** One pass over the two forms: what nobody who is still asked reads is not entered, and nothing is compared twice. */
+class Walk {
+  readonly found: Set<Slot>;
+  readonly #tells: (slot: Slot) => boolean;
 
-function compare(place: Place, [before, after]: Forms, take: (reader: Reader) => void): void {
-  if (before === after) return;
-  if (isJsonObject(before) && isJsonObject(after)) {
-    if (place.ofObject.length > 0) {
-      if (jsonEqual(before, after)) return;
-      place.ofObject.forEach(take);
+  constructor(always: readonly Slot[], tells: (slot: Slot) => boolean) {
+    this.found = new Set(always);
+    this.#tells = tells;
+  }
+
+  /** Whether the two differ; to be relied on only when `isAsked`, or where somebody reads all of the place. */
+  compare(place: Place, before: Json | undefined, after: Json | undefined, isAsked: boolean): boolean {
+    if (before === after) return false;
+    if (isJsonObject(before) && isJsonObject(after)) {
+      const isWhole = this.#isWanted(place.ofObject);
+      if (!isWhole && !isAsked) return this.#compareMembers(place, before, after);
+      if (!this.#compareObjects(place, before, after)) return false;
+      if (isWhole) this.#take(place.ofObject);
+      return true;
     }
-    for (const [name, member] of place.members) compare(member, [ownValue(before, name), ownValue(after, name)], take);
-  } else if (isJsonArray(before) && isJsonArray(after) && before.length === after.length) {
-    if (place.ofList.length > 0) {
-      if (jsonEqual(before, after)) return;
-      place.ofList.forEach(take);
+    if (isJsonArray(before) && isJsonArray(after) && before.length === after.length) {
+      const isWhole = this.#isWanted(place.ofList);
+      if (!this.#compareItems(place.items, [before, after], isWhole || isAsked)) return false;
+      if (isWhole) this.#take(place.ofList);
+      return true;
     }
-    const { items } = place;
-    if (items !== undefined) before.forEach((item, index) => compare(items, [item, after[index]], take));
-  } else if (!jsonEqual(before, after)) {
-    place.all.forEach(take);
+    if (jsonEqual(before, after)) return false;
+    this.#take(place.all);
+    return true;
+  }
+
+  #compareMembers({ members }: Place, before: JsonObject, after: JsonObject): boolean {
+    for (const [name, member] of members) this.compare(member, ownValue(before, name), ownValue(after, name), false);
+    return false;
+  }
+
+  #compareObjects({ members }: Place, before: JsonObject, after: JsonObject): boolean {
+    let differs = false;
+    let common = 0;
+    for (const name of Object.keys(before)) {
+      const value = before[name];
+      const other = ownValue(after, name);
+      if (other !== undefined) common += 1;
+      if (this.#compareAt(members.get(name), [value, other], !differs)) differs = true;
+    }
+    const names = Object.keys(after);
+    if (names.length === common) return differs;
+    for (const name of names) {
+      const member = Object.hasOwn(before, name) ? undefined : members.get(name);
+      if (member !== undefined) this.#take(member.all);
+    }
+    return true;
+  }
+
+  #compareItems(items: Place | undefined, [before, after]: Lists, isAsked: boolean): boolean {
+    if (items === undefined && !isAsked) return false;
+    let differs = false;
+    for (let i = 0; i < before.length; i += 1) {
+      if (this.#compareAt(items, [before[i], after[i]], isAsked && !differs)) differs = true;
+    }
+    return differs;
+  }
+
+  #compareAt(place: Place | undefined, [before, after]: Forms, isAsked: boolean): boolean {
+    if (place !== undefined) return this.compare(place, before, after, isAsked);
+    return isAsked && !jsonEqual(before, after);
+  }
+
+  #isWanted(readers: readonly Reader[]): boolean {
+    for (const reader of readers) if (this.#wants(reader)) return true;
+    return false;
+  }
+
+  #take(readers: readonly Reader[]): void {
+    for (const reader of readers) if (this.#wants(reader)) this.found.add(reader.slot);
+  }
+
+  #wants({ slot, decides }: Reader): boolean {
+    return (decides || this.#tells(slot)) && !this.found.has(slot);
   }
 }
+
+type Forms = readonly [before: Json | undefined, after: Json | undefined];
+type Lists = readonly [before: readonly Json[], after: readonly Json[]];
