@@ -15,7 +15,9 @@ export type {
   Unanswered,
   UnansweredChange,
 } from './engine/verdict-book.ts';
-export type { Score, ScoreCard } from './score/tally.ts';
+export { ownerLabels, ownerOf } from './score/owner.ts';
+export { percentOf } from './score/score.ts';
+export type { PairCounts, Score, ScoreCard } from './score/score.ts';
 export { type CaseResult, runCases } from './cases/run-cases.ts';
 export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
 export { exceptControls, exceptionNamedIn } from './exception/except-control.ts';
@@ -30,6 +32,8 @@ export type { OpaBundle } from './language/rego/opa-bundle.ts';
 export { regoLimits } from './language/rego/rego-module.ts';
 export type { ControlCase, ControlFile } from './load/control-file.ts';
 export type { FrameworkFile } from './load/framework-file.ts';
+export { type ChangeJudge, createChangeJudge, type FirstJudgement, type ObservedChange } from './change/judge-change.ts';
+export type { KeptReads } from './change/kept-reads.ts';
 export { type BundleResult, loadBundle } from './load/load-bundle.ts';
 export { type PolicyProblem, problemText } from './load/problem.ts';
 export type { PolicyFile } from './load/yaml-file.ts';

@@ -45,13 +45,13 @@ test('a control that throws or says nonsense is unjudged, others are judged, and
     'B unjudged: the control failed the object without naming a violation',
     'C unjudged: a self-contained control reads nothing but its own object',
   ]);
-  assert.equal(engine.score().unjudged, 3);
+  assert.equal(engine.score().cluster.unjudged, 3);
   engine.apply([upsert(good)], 0);
   assert.deepEqual(
     engine.takeUnansweredChanges().map(({ control, state }) => `${control} ${state}`),
     ['A answered', 'B answered'],
   );
-  assert.equal(engine.score().unjudged, 1);
+  assert.equal(engine.score().cluster.unjudged, 1);
 });
 
 test('what a verdict says is bounded, and one path is one finding', () => {

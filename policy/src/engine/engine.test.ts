@@ -209,6 +209,8 @@ test('restored findings are compared with, not repeated', () => {
   assert.deepEqual(told(later.apply([upsert(bad)], 0)), ['reopened A 1 bad: why']);
 });
 
+const nothing = { excepted: 0, notAssessable: 0, unjudged: 0 };
+
 test('the score counts pass and fail by weight, whole and by namespace, category and control', () => {
   const controls = [
     control('A', failsWhenBad, { weight: 3 }),
@@ -219,7 +221,15 @@ test('the score counts pass and fail by weight, whole and by namespace, category
   assert.equal(engine.score().cluster.score, 100);
   engine.apply([upsert(bad), upsert(object('Pod', 'other'))], 0);
   const { cluster, namespaces, categories, controls: scores } = engine.score();
-  assert.deepEqual(cluster, { scope: 'cluster', earned: 3.2, possible: 6.2, score: 51.61, passing: 3, failing: 1 });
+  assert.deepEqual(cluster, {
+    ...nothing,
+    scope: 'cluster',
+    earned: 3.2,
+    possible: 6.2,
+    score: 51.61,
+    passing: 3,
+    failing: 1,
+  });
   assert.deepEqual(
     namespaces.map(({ scope, score }) => [scope, score]),
     [['namespace:shop', 51.61]],
@@ -233,6 +243,85 @@ test('the score counts pass and fail by weight, whole and by namespace, category
     [
       ['control:A', 1, 1],
       ['control:B', 2, 0],
+    ],
+  );
+});
+
+test('a score goes to whom the object names, else its namespace, and moves with the name', () => {
+  const engine = createEngine({ controls: [control('A', failsWhenBad, { weight: 3 })] });
+  const shop = (metadata: JsonObject): JsonObject => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { ...metadata, name: 'shop' },
+  });
+  const named = object('Pod', 'other', { metadata: { name: 'other', namespace: 'shop', labels: { team: 'red' } } });
+  const owners = () => engine.score().owners.map(({ scope, earned, possible }) => [scope, earned, possible]);
+  const changed = () => engine.takeScoreChanges().map(({ scope, possible }) => [scope, possible]);
+  engine.apply([upsert(bad), upsert(named)], 0);
+  assert.deepEqual(owners(), [
+    ['owner:', 0, 3],
+    ['owner:red', 3, 3],
+  ]);
+  changed();
+  engine.apply([upsert(shop({ annotations: { owner: 'blue' } }))], 0);
+  assert.deepEqual(changed(), [
+    ['owner:blue', 3],
+    ['owner:', 0],
+  ]);
+  engine.apply([upsert(shop({ annotations: { owner: 'blue' }, labels: { owner: 'red' } }))], 0);
+  assert.deepEqual(owners(), [['owner:red', 3, 6]]);
+  changed();
+  engine.apply([upsert(named)], 0);
+  assert.deepEqual(changed(), []);
+});
+
+test('what is excepted, not assessable or unjudged is shown, and counts for no score', () => {
+  const controls = [
+    control('A', () => ({ verdict: 'not-assessable', reason: 'hidden' })),
+    control('B', () => ({ verdict: 'unjudged', reason: 'threw' })),
+    control('C', () => ({ verdict: 'fail', violations: [{ path: '', value: '', reason: 'r', exception: 'e' }] })),
+    control('D', () => pass, { kinds: [{ group: '', kind: 'Secret' }] }),
+  ];
+  const engine = createEngine({ controls, covers: ({ kind }) => kind !== 'Secret' });
+  engine.apply([upsert(good)], 0);
+  const { cluster } = engine.score();
+  assert.deepEqual(cluster, {
+    scope: 'cluster',
+    earned: 0,
+    possible: 0,
+    score: 100,
+    passing: 0,
+    failing: 0,
+    excepted: 1,
+    notAssessable: 2,
+    unjudged: 1,
+  });
+});
+
+test('a control that weighs or maps differently counts differently', () => {
+  const made = (weight: number, framework: string) => {
+    const one = control('A', () => pass, { weight });
+    return { ...one, meta: { ...one.meta, frameworks: [{ framework, requirements: ['1'] }] } };
+  };
+  const engine = createEngine({ controls: [made(1, 'cis')] });
+  engine.apply([upsert(good)], 0);
+  engine.takeScoreChanges();
+  engine.setControls([made(4, 'pss')], 0);
+  const { cluster, frameworks } = engine.score();
+  assert.deepEqual(
+    [cluster.earned, frameworks.map(({ scope, earned }) => [scope, earned])],
+    [4, [['framework:pss', 4]]],
+  );
+  assert.deepEqual(
+    engine.takeScoreChanges().map(({ scope, possible }) => [scope, possible]),
+    [
+      ['cluster', 4],
+      ['control:A', 4],
+      ['category:compute', 4],
+      ['namespace:shop', 4],
+      ['framework:cis', 0],
+      ['owner:', 4],
+      ['framework:pss', 4],
     ],
   );
 });

@@ -8,7 +8,9 @@
  * it begins anew (opened, not reopened) should the object be seen again.
  */
 import type { CompiledControl, ObjectChange, ObjectKey, Verdict } from '../contract.ts';
-import { createTally, type ScoreCard } from '../score/tally.ts';
+import { ownerOf } from '../score/owner.ts';
+import type { Score, ScoreCard } from '../score/score.ts';
+import { type Place, Tally } from '../score/tally.ts';
 import { type Blindness, createBlindness } from './blindness.ts';
 import { type Coverage, type Covers, createCoverage } from './coverage.ts';
 import { createDirt } from './dirt.ts';
@@ -62,6 +64,8 @@ export type Engine = {
   /** What became different in `unanswered` since this was last called. */
   takeUnansweredChanges(): readonly UnansweredChange[];
   score(): ScoreCard;
+  /** The scores that moved since this was last called, of scopes that emptied too. */
+  takeScoreChanges(): readonly Score[];
   /** The next time (ms since the Unix epoch) at which an answer may change without a change: call apply([], now) then. */
   deadline(): number | undefined;
   size(): EngineSize;
@@ -80,7 +84,7 @@ class IncrementalEngine implements Engine {
   readonly #roster: Roster;
   readonly #blindness: Blindness;
   readonly #judge: Judge;
-  readonly #tally = createTally();
+  readonly #tally = new Tally((id) => this.#roster.control(id)?.meta);
   readonly #book = new VerdictBook(this.#tally);
   readonly #dirt = createDirt();
   #nowMs = 0;
@@ -92,7 +96,7 @@ class IncrementalEngine implements Engine {
     this.#roster = createRoster(controls);
     const source = { inventory: this.#inventory, coverage: this.#coverage, nowMs: () => this.#nowMs };
     this.#judge = new Judge({ source, book: this.#book, roster: this.#roster });
-    this.#blindness = createBlindness(this.#coverage, (change) => this.#book.note(change));
+    this.#blindness = createBlindness(this.#coverage, (change) => this.#noteBlind(change));
     this.#blindness.refresh(this.#roster);
   }
 
@@ -120,7 +124,9 @@ class IncrementalEngine implements Engine {
   }
 
   setControls(controls: readonly CompiledControl[], nowMs: number): readonly JudgedTransition[] {
-    this.#judge.changeControls(this.#roster.replace(controls), this.#dirt);
+    const changes = this.#roster.replace(controls);
+    this.#tally.remeasure();
+    this.#judge.changeControls(changes, this.#dirt);
     this.#blindness.refresh(this.#roster);
     return this.#settle(nowMs);
   }
@@ -154,7 +160,11 @@ class IncrementalEngine implements Engine {
   }
 
   score(): ScoreCard {
-    return this.#tally.score((id) => this.#roster.control(id)?.meta);
+    return this.#tally.card();
+  }
+
+  takeScoreChanges(): readonly Score[] {
+    return this.#tally.takeChanged();
   }
 
   deadline(): number | undefined {
@@ -172,6 +182,8 @@ class IncrementalEngine implements Engine {
     if (wasPresent && (change.after === undefined || change.uid !== subject.uid))
       this.#judge.close(subject, 'the object was deleted', cause);
     const { after } = change;
+    this.#book.handOver(subject, after === undefined ? '' : ownerOf(after));
+    if (isNamespace(change.key)) this.#tally.nameOwner(change.key.name, subject.owner);
     if (after !== undefined) this.#judge.markChanged(subject, { ...change, after }, { dirt: this.#dirt, cause });
     if (wasPresent || after !== undefined) this.#inventory.place(subject, change, this.#waker(cause));
     if (after === undefined) this.#inventory.release(subject);
@@ -187,9 +199,23 @@ class IncrementalEngine implements Engine {
     return [...transitions].sort((a, b) => compareKeys(a.finding.object, b.finding.object));
   }
 
+  #noteBlind(change: UnansweredChange): void {
+    const { none, notAssessable } = outcomeCode;
+    const [from, to] = change.state === 'answered' ? [notAssessable, none] : [none, notAssessable];
+    this.#tally.move(change.control, nowhere, from, to);
+    this.#book.note(change);
+  }
+
   #waker(cause: Cause): Wake {
     return (node) => this.#dirt.markAll(node.dependents, cause);
   }
+}
+
+/** Where a kind counts that cannot be seen. */
+const nowhere: Place = { namespace: '', owner: '' };
+
+function isNamespace({ group, kind }: ObjectKey): boolean {
+  return kind === 'Namespace' && group === '';
 }
 
 /** The last change of each object with its position in the batch, in the order of these positions. */

@@ -31,6 +31,8 @@ export type Subject = {
   /** Names the content of the object placed last; undefined when the caller did not say. */
   digest: string | undefined;
   labels: JsonObject | undefined;
+  /** Who the object itself names as its owner; '' when nobody. */
+  owner: string;
   /** Evaluations that read the object itself. */
   readers: ReadNode | undefined;
   /** Read nodes, `readers` included, that hold this subject: while there are any it must not be replaced by another. */

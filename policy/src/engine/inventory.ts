@@ -40,6 +40,7 @@ export class Inventory {
       object: undefined,
       digest: undefined,
       labels: undefined,
+      owner: '',
       readers: undefined,
       pins: 0,
       verdicts: undefined,

@@ -3,7 +3,7 @@
  * not be answered, and the tallies the score is made of.
  */
 import type { FindingKey, FindingState, ObjectKey, Severity, Transition, Violation } from '../contract.ts';
-import type { Tally } from '../score/tally.ts';
+import type { Place, Tally } from '../score/tally.ts';
 import type { Slot, Subject, SubjectVerdicts } from './graph.ts';
 import { noOutcome, type Outcome, outcomeCode, plainOutcome } from './outcome.ts';
 
@@ -71,7 +71,7 @@ export class VerdictBook {
     const code = verdicts.codes[slot.position] ?? outcomeCode.none;
     const before = verdicts.told?.get(control) ?? plainOutcome(code);
     if (before === outcome) return;
-    this.#tally.move(control, subject.key.namespace, code, outcome.code);
+    this.#tally.move(control, placeOf(subject), code, outcome.code);
     verdicts.codes[slot.position] = outcome.code;
     if (tells(outcome)) (verdicts.told ??= new Map()).set(control, outcome);
     else verdicts.told?.delete(control);
@@ -80,6 +80,19 @@ export class VerdictBook {
     const state = unansweredState(outcome) ?? 'answered';
     if ((unansweredState(before) ?? 'answered') !== state || before.reason !== outcome.reason) {
       this.note({ control, object: subject.key, uid: subject.uid, state, reason: outcome.reason });
+    }
+  }
+
+  /** What the subject counts for is another owner's from now on. */
+  handOver(subject: Subject, owner: string): void {
+    if (subject.owner === owner) return;
+    const before = placeOf(subject);
+    subject.owner = owner;
+    const after = placeOf(subject);
+    for (const { control, position } of subject.verdicts?.slots ?? []) {
+      const code = subject.verdicts?.codes[position] ?? outcomeCode.none;
+      this.#tally.move(control.meta.id, before, code, outcomeCode.none);
+      this.#tally.move(control.meta.id, after, outcomeCode.none, code);
     }
   }
 
@@ -153,6 +166,10 @@ export class VerdictBook {
     byControl.set(control, paths);
     return paths;
   }
+}
+
+function placeOf({ key, owner }: Subject): Place {
+  return { namespace: key.namespace, owner };
 }
 
 /** Both are ordered by path. */

@@ -1,133 +1,191 @@
 /**
- * Counts of outcomes by control and namespace. Whole numbers only: the score made of them is the same whether they were
- * counted up one change at a time or all at once.
+ * Sums of outcomes for every scope that a score is given for, kept as outcomes move: a change costs what it moves, and
+ * the sums are those of a count of everything at once. Whole numbers only, so the order of moves leaves no trace.
  */
-import type { Category, ControlMeta } from '../contract.ts';
+import type { ControlMeta } from '../contract.ts';
 import { outcomeCode } from '../engine/outcome.ts';
+import { PairSum, pointsOf, type Score, type ScoreCard } from './score.ts';
 
-export type Score = {
-  /** cluster | namespace:<name> | category:<name> | control:<id> */
-  readonly scope: string;
-  /** Weight of what passes. */
-  readonly earned: number;
-  /** Weight of what passes or fails. */
-  readonly possible: number;
-  /** 0–100, two decimals; 100 when nothing could fail. */
-  readonly score: number;
-  readonly passing: number;
-  readonly failing: number;
+/** Where a pair counts, besides its control. */
+export type Place = {
+  /** '' for cluster-scoped objects. */
+  readonly namespace: string;
+  /** Who the object itself names; '' leaves it to its namespace. */
+  readonly owner: string;
 };
 
-export type ScoreCard = {
-  readonly cluster: Score;
-  /** Namespaces by name; cluster-scoped objects count for the cluster only. */
-  readonly namespaces: readonly Score[];
-  readonly categories: readonly Score[];
-  readonly controls: readonly Score[];
-  /** (control, object) pairs that count for no score. */
-  readonly unjudged: number;
-  readonly notAssessable: number;
+/** What of a control decides where and how much its pairs count. */
+type Measure = Pick<ControlMeta, 'weight' | 'category' | 'frameworks'>;
+type Counted = { measure: Measure; readonly byPlace: Map<string, Pairs> };
+type Pairs = {
+  readonly place: Place;
+  /** All it counts for but the owner. */
+  scopes: readonly string[];
+  /** How many, by outcome code. */
+  readonly codes: Map<number, number>;
 };
 
-export type Tally = {
+const counting: ReadonlySet<number> = new Set([
+  outcomeCode.pass,
+  outcomeCode.fail,
+  outcomeCode.excepted,
+  outcomeCode.notAssessable,
+  outcomeCode.unjudged,
+]);
+
+export class Tally {
+  readonly #measureOf: (control: string) => Measure | undefined;
+  readonly #byControl = new Map<string, Counted>();
+  readonly #sums = new Map<string, PairSum>();
+  /** By namespace: what its objects that name nobody count for. */
+  readonly #unclaimed = new Map<string, PairSum>();
+  readonly #namespaceOwners = new Map<string, string>();
+  readonly #changed = new Set<string>();
+
+  constructor(measureOf: (control: string) => Measure | undefined) {
+    this.#measureOf = measureOf;
+  }
+
   /** One (control, object) goes from one outcome code to another. */
-  move(control: string, namespace: string, from: number, to: number): void;
-  score(metaOf: (control: string) => ControlMeta | undefined): ScoreCard;
-};
+  move(control: string, place: Place, from: number, to: number): void {
+    if (from === to) return;
+    this.#count(control, place, from, -1);
+    this.#count(control, place, to, 1);
+  }
 
-type Pair = { passing: number; failing: number };
-/** Pairs by namespace. */
-type Counts = Map<string, Pair>;
-type Counted = { readonly meta: ControlMeta; readonly counts: Counts };
+  /** What the namespace's objects that name nobody belong to from now on; '' when it names nobody. */
+  nameOwner(namespace: string, owner: string): void {
+    const before = this.#namespaceOwners.get(namespace) ?? '';
+    if (before === owner) return;
+    if (owner === '') this.#namespaceOwners.delete(namespace);
+    else this.#namespaceOwners.set(namespace, owner);
+    const moved = this.#unclaimed.get(namespace);
+    if (moved === undefined) return;
+    this.#sumOf(`owner:${owner}`).merge(moved, 1);
+    this.#sumOf(`owner:${before}`).merge(moved, -1);
+    this.#dropEmpty(`owner:${before}`);
+  }
 
-export function createTally(): Tally {
-  const byControl = new Map<string, Counts>();
-  let unjudged = 0;
-  let notAssessable = 0;
-
-  function count(counts: Counts, namespace: string, code: number, by: 1 | -1): void {
-    if (code === outcomeCode.unjudged) unjudged += by;
-    else if (code === outcomeCode.notAssessable) notAssessable += by;
-    else if (code === outcomeCode.pass || code === outcomeCode.fail) {
-      const pair = counts.get(namespace) ?? { passing: 0, failing: 0 };
-      if (code === outcomeCode.pass) pair.passing += by;
-      else pair.failing += by;
-      if (pair.passing === 0 && pair.failing === 0) counts.delete(namespace);
-      else counts.set(namespace, pair);
+  /** Controls may have other weights, categories and frameworks now. */
+  remeasure(): void {
+    for (const [control, counted] of this.#byControl) {
+      const measure = this.#measureOf(control);
+      if (measure === undefined || sameMeasure(measure, counted.measure)) continue;
+      for (const pairs of counted.byPlace.values()) {
+        this.#addAll(pairs, counted.measure, -1);
+        pairs.scopes = scopesOf(control, measure, pairs.place);
+        this.#addAll(pairs, measure, 1);
+      }
+      counted.measure = measure;
     }
   }
 
-  return {
-    move(control, namespace, from, to) {
-      if (from === to) return;
-      const counts = byControl.get(control) ?? new Map<string, Pair>();
-      byControl.set(control, counts);
-      count(counts, namespace, from, -1);
-      count(counts, namespace, to, 1);
-    },
-    score(metaOf) {
-      const counted = [...byControl].flatMap(([control, counts]) => {
-        const meta = metaOf(control);
-        return meta === undefined || counts.size === 0 ? [] : [{ meta, counts }];
-      });
-      counted.sort((a, b) => (a.meta.id < b.meta.id ? -1 : 1));
-      return { ...scoreCard(counted), unjudged, notAssessable };
-    },
-  };
-}
-
-function scoreCard(counted: readonly Counted[]): Omit<ScoreCard, 'unjudged' | 'notAssessable'> {
-  const cluster = createSum('cluster');
-  const namespaces = new Map<string, Sum>();
-  const categories = new Map<Category, Sum>();
-  const controls: Score[] = [];
-  for (const { meta, counts } of counted) {
-    const whole: Pair = { passing: 0, failing: 0 };
-    for (const [namespace, pair] of counts) {
-      whole.passing += pair.passing;
-      whole.failing += pair.failing;
-      if (namespace !== '') sumIn(namespaces, namespace, `namespace:${namespace}`).add(meta, pair);
-    }
-    const control = createSum(`control:${meta.id}`);
-    for (const sum of [control, cluster, sumIn(categories, meta.category, `category:${meta.category}`)])
-      sum.add(meta, whole);
-    controls.push(control.score());
+  card(): ScoreCard {
+    const scores = [...this.#sums].map(([scope, sum]) => sum.score(scope));
+    scores.sort((a, b) => (a.scope < b.scope ? -1 : 1));
+    const of = (type: string) => scores.filter(({ scope }) => scope.startsWith(`${type}:`));
+    return {
+      cluster: this.#score('cluster'),
+      namespaces: of('namespace'),
+      owners: of('owner'),
+      categories: of('category'),
+      controls: of('control'),
+      frameworks: of('framework'),
+    };
   }
-  return { cluster: cluster.score(), namespaces: ordered(namespaces), categories: ordered(categories), controls };
+
+  /** Scores that moved since this was last called; of a scope that nothing counts for any more, an empty one. */
+  takeChanged(): readonly Score[] {
+    const taken = [...this.#changed].map((scope) => this.#score(scope));
+    this.#changed.clear();
+    return taken;
+  }
+
+  #score(scope: string): Score {
+    return (this.#sums.get(scope) ?? new PairSum()).score(scope);
+  }
+
+  #count(control: string, place: Place, code: number, by: 1 | -1): void {
+    if (!counting.has(code)) return;
+    const { measure, byPlace } = this.#countedOf(control);
+    const key = `${place.namespace.length} ${place.namespace}${place.owner}`;
+    let pairs = byPlace.get(key);
+    if (pairs === undefined) {
+      pairs = { place, scopes: scopesOf(control, measure, place), codes: new Map() };
+      byPlace.set(key, pairs);
+    }
+    const left = (pairs.codes.get(code) ?? 0) + by;
+    if (left === 0) pairs.codes.delete(code);
+    else pairs.codes.set(code, left);
+    if (pairs.codes.size === 0) byPlace.delete(key);
+    if (byPlace.size === 0) this.#byControl.delete(control);
+    this.#add(pairs, measure, code, by);
+  }
+
+  #countedOf(control: string): Counted {
+    const known = this.#byControl.get(control);
+    if (known !== undefined) return known;
+    const measure = this.#measureOf(control);
+    if (measure === undefined) throw new Error(`no control ${control} to count for`);
+    const created: Counted = { measure, byPlace: new Map() };
+    this.#byControl.set(control, created);
+    return created;
+  }
+
+  #addAll(pairs: Pairs, measure: Measure, sign: 1 | -1): void {
+    for (const [code, count] of pairs.codes) this.#add(pairs, measure, code, sign * count);
+  }
+
+  /** `by` pairs more of this outcome, wherever they count. */
+  #add({ place, scopes }: Pairs, { weight }: Measure, code: number, by: number): void {
+    const points = pointsOf(weight);
+    for (const scope of scopes) this.#addIn(scope, points, code, by);
+    const { namespace, owner } = place;
+    this.#addIn(`owner:${owner === '' ? (this.#namespaceOwners.get(namespace) ?? '') : owner}`, points, code, by);
+    if (owner !== '') return;
+    const sum = this.#unclaimed.get(namespace) ?? new PairSum();
+    sum.add(code, points, by);
+    if (sum.isEmpty()) this.#unclaimed.delete(namespace);
+    else this.#unclaimed.set(namespace, sum);
+  }
+
+  #addIn(scope: string, points: number, code: number, by: number): void {
+    this.#sumOf(scope).add(code, points, by);
+    if (by < 0) this.#dropEmpty(scope);
+  }
+
+  #sumOf(scope: string): PairSum {
+    this.#changed.add(scope);
+    const known = this.#sums.get(scope);
+    if (known !== undefined) return known;
+    const created = new PairSum();
+    this.#sums.set(scope, created);
+    return created;
+  }
+
+  #dropEmpty(scope: string): void {
+    if (this.#sums.get(scope)?.isEmpty() === true) this.#sums.delete(scope);
+  }
 }
 
-type Sum = { add(meta: ControlMeta, pair: Pair): void; score(): Score };
-
-/** Counts are summed first and weighted once a control, in the order of ids: fractional weights give the same bits every time. */
-function createSum(scope: string): Sum {
-  let earned = 0;
-  let possible = 0;
-  let passing = 0;
-  let failing = 0;
-  return {
-    add({ weight }, pair) {
-      earned += weight * pair.passing;
-      possible += weight * (pair.passing + pair.failing);
-      passing += pair.passing;
-      failing += pair.failing;
-    },
-    score: () => ({
-      scope,
-      earned,
-      possible,
-      score: possible === 0 ? 100 : Math.round((earned / possible) * 10_000) / 100,
-      passing,
-      failing,
-    }),
-  };
+function scopesOf(control: string, { category, frameworks }: Measure, { namespace }: Place): readonly string[] {
+  return [
+    'cluster',
+    `control:${control}`,
+    `category:${category}`,
+    ...(namespace === '' ? [] : [`namespace:${namespace}`]),
+    ...namesOf(frameworks).map((framework) => `framework:${framework}`),
+  ];
 }
 
-function sumIn<K>(sums: Map<K, Sum>, key: K, scope: string): Sum {
-  const sum = sums.get(key) ?? createSum(scope);
-  sums.set(key, sum);
-  return sum;
+function namesOf(frameworks: Measure['frameworks']): readonly string[] {
+  return frameworks.length < 2
+    ? frameworks.map(({ framework }) => framework)
+    : [...new Set(frameworks.map(({ framework }) => framework))];
 }
 
-function ordered(sums: ReadonlyMap<string, Sum>): readonly Score[] {
-  return [...sums.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum.score());
+function sameMeasure(a: Measure, b: Measure): boolean {
+  return (
+    a.weight === b.weight && a.category === b.category && namesOf(a.frameworks).join() === namesOf(b.frameworks).join()
+  );
 }

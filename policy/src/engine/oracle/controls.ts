@@ -28,7 +28,7 @@ function control(id: string, kinds: readonly GroupKind[], judge: Judge): Compile
       rationale: '',
       remediation: { summary: '', fields: [], impact: '' },
       references: [],
-      frameworks: [],
+      frameworks: id.startsWith('net') ? [{ framework: 'cis', requirements: ['5.3'] }] : [],
     },
     language: 'relation',
     kinds,

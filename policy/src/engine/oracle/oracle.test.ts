@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { CompiledControl, GroupKind } from '../../contract.ts';
+import type { Score } from '../../score/score.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import { createMemoryObjectStore } from '../object-store.ts';
 import type { Finding, JudgedTransition, KnownFinding, Unanswered, UnansweredChange } from '../verdict-book.ts';
@@ -40,7 +41,7 @@ class World {
           .filter((_, index) => index !== step.without)
           .map((control, index) =>
             step.renamed && index === 0
-              ? { ...control, digest: 'new', meta: { ...control.meta, severity: 'low' } }
+              ? { ...control, digest: 'new', meta: { ...control.meta, severity: 'low', weight: 2.5, frameworks: [] } }
               : control,
           );
         return engine.setControls(this.controls, this.nowMs);
@@ -57,6 +58,37 @@ const findingId = ({ finding }: Pick<Finding, 'finding'>) =>
   JSON.stringify([finding.control, finding.object, finding.uid, finding.path]);
 const questionId = ({ control, object, uid }: Pick<Unanswered, 'control' | 'object' | 'uid'>) =>
   JSON.stringify([control, object, uid]);
+
+/** What somebody knows who saw only which scores moved. */
+class ScoreLedger {
+  readonly #scores = new Map<string, Score>();
+
+  assertAgreesWith(engine: Engine): void {
+    for (const score of engine.takeScoreChanges()) this.#scores.set(score.scope, score);
+    const { cluster, ...parts } = engine.score();
+    const told = [...this.#scores.values()].filter((score) => !isEmpty(score));
+    const all = [cluster, ...Object.values(parts).flat()].filter((score) => !isEmpty(score));
+    assert.deepEqual(byScope(told), byScope(all));
+    for (const whole of [parts.owners, parts.categories, parts.controls])
+      assert.deepEqual(sumOf(whole), sumOf([cluster]), 'the parts are not the whole');
+  }
+}
+
+const byScope = (scores: readonly Score[]) => new Map(scores.map((score) => [score.scope, score]));
+
+const isEmpty = ({ passing, failing, excepted, notAssessable, unjudged }: Score) =>
+  passing + failing + excepted + notAssessable + unjudged === 0;
+
+const sumOf = (scores: readonly Score[]) =>
+  scores.reduce(
+    (sum, one) => ({
+      // Weights are thousandths: their sums are compared as such.
+      earned: sum.earned + Math.round(one.earned * 1_000),
+      possible: sum.possible + Math.round(one.possible * 1_000),
+      pairs: sum.pairs + one.passing + one.failing + one.excepted + one.notAssessable + one.unjudged,
+    }),
+    { earned: 0, possible: 0, pairs: 0 },
+  );
 
 /** What somebody knows who saw the transitions only. */
 class Ledger {
@@ -101,12 +133,15 @@ for (const held of ['objects in the engine', 'objects in a store']) {
         const store = held === 'objects in a store' ? { store: world.store } : {};
         const engine = createEngine({ controls: world.controls, covers: world.covers, ...store });
         const ledger = new Ledger();
+        const scores = new ScoreLedger();
+        scores.assertAgreesWith(engine);
         for (const step of steps) {
           const transitions = world.run(engine, step);
           const { engine: scratch } = world.fromScratch();
           assert.deepEqual(stateOf(engine), stateOf(scratch));
           ledger.follow(transitions, engine.takeUnansweredChanges());
           ledger.assertAgreesWith(engine);
+          scores.assertAgreesWith(engine);
         }
       }),
       { numRuns: runs },
