@@ -16,15 +16,19 @@ import type {
 } from './timeline/rows.ts';
 
 type Rows<T> = T extends readonly (infer Row)[] ? Row[] : T;
-export type BatchRows = { readonly [K in keyof RecordedBatch]: Rows<RecordedBatch[K]> };
+export type BatchRows = { readonly [K in keyof RecordedBatch]: Rows<RecordedBatch[K]> } & {
+  /** Of every row that is judged in this batch. */
+  readonly afterOwn: number;
+};
 
 /** Where in the stream a row belongs. */
 export type At = { readonly sequence: number; readonly observedAtUs: number };
 
-export const openRows = (stream: StreamId, firstSequence: number, lastSequence: number): BatchRows => ({
+export type RowsSpan = Pick<BatchRows, 'firstSequence' | 'lastSequence' | 'afterOwn'>;
+
+export const openRows = (stream: StreamId, span: RowsSpan): BatchRows => ({
   stream,
-  firstSequence,
-  lastSequence,
+  ...span,
   versions: [],
   audits: [],
   links: [],

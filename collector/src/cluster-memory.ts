@@ -56,7 +56,7 @@ const openStream = (epoch: string, recordedSequence: number): StreamMemory => ({
 
 /**
  * When something of the collector's own stream happens: after everything judged before it, whatever the agents' clocks
- * and ours say, because readers order the own stream and the agents' by their moments.
+ * and ours say, so that what is shown by time is shown in this order, too.
  */
 export const ownMoment = ({ own, streams }: ClusterMemory, nowMs: number): number => {
   const newestUs = [own, ...streams.values()].reduce((newest, stream) => Math.max(newest, stream.lastObservedUs), 0);

@@ -6,7 +6,10 @@ import type { RecordedBatch } from './timeline/rows.ts';
 import type { RefusedStream } from './timeline/timeline.ts';
 
 const batch = (sequence: number, cluster = 'east'): RecordedBatch =>
-  openRows({ tenant: 'default', cluster, epoch: 'e1' }, sequence, sequence);
+  openRows(
+    { tenant: 'default', cluster, epoch: 'e1' },
+    { firstSequence: sequence, lastSequence: sequence, afterOwn: 0 },
+  );
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A writer whose calls are answered by hand. */

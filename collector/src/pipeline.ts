@@ -286,8 +286,9 @@ class PipelineOfClusters implements Pipeline {
   ): Promise<Done> {
     const { own } = memory;
     const id: StreamId = { ...memory.id, epoch: collectorEpoch };
-    const rows = openRows(id, own.nextSequence, own.nextSequence);
-    const at = { sequence: own.nextSequence, observedAtUs: ownMoment(memory, atMs) };
+    const sequence = own.nextSequence;
+    const rows = openRows(id, { firstSequence: sequence, lastSequence: sequence, afterOwn: sequence });
+    const at = { sequence, observedAtUs: ownMoment(memory, atMs) };
     own.lastObservedUs = at.observedAtUs;
     write(at, rows);
     scorePosture(this.#prepare, memory, at, rows);

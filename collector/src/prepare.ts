@@ -79,7 +79,8 @@ export const prepare = (
   const { metrics, onFailure } = deps;
   const stream = memory.streams.get(item.stream.epoch);
   if (stream === undefined) throw new Error('prepare: the stream was not opened by admission');
-  const rows = openRows(item.stream, admission.fromSequence, item.batch.lastSequence);
+  const span = { firstSequence: admission.fromSequence, lastSequence: item.batch.lastSequence };
+  const rows = openRows(item.stream, { ...span, afterOwn: memory.own.nextSequence - 1 });
   const needFull = new Map<string, ObjectRef>();
   const verdicts: KindVerdict[] = [];
   const decoded = decode(item.batch, deps.limits);

@@ -34,6 +34,7 @@ const transition: TransitionRow = {
   bundle: 'b1',
   cause: 'change',
   atUs: 1_750_000_000_123_456,
+  afterOwn: 0,
 };
 const link: LinkRow = {
   sequence: 9,

@@ -64,6 +64,7 @@ const transition = (sequence: number, change: Partial<TransitionRow> = {}): Tran
   bundle: 'b',
   cause: 'change',
   atUs: baseUs + sequence * second,
+  afterOwn: 0,
   ...change,
 });
 
@@ -180,8 +181,9 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       state: 'unjudged',
       reason: 'x',
       atUs: baseUs,
+      afterOwn: 0,
     } as const;
-    const scope = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts };
+    const scope = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts, afterOwn: 0 };
     const kind = { group: '', resource: 'configmaps', kind: 'ConfigMap' };
     const seen = { ...kind, state: 'watched', reason: '' } as const;
     const forbidden = { ...kind, state: 'forbidden', reason: 'no permission' } as const;
@@ -215,18 +217,23 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
     const own = { ...stream, epoch: 'collector' };
     const posture = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts };
     await writer.record([batch(stream, 1, { transitions: [transition(1)] })]);
-    const afresh = transition(1, { state: 'updated', atUs: baseUs + 10 * second });
+    const afterOwn = 1;
+    const afresh = transition(1, { state: 'updated', atUs: baseUs + 10 * second, afterOwn });
     await writer.record([
-      batch(own, 1, { transitions: [afresh], posture: [{ sequence: 1, ...posture, atUs: baseUs + 10 * second }] }),
+      batch(own, 1, {
+        transitions: [afresh],
+        posture: [{ sequence: 1, ...posture, atUs: baseUs + 10 * second, afterOwn }],
+      }),
     ]);
     assert.deepEqual(
       (await all(recovery.findings(stream))).map((row) => row.state),
       ['updated'],
     );
+    // Observed before the own stream's moment, and judged after it.
     await writer.record([
       batch(stream, 2, {
-        transitions: [transition(2, { state: 'resolved', atUs: baseUs + 20 * second })],
-        posture: [{ sequence: 2, ...posture, earned: 2, score: 100, atUs: baseUs + 20 * second }],
+        transitions: [transition(2, { state: 'resolved', atUs: baseUs + 5 * second, afterOwn })],
+        posture: [{ sequence: 2, ...posture, earned: 2, score: 100, atUs: baseUs + 5 * second, afterOwn }],
       }),
     ]);
     assert.deepEqual(

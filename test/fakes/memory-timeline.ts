@@ -12,14 +12,11 @@ import type {
   CoverageRow,
   LinkRow,
   ListedKind,
-  PostureRow,
   RecentRows,
   RecordedBatch,
   StreamId,
   TimelineRecovery,
   TimelineWriter,
-  TransitionRow,
-  UnjudgedRow,
   VersionRow,
 } from '@driftline/collector';
 
@@ -74,11 +71,17 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
   let isClosed = false;
   let committing: Promise<void> = Promise.resolve();
   const of = (id: ClusterId): readonly RecordedBatch[] => store.batches.filter((batch) => inCluster(id, batch.stream));
-  const rows = <K extends 'versions' | 'transitions' | 'audits'>(
-    id: ClusterId,
-    table: K,
-  ): Epoched<RecordedBatch[K][number]>[] =>
+  const rows = <K extends 'versions' | 'audits'>(id: ClusterId, table: K): Epoched<RecordedBatch[K][number]>[] =>
     of(id).flatMap((batch) => batch[table].map((row) => ({ ...row, epoch: batch.stream.epoch })));
+  /** By what the rows themselves say, as a store must that keeps no order of its own; stable within a stream. */
+  const judged = <K extends 'transitions' | 'posture' | 'unjudged'>(id: ClusterId, table: K) => {
+    type Judged = { readonly row: RecordedBatch[K][number]; readonly epoch: string };
+    const all = of(id).flatMap(({ stream, ...batch }) =>
+      batch[table].map((row): Judged => ({ row, epoch: stream.epoch })),
+    );
+    const isAgents = ({ epoch }: Judged): number => Number(epoch !== 'collector');
+    return all.sort((a, b) => a.row.afterOwn - b.row.afterOwn || isAgents(a) - isAgents(b));
+  };
 
   return {
     async record(batches) {
@@ -124,16 +127,15 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
       for (const row of last.values()) if (row.op !== 'deleted') yield row;
     },
     async *findings(id) {
-      yield* lastBy<Epoched<TransitionRow>>(rows(id, 'transitions'), (row) => row.findingId).values();
+      for (const { row, epoch } of lastBy(judged(id, 'transitions'), (each) => each.row.findingId).values())
+        yield { ...row, epoch };
     },
     async posture(id) {
-      const all = of(id).flatMap<PostureRow>((batch) => [...batch.posture]);
-      return [...lastBy(all, (row) => row.scope).values()];
+      return [...lastBy(judged(id, 'posture'), ({ row }) => row.scope).values()].map(({ row }) => row);
     },
     async unjudged(id) {
-      const all = of(id).flatMap<UnjudgedRow>((batch) => [...batch.unjudged]);
-      const last = lastBy(all, (row) => `${row.control}\n${placeOf(row)}`);
-      return [...last.values()].filter((row) => row.state !== 'cleared');
+      const last = lastBy(judged(id, 'unjudged'), ({ row }) => `${row.control}\n${placeOf(row)}`);
+      return [...last.values()].map(({ row }) => row).filter((row) => row.state !== 'cleared');
     },
     async listedKinds(stream) {
       const all = store.batches.filter((batch) => sameStream(batch.stream, stream)).flatMap(({ coverage }) => coverage);

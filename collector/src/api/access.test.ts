@@ -246,6 +246,6 @@ test('paths, methods and health that are not about any cluster', async () => {
   const document = (await (await fetch(`${api.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
   assert.deepEqual(
     Object.keys(document.paths),
-    ['log', 'findings', 'exceptions', 'objects', 'score', 'status'].map((path) => `/api/v1/${path}`),
+    ['log', 'findings', 'exceptions', 'objects', 'records', 'score', 'status'].map((path) => `/api/v1/${path}`),
   );
 });

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import type { ApiException, ApiFinding } from '@driftline/proto';
 import { loadBundle } from '@driftline/policy';
 import { openTestApi, type TestApi } from './testing/open-test-api.ts';
-import { batch, secondUs, startUs, stream, transition } from './testing/rows.ts';
+import { batch, startUs, stream, transition } from './testing/rows.ts';
 
 const exceptionFile = (id: string, expires: string, more: object = {}) => ({
   path: `${id}.yaml`,
@@ -83,9 +83,7 @@ before(async () => {
     batch(
       [1, 1],
       {
-        transitions: [
-          transition(1, { findingId: 'g', state: 'reopened', cause: 'deadline', atUs: startUs + 9 * secondUs }),
-        ],
+        transitions: [transition(1, { findingId: 'g', state: 'reopened', cause: 'deadline', afterOwn: 1 })],
       },
       { ...stream, cluster: 'north', epoch: 'collector' },
     ),

@@ -63,6 +63,7 @@ before(async () => {
             state: 'updated',
             cause: 'bundle',
             atUs: startUs + 10 * secondUs,
+            afterOwn: 1,
           }),
           transition(1, {
             index: 1,
@@ -71,9 +72,10 @@ before(async () => {
             path: 'x',
             cause: 'bundle',
             atUs: startUs + 10 * secondUs,
+            afterOwn: 1,
           }),
         ],
-        posture: [posture(1, { score: 70, earned: 7, atUs: startUs + 10 * secondUs })],
+        posture: [posture(1, { score: 70, earned: 7, atUs: startUs + 10 * secondUs, afterOwn: 1 })],
         unjudged: [],
       },
       own,
@@ -86,9 +88,16 @@ before(async () => {
         version(5, { name: 'api', object: labels('api', 'api'), paths: ['/x'], observedAtUs: startUs + 20 * secondUs }),
       ],
       transitions: [
-        transition(5, { findingId: 'f6', name: 'api', path: 'x', state: 'resolved', atUs: startUs + 20 * secondUs }),
+        transition(5, {
+          findingId: 'f6',
+          name: 'api',
+          path: 'x',
+          state: 'resolved',
+          atUs: startUs + 20 * secondUs,
+          afterOwn: 1,
+        }),
       ],
-      posture: [posture(5, { score: 90, earned: 9, atUs: startUs + 20 * secondUs })],
+      posture: [posture(5, { score: 90, earned: 9, atUs: startUs + 20 * secondUs, afterOwn: 1 })],
     }),
   );
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { ApiGap, ApiObjectState, ApiStatus } from '@driftline/proto';
+import type { ApiGap, ApiObjectState, ApiRecord, ApiStatus } from '@driftline/proto';
 import { openAgentSessions } from '../timeline/sessions/agent-sessions.ts';
-import { audit, batch, coverage, gap, link, secondUs, startUs, stream, version } from './testing/rows.ts';
+import { audit, batch, coverage, gap, link, secondUs, startUs, stream, transition, version } from './testing/rows.ts';
 import { openTestApi, type TestApi } from './testing/open-test-api.ts';
 
 let api: TestApi;
@@ -40,6 +40,11 @@ before(async () => {
         version(3, { name: 'api', op: 'created' }),
         version(3, { name: 'pool-1', namespace: '', group: '', resource: 'nodes', kind: 'Node', op: 'snapshot' }),
       ],
+      transitions: [
+        transition(2),
+        transition(3, { findingId: 'f2', name: 'api' }),
+        transition(4, { state: 'resolved' }),
+      ],
       audits: [audit(5), audit(6), audit(7, { auditId: 'id-6' })],
       links: [
         link(5, 2),
@@ -61,6 +66,7 @@ before(async () => {
           reason: 'threw',
           bundle: 'b1',
           atUs: startUs,
+          afterOwn: 0,
         },
         {
           sequence: 2,
@@ -74,6 +80,7 @@ before(async () => {
           reason: 'redacted',
           bundle: 'b1',
           atUs: startUs,
+          afterOwn: 0,
         },
         {
           sequence: 4,
@@ -87,6 +94,7 @@ before(async () => {
           reason: '',
           bundle: 'b1',
           atUs: startUs + secondUs,
+          afterOwn: 0,
         },
       ],
       rejected: [
@@ -181,6 +189,58 @@ test('filters, label selectors and pages', async () => {
   for (const limit of [1, 2, 3]) assert.deepEqual(await names(`limit=${limit}`), ['east/api', 'east/web', 'west/web']);
   for (const limit of [1, 2])
     assert.deepEqual(await names(`selector=!app&limit=${limit}`), ['east/api', 'east/web', 'west/web']);
+});
+
+const records = (query: string) => api.all<ApiRecord>(`records?cluster=east&${query}`);
+/** `<sequence> <what>` of each. */
+const told = async (query: string) =>
+  (await records(query)).map((record) => {
+    const { order } = record;
+    if (record.type === 'version') return `${order[1]} ${record.op} ${record.object.resource}/${record.object.name}`;
+    if (record.type === 'rejected') return `${order[1]} ${record.source} ${record.reason}`;
+    return record.type === 'coverage'
+      ? `${order[1]} ${record.state} ${record.resource}`
+      : `${order[1]} ${record.state} ${record.findingId}`;
+  });
+
+test('records: a state and what came after it are all that was recorded, whatever the pages', async () => {
+  const everything = [
+    '2 created deployments/web',
+    '3 created deployments/api',
+    '3 snapshot nodes/pool-1',
+    '4 modified deployments/web',
+    '6 deleted deployments/web',
+    '8 created deployments/web',
+  ];
+  for (const limit of [1, 2, 100]) {
+    assert.deepEqual((await told(`limit=${limit}`)).sort(), everything.sort());
+    assert.deepEqual(await told(`since=${at(4)}&limit=${limit}`), everything.slice(4));
+    assert.deepEqual(await told(`at=${at(4)}&limit=${limit}`), [
+      '3 snapshot nodes/pool-1',
+      '3 created deployments/api',
+      '4 modified deployments/web',
+    ]);
+    assert.deepEqual(await told(`at=${at(7)}&limit=${limit}`), [
+      '3 snapshot nodes/pool-1',
+      '3 created deployments/api',
+    ]);
+    assert.deepEqual(await told(`type=transition&limit=${limit}`), ['2 opened f1', '3 opened f2', '4 resolved f1']);
+    assert.deepEqual(await told(`type=transition&at=${at(3)}&limit=${limit}`), ['2 opened f1', '3 opened f2']);
+    assert.deepEqual(await told(`type=transition&at=${at(4)}&limit=${limit}`), ['3 opened f2']);
+    assert.deepEqual(await told(`type=coverage&at=${at(2)}&limit=${limit}`), [
+      '1 watched nodes',
+      '1 forbidden secrets',
+      '1 watched deployments',
+    ]);
+    assert.deepEqual(await told(`type=coverage&since=${at(2)}&limit=${limit}`), ['15 failing nodes']);
+  }
+  assert.deepEqual(await told('type=rejected'), ['9 webhook not-json']);
+  const [gone, there] = (await records(`since=${at(5)}`)) as readonly Extract<ApiRecord, { type: 'version' }>[];
+  assert.equal(gone?.body, null);
+  assert.deepEqual([there?.object.uid, there?.at], ['uid-2', '2026-01-01T00:00:08.000000Z']);
+  assert.equal((await api.get('records')).status, 400);
+  assert.equal((await api.get(`records?cluster=east&type=rejected&at=${at(1)}`)).status, 400);
+  assert.equal((await api.get(`records?cluster=east&at=${at(1)}&since=${at(1)}`)).status, 400);
 });
 
 test('status tells of every agent, connected or away, and of what is not seen', async () => {

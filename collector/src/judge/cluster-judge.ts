@@ -163,7 +163,7 @@ class EngineOfCluster implements ClusterJudge {
   posture(at: At, rows: BatchRows): void {
     if (!this.#isDirty) return;
     this.#isDirty = false;
-    rows.posture.push(...this.#postures.changed(this.engine.score(), this.#open, at));
+    rows.posture.push(...this.#postures.changed(this.engine.score(), this.#open, { ...at, afterOwn: rows.afterOwn }));
   }
 
   /** The engine promises not to throw; recording does not rely on it. */
@@ -181,7 +181,8 @@ class EngineOfCluster implements ClusterJudge {
     const last = rows.transitions.at(-1);
     let index = last !== undefined && last.sequence === at.sequence ? last.index + 1 : 0;
     for (const transition of transitions) {
-      const row = transitionRow(this.#id, transition, { ...at, index, bundle: this.#bundle.version });
+      const { afterOwn } = rows;
+      const row = transitionRow(this.#id, transition, { ...at, afterOwn, index, bundle: this.#bundle.version });
       this.#open.move(row);
       rows.transitions.push(row);
       index += 1;
@@ -199,7 +200,7 @@ const categoriesOf = ({ controls }: PolicyBundle): ReadonlyMap<string, Category>
 const transitionRow = (
   id: ClusterId,
   { finding, cause, state, severity, title, value, reason }: JudgedTransition,
-  { sequence, index, observedAtUs, bundle }: At & { readonly index: number; readonly bundle: string },
+  { sequence, index, observedAtUs, bundle, afterOwn }: At & Pick<TransitionRow, 'index' | 'bundle' | 'afterOwn'>,
 ): TransitionRow => ({
   sequence,
   index,
@@ -219,6 +220,7 @@ const transitionRow = (
   bundle,
   cause: cause.type,
   atUs: observedAtUs,
+  afterOwn,
 });
 
 export const openClusterJudge = (

@@ -4,7 +4,9 @@ import type { At } from '../batch-rows.ts';
 import type { PostureRow } from '../timeline/rows.ts';
 import type { OpenFindings } from './open-findings.ts';
 
-export type PostureBook = { changed(card: ScoreCard, open: OpenFindings, at: At): readonly PostureRow[] };
+export type PostureBook = {
+  changed(card: ScoreCard, open: OpenFindings, at: At & Pick<PostureRow, 'afterOwn'>): readonly PostureRow[];
+};
 
 const severities: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
 
@@ -28,7 +30,8 @@ export const createPostureBook = (recorded: readonly PostureRow[]): PostureBook 
       const rows: PostureRow[] = [];
       for (const [scope, { earned, possible, score }] of scores) {
         const openBySeverity = open.in(scope);
-        const row = { sequence: at.sequence, scope, earned, possible, score, openBySeverity, atUs: at.observedAtUs };
+        const { sequence, observedAtUs: atUs, afterOwn } = at;
+        const row = { sequence, scope, earned, possible, score, openBySeverity, atUs, afterOwn };
         const before = last.get(scope);
         if (isSame(before, row) || (before === undefined && possible === 0)) continue;
         last.set(scope, row);

@@ -34,7 +34,8 @@ export const createUnjudgedBook = (recorded: readonly UnjudgedRow[], bundle: () 
     const index = previous !== undefined && previous.sequence === at.sequence ? previous.index + 1 : 0;
     const { control, group, kind, namespace, name } = place;
     const where = { control, group, kind, namespace, name };
-    const row = { sequence: at.sequence, index, ...where, ...verdict, bundle: bundle(), atUs: at.observedAtUs };
+    const when = { atUs: at.observedAtUs, afterOwn: rows.afterOwn };
+    const row = { sequence: at.sequence, index, ...where, ...verdict, bundle: bundle(), ...when };
     if (verdict.state === 'cleared') last.delete(keyOf(place));
     else last.set(keyOf(place), row);
     rows.unjudged.push(row);

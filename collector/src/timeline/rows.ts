@@ -2,6 +2,9 @@
  * The rows of the timeline: what the pipeline derives from an agent's batches and the store keeps for ever. Every row is
  * a deterministic function of the batches before it. SCHEMA.md describes the tables; column names are these names in
  * snake_case. Times are microseconds since the Unix epoch.
+ *
+ * What was judged says with `afterOwn` how far the collector's own stream (deadlines, new policies) had come: its
+ * sequence, of the own stream's rows their own. Rows of both kinds of streams are in order by it; no clock decides.
  */
 import type { CoverageState, GapCause, ManagerEvidence, Op } from '@driftline/proto';
 import type { FindingState, Severity } from '@driftline/policy';
@@ -119,6 +122,7 @@ export type TransitionRow = {
   readonly bundle: string;
   readonly cause: 'change' | 'bundle' | 'coverage' | 'deadline';
   readonly atUs: number;
+  readonly afterOwn: number;
 };
 
 export type GapRow = {
@@ -172,6 +176,7 @@ export type PostureRow = {
   readonly score: number;
   readonly openBySeverity: Readonly<Record<Severity, number>>;
   readonly atUs: number;
+  readonly afterOwn: number;
 };
 
 /** A control that threw or could not be assessed on an object; current state only matters, history is kept. */
@@ -187,6 +192,7 @@ export type UnjudgedRow = {
   readonly reason: string;
   readonly bundle: string;
   readonly atUs: number;
+  readonly afterOwn: number;
 };
 
 /** Everything one agent batch became. */

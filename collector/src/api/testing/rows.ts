@@ -141,6 +141,7 @@ export function transition(sequence: number, rest: Partial<TransitionRow> = {}):
     bundle: 'b1',
     cause: 'change',
     atUs: startUs + sequence * secondUs,
+    afterOwn: 0,
     ...rest,
   };
 }
@@ -154,6 +155,7 @@ export function posture(sequence: number, rest: Partial<PostureRow> = {}): Postu
     score: 80,
     openBySeverity: { critical: 0, high: 1, medium: 0, low: 0, info: 0 },
     atUs: startUs + sequence * secondUs,
+    afterOwn: 0,
     ...rest,
   };
 }

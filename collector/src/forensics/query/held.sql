@@ -1,12 +1,10 @@
--- How many findings each exception holds now, by cluster and severity. See findings.sql for the two kinds of streams: only
+-- How many findings each exception holds now, by cluster and severity. See SCHEMA.md, Two kinds of streams. Only
 -- findings that were ever excepted are looked at.
 SELECT extract(reason, '^excepted by ([^ ]+) until ') AS exception, cluster, severity, count() AS findings
 FROM (
   SELECT t.cluster AS cluster, finding_id,
-    argMaxIf((t.at_us, t.state, t.severity, t.reason), (epoch_ordinal, sequence, `index`), t.epoch != 'collector') AS seen,
-    argMaxIf((t.at_us, t.state, t.severity, t.reason), (epoch_ordinal, sequence, `index`), t.epoch = 'collector') AS own,
-    if(seen.2 = '' OR (own.2 != '' AND own.1 > seen.1), own, seen) AS last,
-    last.2 AS state, last.3 AS severity, last.4 AS reason
+    argMax((t.state, t.severity, t.reason), (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last,
+    last.1 AS state, last.2 AS severity, last.3 AS reason
   FROM finding_transitions AS t
   INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
   WHERE tenant = {tenant:String}

@@ -1,4 +1,4 @@
--- Evaluations that have no verdict now, and input that could not be read, ever. See findings.sql for the two kinds of streams.
+-- Evaluations that have no verdict now, and input that could not be read, ever. See SCHEMA.md, Two kinds of streams.
 SELECT countIf(last = 'unjudged') AS unjudged, countIf(last = 'not-assessable') AS not_assessable,
   (
     SELECT count() FROM rejected AS x
@@ -7,9 +7,7 @@ SELECT countIf(last = 'unjudged') AS unjudged, countIf(last = 'not-assessable') 
   ) AS rejected
 FROM (
   SELECT u.cluster AS cluster, control, `group`, kind, namespace, name,
-    argMaxIf((u.at_us, u.state), (epoch_ordinal, sequence, `index`), u.epoch != 'collector') AS seen,
-    argMaxIf((u.at_us, u.state), (epoch_ordinal, sequence, `index`), u.epoch = 'collector') AS own,
-    if(own.1 > seen.1, own.2, seen.2) AS last
+    argMax(u.state, (after_own, u.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM unjudged AS u
   INNER JOIN recorded AS r ON u.cluster = r.cluster AND u.epoch = r.epoch
   WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR u.cluster = {cluster:String}) AND sequence <= r.recorded_sequence

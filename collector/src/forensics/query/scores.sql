@@ -1,11 +1,10 @@
--- The last posture of every scope at a moment; see findings.sql for the two kinds of streams. A scope in which nothing counts any more
+-- The last posture of every scope at a moment; see SCHEMA.md, Two kinds of streams. A scope in which nothing counts any more
 -- is left out, unless it is the cluster.
 SELECT cluster, scope, last.1 AS at_us, last.2 AS score, last.3 AS earned, last.4 AS possible, last.5 AS open_by_severity
 FROM (
   SELECT p.cluster AS cluster, scope,
-    argMaxIf((p.at_us, p.score, p.earned, p.possible, p.open_by_severity), (epoch_ordinal, sequence, `index`), p.epoch != 'collector') AS seen,
-    argMaxIf((p.at_us, p.score, p.earned, p.possible, p.open_by_severity), (epoch_ordinal, sequence, `index`), p.epoch = 'collector') AS own,
-    if(own.1 > seen.1, own, seen) AS last
+    argMax((p.at_us, p.score, p.earned, p.possible, p.open_by_severity),
+      (after_own, p.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM posture_samples AS p
   INNER JOIN recorded AS r ON p.cluster = r.cluster AND p.epoch = r.epoch
   WHERE tenant = {tenant:String}

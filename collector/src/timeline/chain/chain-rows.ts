@@ -17,18 +17,26 @@ type AnswerRow = {
 
 const sortMemoryBytes = 256 * 1024 * 1024;
 
+/** A stored row, in the form that each version of the chain digests. */
+export type ReadChainRow = Pick<ChainRow, 'table' | 'sequence' | 'index'> & { as(version: number): ChainRow };
+
 /** Rows up to and including `lastSequence`; later ones are not recorded yet. */
 export async function* chainRows(
   reader: TimelineReader,
   stream: StreamId,
   lastSequence: number,
-): AsyncGenerator<ChainRow, void, undefined> {
+): AsyncGenerator<ReadChainRow, void, undefined> {
   for await (const row of reader.query<AnswerRow>(chainRowsSql, { ...stream, lastSequence })) {
     const table = recordTables[row.tableOrder];
     if (table === undefined) throw new RangeError(`no record table ${row.tableOrder}`);
     const stored = JSON.parse(row.columns) as readonly unknown[];
+    const place = { table: table.name, sequence: row.sequence, index: row.index };
     const values = table.columns.map((column, i) => answeredValue(column, stored[i]));
-    yield { table: table.name, sequence: row.sequence, index: row.index, values };
+    const as = (version: number) => ({
+      ...place,
+      values: values.filter((_, i) => (table.columns[i]?.since ?? 1) <= version),
+    });
+    yield { ...place, as };
   }
 }
 

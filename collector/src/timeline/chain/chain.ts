@@ -1,12 +1,14 @@
 /**
- * The hash chain of a stream, as SCHEMA.md specifies it (version 1): row digest → batch root → link to the batch
+ * The hash chain of a stream, as SCHEMA.md specifies it: row digest → batch root → link to the batch
  * before. Everything is lower-case hex SHA-256 over UTF-8 JSON texts, so that any language can verify it.
  */
 import { hash } from 'node:crypto';
 import type { StreamId } from '../rows.ts';
 import { type Column, countsType, managersType } from '../writer/tables.ts';
 
-export const chainVersion = 1;
+/** What is recorded now. Version 1 lacks the columns that came later (`Column.since`). */
+export const chainVersion = 2;
+export const chainVersions: readonly number[] = [1, chainVersion];
 
 /** `prev` of a stream's first batch. */
 export const genesisLink = '0'.repeat(64);
@@ -41,6 +43,7 @@ export function batchRoot(rowDigests: readonly string[]): string {
 }
 
 export type LinkInput = {
+  readonly version: number;
   readonly stream: StreamId;
   readonly firstSequence: number;
   readonly lastSequence: number;
@@ -50,10 +53,10 @@ export type LinkInput = {
 };
 
 export function batchLink(input: LinkInput): string {
-  const { stream, firstSequence, lastSequence, recordedAtUs, root, prev } = input;
+  const { version, stream, firstSequence, lastSequence, recordedAtUs, root, prev } = input;
   return sha256(
     JSON.stringify([
-      chainVersion,
+      version,
       prev,
       root,
       stream.tenant,

@@ -111,13 +111,34 @@ test('rows beyond the last commit row are not part of the chain yet', async () =
   assert.equal((await verifyChain(store.reader, stream)).verdict, 'intact');
 });
 
+test('a batch of version 1 is verified by the columns it was recorded with', async () => {
+  const stream = { tenant: 'default', cluster: `cluster-${++clusters}`, epoch: 'e1' };
+  const scores = ['cluster', 1, 2, 50, [['high', 1]], 7];
+  const root = batchRoot([rowDigest({ table: 'posture_samples', sequence: 1, index: 0, values: scores })]);
+  const span = { firstSequence: 1, lastSequence: 1, recordedAtUs: 7 };
+  const link = batchLink({ version: 1, stream, ...span, root, prev: genesisLink });
+  const place = `'default', '${stream.cluster}', 'e1', 1`;
+  await store.owner.command({ query: `INSERT INTO epochs VALUES (${place}, 7)` });
+  await store.owner.command({
+    query: `INSERT INTO posture_samples (tenant, cluster, epoch, epoch_ordinal, sequence, index, scope, earned, possible, score, open_by_severity, at_us)
+      VALUES (${place}, 1, 0, 'cluster', 1, 2, 50, {'high': 1}, 7)`,
+  });
+  await store.owner.command({
+    query: `INSERT INTO batch_commits (tenant, cluster, epoch, epoch_ordinal, first_sequence, last_sequence, row_counts, newest_observed_at_us, recorded_at_us, generation, chain_version, root, prev, link)
+      VALUES (${place}, 1, 1, {'posture_samples': 1}, 7, 7, 1, 1, '${root}', '${genesisLink}', '${link}')`,
+  });
+  assert.equal((await verifyChain(store.reader, stream)).verdict, 'intact');
+  await tamper(stream, 'ALTER TABLE posture_samples UPDATE score = 60 WHERE {where}');
+  assert.equal((await verifyChain(store.reader, stream)).verdict, 'broken');
+});
+
 test('the chain of SCHEMA.md, worked by hand', () => {
   const row = rowDigest({ table: 'rejected', sequence: 1, index: 0, values: ['webhook', 'bad', '', 3, 5] });
   assert.equal(row, '7dd596a6d1b6f9006ec8963155f697c9e132d4c1185a161b5ec7e709a9f322ad');
   const root = batchRoot([row]);
   const stream = { tenant: 'default', cluster: 'c', epoch: 'e' };
   assert.equal(
-    batchLink({ stream, firstSequence: 1, lastSequence: 1, recordedAtUs: 7, root, prev: genesisLink }),
+    batchLink({ version: 1, stream, firstSequence: 1, lastSequence: 1, recordedAtUs: 7, root, prev: genesisLink }),
     'bd36672ee23ada572b85b6c41108685fd4cf15901eded74c02a6807a81b86438',
   );
 });

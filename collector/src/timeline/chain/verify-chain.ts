@@ -7,8 +7,8 @@ import { loadSql } from '../reader/sql-file.ts';
 import type { TimelineReader } from '../reader/timeline-reader.ts';
 import type { StreamId } from '../rows.ts';
 import type { ClusterId } from '../timeline.ts';
-import { batchLink, batchRoot, type ChainRow, chainVersion, genesisLink, rowDigest } from './chain.ts';
-import { chainRows } from './chain-rows.ts';
+import { batchLink, batchRoot, chainVersions, genesisLink, rowDigest } from './chain.ts';
+import { chainRows, type ReadChainRow } from './chain-rows.ts';
 
 export type ChainBreak =
   | 'rows-altered' // as many rows as committed, with other contents, or at other places
@@ -83,7 +83,7 @@ async function verifyStream(
   try {
     let next = await rows.next();
     for await (const commit of reader.query<Commit>(commitsSql, stream)) {
-      const found: ChainRow[] = [];
+      const found: ReadChainRow[] = [];
       while (next.done !== true && next.value.sequence <= commit.lastSequence) {
         found.push(next.value);
         next = await rows.next();
@@ -103,7 +103,7 @@ async function verifyStream(
 function verifyBatch(
   stream: StreamId,
   commit: Commit,
-  seen: { readonly found: readonly ChainRow[]; readonly prev: string },
+  seen: { readonly found: readonly ReadChainRow[]; readonly prev: string },
 ): Broken | undefined {
   const broken = (kind: ChainBreak, detail: string): Broken => ({
     verdict: 'broken',
@@ -115,16 +115,16 @@ function verifyBatch(
   });
   if (commit.prev !== seen.prev)
     return broken('batch-missing', `It follows link ${commit.prev}, but the batch before it has ${seen.prev}.`);
-  if (commit.chainVersion !== chainVersion)
+  if (!chainVersions.includes(commit.chainVersion))
     return broken('commit-altered', `Chain version ${commit.chainVersion} is unknown.`);
-  const { firstSequence, lastSequence, recordedAtUs, root, prev } = commit;
-  const link = batchLink({ stream, firstSequence, lastSequence, recordedAtUs, root, prev });
+  const { chainVersion: version, firstSequence, lastSequence, recordedAtUs, root, prev } = commit;
+  const link = batchLink({ version, stream, firstSequence, lastSequence, recordedAtUs, root, prev });
   if (link !== commit.link)
     return broken('commit-altered', `Its link is ${commit.link}, but its own columns give ${link}.`);
   const stray = seen.found.find(({ sequence }) => sequence < firstSequence);
   if (stray !== undefined)
     return broken('rows-added', `A row of ${stray.table} has sequence ${stray.sequence}, which no batch holds.`);
-  if (batchRoot(seen.found.map(rowDigest)) === root) return undefined;
+  if (batchRoot(seen.found.map((row) => rowDigest(row.as(version)))) === root) return undefined;
   const committed = Object.values(commit.rowCounts).reduce((sum, count) => sum + count, 0);
   const difference = seen.found.length - committed;
   if (difference < 0) return broken('rows-missing', `${-difference} of ${committed} rows are missing.`);

@@ -1,23 +1,19 @@
--- The collector's own stream (deadlines, new bundles) runs beside the agents' epochs: between the two the later moment counts,
--- within each the order of the stream.
+-- The last row of each: what an agent's message made, judged after `after_own` of the collector's own stream (deadlines, new
+-- bundles), comes before the next of that stream and after it (SCHEMA.md, Two kinds of streams).
 WITH recorded AS (
   SELECT epoch, max(last_sequence) AS recorded_sequence
   FROM batch_commits
   WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   GROUP BY epoch
 )
-SELECT sequence, scope, earned, possible, score, open_by_severity, at_us
+SELECT sequence, scope, earned, possible, score, open_by_severity, at_us, after_own
 FROM posture_samples
 WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   AND (scope, epoch_ordinal, sequence, `index`) IN (
-    SELECT scope, last.1, last.2, last.3
+    SELECT scope, last.3, last.4, last.5
     FROM (
       SELECT scope,
-        maxIf((epoch_ordinal, sequence, `index`), posture_samples.epoch != 'collector') AS seen,
-        argMaxIf(at_us, (epoch_ordinal, sequence, `index`), posture_samples.epoch != 'collector') AS seen_at_us,
-        maxIf((epoch_ordinal, sequence, `index`), posture_samples.epoch = 'collector') AS own,
-        argMaxIf(at_us, (epoch_ordinal, sequence, `index`), posture_samples.epoch = 'collector') AS own_at_us,
-        if(own.2 > 0 AND (seen.2 = 0 OR own_at_us > seen_at_us), own, seen) AS last
+        max((after_own, posture_samples.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
       FROM posture_samples
       INNER JOIN recorded ON posture_samples.epoch = recorded.epoch
       WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND sequence <= recorded_sequence

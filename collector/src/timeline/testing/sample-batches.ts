@@ -121,6 +121,7 @@ const transition: fc.Arbitrary<Omit<Bare<TransitionRow>, 'index'>> = fc.record({
   bundle: text,
   cause: fc.constantFrom('change', 'deadline'),
   atUs: timeUs,
+  afterOwn: count,
 });
 
 const unjudged: fc.Arbitrary<Omit<Bare<UnjudgedRow>, 'index'>> = fc.record({
@@ -133,6 +134,7 @@ const unjudged: fc.Arbitrary<Omit<Bare<UnjudgedRow>, 'index'>> = fc.record({
   reason: text,
   bundle: text,
   atUs: timeUs,
+  afterOwn: count,
 });
 
 const posture: fc.Arbitrary<Bare<PostureRow>> = fc.record({
@@ -142,6 +144,7 @@ const posture: fc.Arbitrary<Bare<PostureRow>> = fc.record({
   score: fraction,
   openBySeverity: fc.record({ critical: count, high: count, medium: count, low: count, info: count }),
   atUs: timeUs,
+  afterOwn: count,
 });
 
 const gap: fc.Arbitrary<Bare<GapRow>> = fc.record({

@@ -127,6 +127,7 @@ function commitRow(
   const { firstSequence, lastSequence } = batch;
   const prev = state.link;
   const link = batchLink({
+    version: chainVersion,
     stream: state.stream,
     firstSequence,
     lastSequence,

@@ -43,6 +43,8 @@ export type Column = {
   readonly name: string;
   readonly type: ColumnType;
   readonly isLong: boolean;
+  /** The first chain version whose row digests have it. */
+  readonly since: number;
 };
 
 /** A row by field name, as the pipeline gives it. */
@@ -74,10 +76,11 @@ function table<Row extends object>(
 
 export function column(field: string, type: ColumnType): Column {
   const isLong = type === text && longFields.includes(field);
-  return { field, name: snakeCase(field), type, isLong };
+  return { field, name: snakeCase(field), type, isLong, since: sinceVersion2.includes(field) ? 2 : 1 };
 }
 
 const longFields: readonly string[] = ['body', 'event'];
+const sinceVersion2: readonly string[] = ['afterOwn'];
 
 export function snakeCase(field: string): string {
   return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -192,6 +195,7 @@ const transitions = table<TransitionRow>(
     bundle: word,
     cause: word,
     atUs: time,
+    afterOwn: 'UInt64',
   },
   (batch) => batch.transitions,
 );
@@ -208,6 +212,7 @@ const unjudged = table<UnjudgedRow>(
     reason: text,
     bundle: word,
     atUs: time,
+    afterOwn: 'UInt64',
   },
   (batch) => batch.unjudged,
 );
@@ -221,6 +226,7 @@ const posture = table<PostureRow>(
     score: 'Float64',
     openBySeverity: countsType,
     atUs: time,
+    afterOwn: 'UInt64',
   },
   (batch) => batch.posture,
 );
