@@ -148,11 +148,19 @@ export type CompiledControl = {
    */
   reads?(kind: GroupKind): OwnReads | undefined;
   evaluate(object: JsonObject, view: TrackedView): Verdict;
-  /** 'change': it reads the object before or who asks, so it says nothing of states and `kinds` is empty. */
-  readonly judges?: 'change';
+  /**
+   * 'change': it reads the object before or who asks, so it says nothing of states and `kinds` is empty. 'both': it reads
+   * which operation it is; a state is a creation to it, and of a change it says what it does not say of the new state.
+   */
+  readonly judges?: 'change' | 'both';
+  /** Whether it may judge observed changes of this kind. Pure; a control that judges changes has it. */
+  judgesChangesOf?(kind: ChangedKind): boolean;
   /** What an admission policy says of the request that made a change. */
   evaluateChange?(change: RequestedChange, view: TrackedView): Verdict;
 };
+
+/** `resource` is the kind's plural, as its API server names it. */
+export type ChangedKind = GroupKind & { readonly resource: string };
 
 /** A change as an admission policy sees it, in the words of AdmissionReview. */
 export type RequestedChange = {
@@ -162,6 +170,21 @@ export type RequestedChange = {
   readonly oldObject: JsonObject | null;
   /** AdmissionRequest without the objects: operation, userInfo, kind, name, namespace … as far as they are known. */
   readonly request: JsonObject;
+  /** Of an observed change: who asked for it, as far as that is known. Absent: what `request` lacks is not there. */
+  readonly asking?: Asking;
+};
+
+/** Who made a request, in the API server's words: of an impersonating one, who was impersonated. */
+export type Requester = {
+  readonly username: string;
+  /** Undefined when they are not known. */
+  readonly groups: readonly string[] | undefined;
+};
+
+export type Asking = {
+  readonly requester: Requester | undefined;
+  /** Told of every field of the request that is read and not known: the evaluation does not go on as if it were absent. */
+  note(field: string): void;
 };
 
 export type FindingState = 'opened' | 'updated' | 'resolved' | 'reopened' | 'excepted';

@@ -8,6 +8,8 @@ export type CelErrorCode =
   | 'divide-by-zero'
   | 'invalid-argument'
   | 'cost-limit'
+  /** The host does not know it: unlike what is absent, nothing can be said of it, `has` included. */
+  | 'unknown'
   | 'internal';
 
 export class CelError {

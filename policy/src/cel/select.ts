@@ -36,9 +36,15 @@ export function selectOptional(value: Value, name: string): Value {
 export function hasField(value: Value, name: string, inherited: boolean): Value {
   if (isPlainObject(value)) return value[name] !== undefined && (!inherited || Object.hasOwn(value, name));
   if (value instanceof CelMap) return value.get(name) !== undefined;
-  if (value instanceof LazyFields) return value.get(name) !== undefined;
+  if (value instanceof LazyFields) return hasLazy(value, name);
   if (value instanceof CelOptional) return value.hasValue && hasField(value.value, name, inherited);
   return isError(value) ? value : noSuchOverload(`${kindOf(value)} has no fields`);
+}
+
+/** A field that cannot be made is there; of one that is not known nobody can say. */
+function hasLazy(fields: LazyFields, name: string): Value {
+  const field = fields.get(name);
+  return field instanceof CelError && field.code === 'unknown' ? field : field !== undefined;
 }
 
 /** `holder[key]`. */

@@ -1,6 +1,6 @@
 /** A control whose failures may be excepted. The end of an exception is a time that the engine wakes up for. */
 import type { JsonObject } from '@driftline/proto';
-import type { CompiledControl, OwnReads, TrackedView, Verdict, Violation } from '../contract.ts';
+import type { CompiledControl, OwnReads, RequestedChange, TrackedView, Verdict, Violation } from '../contract.ts';
 import { objectKeyOf } from '../language/read-json.ts';
 import type { Exception } from './exception.ts';
 
@@ -31,6 +31,15 @@ function exceptControl(control: CompiledControl, exceptions: readonly Exception[
       const verdict = control.evaluate(object, view);
       return verdict.verdict === 'fail' ? excepted(verdict.violations, object, { ordered, view }) : verdict;
     },
+    ...(control.evaluateChange === undefined
+      ? {}
+      : {
+          evaluateChange(change: RequestedChange, view: TrackedView): Verdict {
+            const verdict = control.evaluateChange?.(change, view) ?? { verdict: 'not-applicable' };
+            if (verdict.verdict !== 'fail') return verdict;
+            return excepted(verdict.violations, change.object ?? change.oldObject ?? {}, { ordered, view });
+          },
+        }),
   };
 }
 

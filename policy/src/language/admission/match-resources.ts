@@ -1,7 +1,7 @@
 /** `matchConstraints` and `matchResources`: which objects an admission policy is about. */
 import type { JsonObject } from '@driftline/proto';
 import { z } from 'zod';
-import type { Fact, GroupKind, LabelSelector, ObjectKey, TrackedView } from '../../contract.ts';
+import type { ChangedKind, Fact, GroupKind, LabelSelector, ObjectKey, TrackedView } from '../../contract.ts';
 import { compileSelector, type CompiledSelector, selects } from '../../engine/selector.ts';
 import { objectAt, stringAt } from '../read-json.ts';
 import { resourceNameOf } from './resource-name.ts';
@@ -41,11 +41,22 @@ export const matchResourcesSchema = z.strictObject({
 export type MatchResources = z.infer<typeof matchResourcesSchema>;
 type Rule = z.infer<typeof ruleSchema>;
 
+/** What an observed change was, beside its object: the other form of it counts for the object selector, too. */
+export type Asked = {
+  readonly operation: string;
+  readonly resource: string;
+  readonly other: JsonObject | undefined;
+};
+
 export type ResourceMatch = {
   judgesKind(kind: GroupKind): boolean;
-  /** Reads the object's Namespace when a selector asks for its labels. */
-  appliesTo(object: JsonObject, key: ObjectKey, view: TrackedView): boolean;
+  /** Whether some operation that changes objects of the kind is concerned. */
+  judgesChangesOf(kind: ChangedKind): boolean;
+  /** Reads the object's Namespace when a selector asks for its labels. Without `asked` it is about a state. */
+  appliesTo(object: JsonObject, key: ObjectKey, view: TrackedView, asked?: Asked): boolean;
   readonly readsNamespace: boolean;
+  /** Some of it is about what is there, not only about deletions and connections. */
+  readonly isOfState: boolean;
 };
 
 export function createResourceMatch(match: MatchResources | undefined): ResourceMatch {
@@ -53,19 +64,25 @@ export function createResourceMatch(match: MatchResources | undefined): Resource
   const namespaceSelector = compileOptional(match?.namespaceSelector);
   const objectSelector = compileOptional(match?.objectSelector);
   const isExact = matchPolicy === 'Exact';
-  const isConcerned = (rule: Rule, object: JsonObject, key: ObjectKey) =>
-    ofState(rule) &&
-    namesKind(rule, key) &&
+  const isConcerned = (rule: Rule, object: JsonObject, key: ObjectKey, asked: Asked | undefined) =>
+    (asked === undefined ? ofState(rule) : ofOperation(rule, asked.operation)) &&
+    namesKind(rule, asked === undefined ? withResource(key) : { ...key, resource: asked.resource }) &&
     namesVersion(rule, object, isExact) &&
     inScope(rule, key) &&
     (isEmpty(rule.resourceNames) || rule.resourceNames.includes(key.name));
   return {
     readsNamespace: namespaceSelector !== undefined,
-    judgesKind: (kind) => resourceRules?.some((rule) => ofState(rule) && namesKind(rule, kind)) ?? true,
-    appliesTo(object, key, view) {
-      if (resourceRules?.some((rule) => isConcerned(rule, object, key)) === false) return false;
-      if (excludeResourceRules.some((rule) => isConcerned(rule, object, key))) return false;
-      if (objectSelector !== undefined && !selects(objectSelector, labelsOf(object))) return false;
+    isOfState: resourceRules?.some(ofState) ?? true,
+    judgesKind: (kind) => resourceRules?.some((rule) => ofState(rule) && namesKind(rule, withResource(kind))) ?? true,
+    judgesChangesOf: (kind) =>
+      resourceRules?.some(
+        (rule) => changing.some((operation) => ofOperation(rule, operation)) && namesKind(rule, kind),
+      ) ?? true,
+    appliesTo(object, key, view, asked) {
+      if (resourceRules?.some((rule) => isConcerned(rule, object, key, asked)) === false) return false;
+      if (excludeResourceRules.some((rule) => isConcerned(rule, object, key, asked))) return false;
+      const forms = [object, asked?.other].filter((form) => form !== undefined);
+      if (objectSelector !== undefined && !forms.some((form) => selects(objectSelector, labelsOf(form)))) return false;
       return (
         namespaceSelector === undefined || isInSelectedNamespace(object, key, { view, selector: namespaceSelector })
       );
@@ -109,10 +126,20 @@ function ofState({ operations }: Rule): boolean {
   return isEmpty(operations) || operations.some((operation) => ['*', 'CREATE', 'UPDATE'].includes(operation));
 }
 
-function namesKind({ apiGroups, resources }: Rule, { group, kind }: GroupKind): boolean {
+const changing = ['CREATE', 'UPDATE', 'DELETE'] as const;
+
+function ofOperation({ operations }: Rule, operation: string): boolean {
+  return isEmpty(operations) || operations.includes('*') || operations.includes(operation);
+}
+
+/** Of a state only its kind is known, and its plural is guessed. */
+function withResource({ group, kind }: GroupKind): ChangedKind {
+  return { group, kind, resource: resourceNameOf(kind) };
+}
+
+function namesKind({ apiGroups, resources }: Rule, { group, resource }: ChangedKind): boolean {
   if (!isEmpty(apiGroups) && !apiGroups.includes('*') && !apiGroups.includes(group)) return false;
   if (isEmpty(resources)) return true;
-  const resource = resourceNameOf(kind);
   return resources.some((one) => one === '*' || one === '*/*' || one === resource || one === `${resource}/*`);
 }
 

@@ -8,6 +8,7 @@ import { dynType } from '../../cel/index.ts';
 import type { ReadPath } from '../../read-path.ts';
 import type { Bindings, Scope } from '../compile-expression.ts';
 import { stringAt } from '../read-json.ts';
+import { requesterFields, requestValue } from './asked.ts';
 import type { CelPolicy } from './cel-policy.ts';
 import { resourceNameOf } from './resource-name.ts';
 
@@ -23,16 +24,27 @@ export const admissionScope: Scope = {
 
 /** The creation of an object as it is now. */
 export function creationOf(object: JsonObject, key: ObjectKey): RequestedChange {
-  return { object, oldObject: null, request: createRequest(object, key) };
+  return {
+    object,
+    oldObject: null,
+    request: createRequest(object, key, { operation: 'CREATE', resource: resourceNameOf(key.kind) }),
+  };
 }
 
-function createRequest(object: JsonObject, key: ObjectKey): JsonObject {
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
+
+/** AdmissionRequest of what is known without its requester. Requests that change nothing (dry runs) are not observed. */
+export function createRequest(
+  object: JsonObject,
+  key: ObjectKey,
+  asked: { readonly operation: Operation; readonly resource: string },
+): JsonObject {
   const apiVersion = stringAt(object, 'apiVersion');
   const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
   const kind = { group: key.group, version, kind: key.kind };
-  const resource = { group: key.group, version, resource: resourceNameOf(key.kind) };
+  const resource = { group: key.group, version, resource: asked.resource };
   return {
-    operation: 'CREATE',
+    operation: asked.operation,
     kind,
     requestKind: kind,
     resource,
@@ -53,7 +65,9 @@ export function bindingsOf(
 ): Bindings {
   const namespace = { group: '', kind: 'Namespace', namespace: '', name: key.namespace };
   const isAsked = readsNamespace && key.namespace !== '';
-  return { ...change, params: null, namespaceObject: isAsked ? (view.get(namespace) ?? null) : null };
+  const { object, oldObject } = change;
+  const namespaceObject = isAsked ? (view.get(namespace) ?? null) : null;
+  return { object, oldObject, request: requestValue(change), params: null, namespaceObject };
 }
 
 /** What judging a state by these paths reads of the object itself, the request and `matchConstraints` included. */
@@ -63,16 +77,19 @@ export function readsOfState(paths: readonly ReadPath[]): readonly ReadPath[] {
   return [['apiVersion'], ['kind'], ...ofRequest, ...ofObject];
 }
 
-const ofTheRequester = new Set(['userInfo', 'options', 'uid']);
-
 /** What a policy reads that only a request has: the first such path, as text; undefined when it judges a state. */
 export function readOfChange(paths: readonly ReadPath[]): string | undefined {
   return paths
     .find(
       ([root, field]) =>
-        root === 'oldObject' || (root === 'request' && (typeof field !== 'string' || ofTheRequester.has(field))),
+        root === 'oldObject' || (root === 'request' && (typeof field !== 'string' || requesterFields.includes(field))),
     )
     ?.slice(0, 2)
     .filter((step) => typeof step === 'string')
     .join('.');
+}
+
+/** Whether it reads which operation it is: a state is a creation to it, and other operations are another question. */
+export function readsOperation(paths: readonly ReadPath[]): boolean {
+  return paths.some(([root, field]) => root === 'request' && field === 'operation');
 }

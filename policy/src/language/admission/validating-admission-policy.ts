@@ -5,21 +5,20 @@
  */
 import { canonicalJson, type Json, type JsonObject } from '@driftline/proto';
 import { z } from 'zod';
-import type { CompiledControl, RequestedChange, TrackedView, Verdict } from '../../contract.ts';
+import type { CompiledControl } from '../../contract.ts';
 import type { LoadContext, LoadedControl } from '../../load/bundle.ts';
 import type { LanguageResult, PolicyLanguage } from '../../load/policy-language.ts';
 import { policyMeta } from '../../load/policy-meta.ts';
 import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
 import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
-import { objectKeyOf } from '../read-json.ts';
+import { admissionControl } from './admission-control.ts';
 import { type CelPolicy, compileCelPolicy } from './cel-policy.ts';
 import { celProblems } from './cel-problems.ts';
-import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from './match-resources.ts';
+import { createResourceMatch, matchResourcesSchema } from './match-resources.ts';
 import { createParams, paramKindSchema, type Params, paramRefSchema } from './params.ts';
-import { admissionScope, bindingsOf, creationOf, readOfChange, readsOfState } from './request.ts';
+import { admissionScope } from './request.ts';
 import { metadataSchema, namedExpressionSchema, text, validationSchema } from './shapes.ts';
-import { evaluateEach, failed } from './verdict.ts';
 
 const policySchema = z.strictObject({
   apiVersion: text,
@@ -157,8 +156,6 @@ type Parts = {
 };
 
 function createControl({ id, policy, binding, cel, params }: Parts): CompiledControl {
-  const constraints = createResourceMatch(policy.spec.matchConstraints);
-  const resources = createResourceMatch(binding.spec.matchResources);
   const actions = binding.spec.validationActions.join(', ').toLowerCase();
   const meta = policyMeta({
     id,
@@ -166,37 +163,6 @@ function createControl({ id, policy, binding, cel, params }: Parts): CompiledCon
     description: `The admission policy ${policy.metadata.name}, bound by ${binding.metadata.name} (${actions}).`,
     policy: policy as unknown as JsonObject,
   });
-  const matches = [constraints, resources];
-  const evaluateChange = (change: RequestedChange, view: TrackedView) =>
-    evaluate({ change, view, cel, params, matches });
-  const common = { meta, language: 'validating-admission-policy', kinds: [], evaluateChange } as const;
-  if (readOfChange(cel.paths) !== undefined)
-    return { ...common, judges: 'change', selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
-  const reads = { deciding: readsOfState(cel.paths), telling: [] };
-  return {
-    ...common,
-    reads: () => reads,
-    judgesKind: (kind) => matches.every((match) => match.judgesKind(kind)),
-    selfContained: params === undefined && !cel.readsNamespace && !matches.some((match) => match.readsNamespace),
-    evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
-  };
-}
-
-type Evaluation = {
-  readonly change: RequestedChange;
-  readonly view: TrackedView;
-  readonly cel: CelPolicy;
-  readonly params: Params | undefined;
-  readonly matches: readonly ResourceMatch[];
-};
-
-function evaluate({ change, view, cel, params, matches }: Evaluation): Verdict {
-  const subject = change.object ?? change.oldObject ?? {};
-  const key = objectKeyOf(subject);
-  if (!matches.every((match) => match.appliesTo(subject, key, view))) return { verdict: 'not-applicable' };
-  const bindings = bindingsOf(cel, change, { key, view });
-  const given = params?.read(key, view);
-  if (given?.isMissing === true)
-    return failed([`no parameters: there is no ${params?.kind.kind} as its binding names it`]);
-  return evaluateEach(cel, bindings, given?.objects);
+  const matches = [createResourceMatch(policy.spec.matchConstraints), createResourceMatch(binding.spec.matchResources)];
+  return admissionControl({ meta, language: 'validating-admission-policy', cel, params, matches });
 }

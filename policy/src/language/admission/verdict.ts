@@ -10,11 +10,7 @@ export function failed(reasons: readonly string[]): Verdict {
 }
 
 /** With parameters the policy is evaluated once for each of them, and applies where it applies with one. */
-export function evaluateEach(
-  cel: CelPolicy,
-  bindings: Bindings,
-  params: readonly JsonObject[] | undefined = undefined,
-): Verdict {
+export function evaluateEach(cel: CelPolicy, bindings: Bindings, params?: readonly JsonObject[]): Verdict {
   const each = (params ?? [null]).map((one) => cel.evaluate({ bindings: { ...bindings, params: one } }));
   const applied = each.filter((reasons) => reasons !== undefined);
   return applied.length === 0 ? { verdict: 'not-applicable' } : failed([...new Set(applied.flat())]);

@@ -13,7 +13,8 @@ import { readShape } from '../../load/read-shape.ts';
 import { partOf, problemAt, type YamlFile } from '../../load/yaml-file.ts';
 import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
 import { celProblems } from '../admission/cel-problems.ts';
-import { admissionScope, bindingsOf, creationOf } from '../admission/request.ts';
+import { userInfoOf } from '../admission/asked.ts';
+import { admissionScope, bindingsOf, creationOf, readOfChange, readsOperation } from '../admission/request.ts';
 import { failed } from '../admission/verdict.ts';
 import { objectAt, objectKeyOf } from '../read-json.ts';
 import { reviewInput } from '../rego/compile-rego-control.ts';
@@ -44,7 +45,7 @@ export const gatekeeper: PolicyLanguage = {
   },
 };
 
-type Code = { readonly cel: CelPolicy } | { readonly rego: RegoRule };
+type Code = { readonly cel: CelPolicy } | { readonly rego: RegoRule; readonly source: string };
 type LoadedTemplate = { readonly file: YamlFile; readonly template: Template; readonly code: Code | undefined };
 
 /** Variables that Gatekeeper itself defines, before those of the template. */
@@ -122,7 +123,7 @@ class Loading {
       this.#refuse(file, keys, 'not-supported', 'Rego that reads data.inventory is not supported');
     else {
       const rule = this.#context.rego.withEntrypoint(`${name}/violation`);
-      if (!('reason' in rule)) return { rego: rule };
+      if (!('reason' in rule)) return { rego: rule, source };
       const how = `compile it: opa build -t wasm -e ${name}/violation`;
       this.#refuse(file, keys, 'bad-rego', `its Rego runs only as a compiled bundle, and ${rule.reason}; ${how}`);
     }
@@ -185,7 +186,7 @@ function createControl(constraint: Constraint, template: Template, code: Code): 
     if (!match.appliesTo(object, key, view)) return { verdict: 'not-applicable' };
     if ('rego' in code) {
       const { module, entrypoint } = code.rego;
-      const input = reviewInput(object, { ...change.request, oldObject: change.oldObject }, parameters);
+      const input = reviewInput(object, regoRequest(change, code.source), parameters);
       return regoVerdict(module.evaluate(entrypoint, input), object, title);
     }
     const bindings = { ...bindingsOf(code.cel, change, { key, view }), params };
@@ -205,7 +206,26 @@ function createControl(constraint: Constraint, template: Template, code: Code): 
     selfContained: !match.readsNamespace && !readsNamespace,
     evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
     evaluateChange,
+    ...(readsRequest(code) ? { judges: 'both', judgesChangesOf: (one) => match.judgesKind(one) } : {}),
   };
+}
+
+/** Templates are written for the audit of states, too: one that reads the request has something to say of both. */
+function readsRequest(code: Code): boolean {
+  if ('rego' in code) return /\b(?:oldObject|operation|userInfo)\b/.test(code.source);
+  return readOfChange(code.cel.paths) !== undefined || readsOperation(code.cel.paths);
+}
+
+/** Rego takes what is not there for undefined: it is not asked while what it reads is not known. Throws NotKnown. */
+function regoRequest(change: RequestedChange, source: string): JsonObject {
+  const { request, oldObject } = change;
+  const asked = { ...request, oldObject };
+  if (change.asking === undefined || !/\buserInfo\b/.test(source)) return asked;
+  const fields = ['username', 'groups', 'uid', 'extra'].filter(
+    (field) => field === 'username' || new RegExp(`\\b${field}\\b`).test(source),
+  );
+  const userInfo = userInfoOf(change);
+  return { ...asked, userInfo: Object.fromEntries(fields.map((field) => [field, userInfo?.[field] ?? null])) };
 }
 
 /** What the constraint says of itself goes before what its template says. */

@@ -116,9 +116,11 @@ class Loading {
     const digest = this.#context.source.sha256(
       canonicalJson([policy, section.name, exceptions.map(({ value }) => value), answering] as unknown as Json),
     );
+    const isOfChange = compiled.isOfChange || rule.readsRequester || !rule.isOfState;
+    const isOfBoth = compiled.readsOperation || rule.isOfDeletion;
     const control = createControl(
       { policy, section, rule, digest },
-      { readsCluster, isOfChange: compiled.isOfChange || rule.readsRequester || !rule.isOfState },
+      { readsCluster, judges: isOfChange ? 'change' : isOfBoth ? 'both' : undefined },
     );
     this.controls.push({
       control,
@@ -147,7 +149,7 @@ type Parts = { readonly policy: Policy; readonly section: RuleSection; readonly 
 
 function createControl(
   { policy, section, rule, digest }: Parts,
-  { readsCluster, isOfChange }: { readonly readsCluster: boolean; readonly isOfChange: boolean },
+  { readsCluster, judges }: { readonly readsCluster: boolean; readonly judges: CompiledControl['judges'] },
 ): CompiledControl {
   const id = `kyverno/${policyName(policy)}/${section.name}`;
   const message = section.validate?.['message'];
@@ -162,9 +164,9 @@ function createControl(
     kinds: [],
     digest,
     evaluateChange: rule.evaluate,
+    ...(judges === undefined ? {} : { judges, judgesChangesOf: rule.judgesKind }),
   } as const;
-  if (isOfChange)
-    return { ...common, judges: 'change', selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
+  if (judges === 'change') return { ...common, selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
   return {
     ...common,
     judgesKind: rule.judgesKind,

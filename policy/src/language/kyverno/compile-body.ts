@@ -1,11 +1,11 @@
 /** The form of `validate` that a rule has, ready to judge. */
-import type { Json } from '@driftline/proto';
+import { isJsonArray, isJsonObject, type Json } from '@driftline/proto';
 import { z } from 'zod';
 import type { CompiledControl } from '../../contract.ts';
 import type { CelPolicyProblem } from '../admission/cel-policy.ts';
 import { compileCelPolicy } from '../admission/cel-policy.ts';
 import { createParams, paramKindSchema, paramRefSchema } from '../admission/params.ts';
-import { admissionScope, bindingsOf, readOfChange } from '../admission/request.ts';
+import { admissionScope, bindingsOf, readOfChange, readsOperation } from '../admission/request.ts';
 import { namedExpressionSchema, validationSchema } from '../admission/shapes.ts';
 import { evaluateEach } from '../admission/verdict.ts';
 import { objectKeyOf } from '../read-json.ts';
@@ -48,7 +48,7 @@ export const validateSchema = z
 export type ValidateSection = z.infer<typeof validateSchema>;
 
 export type BodyResult =
-  | { readonly body: RuleBody; readonly isOfChange: boolean }
+  | { readonly body: RuleBody; readonly isOfChange: boolean; readonly readsOperation: boolean }
   | { readonly problems: readonly CelPolicyProblem[] };
 
 /** Throws FunctionError for what is not supported. */
@@ -59,10 +59,14 @@ export function compileBody(
 ): BodyResult {
   const { cel, podSecurity, pattern, anyPattern, deny, foreach } = section;
   if (cel !== undefined) return compileCel(cel, rule);
-  if (podSecurity !== undefined) return { body: compilePodSecurity(podSecurity, controls), isOfChange: false };
+  const expressions = expressionsIn({ rule, section } as unknown as Json).join('\n');
+  const readsOperation = /\brequest\.operation\b/.test(expressions);
+  if (podSecurity !== undefined)
+    return { body: compilePodSecurity(podSecurity, controls), isOfChange: false, readsOperation };
   const validation = compileValidation({ pattern, anyPattern, deny, foreach });
   return {
-    isOfChange: readsRequester({ rule, section } as unknown as Json),
+    isOfChange: ofTheRequest.test(expressions),
+    readsOperation,
     body: {
       readsCluster: validation.readsCluster,
       judge: ({ object, data, view }) => validation.judge({ data, subject: object, path: '', view }),
@@ -70,10 +74,17 @@ export function compileBody(
   };
 }
 
-/** Whether an expression in braces asks who makes the request or what was there before. */
-function readsRequester(section: Json): boolean {
-  return /\{\{[^}]*\b(?:request\.(?:oldObject|userInfo|roles|clusterRoles)|serviceAccountName)\b/.test(
-    JSON.stringify(section),
+/** Who makes the request, what was there before, and what else a state does not have. */
+const ofTheRequest =
+  /\b(?:request\.(?:oldObject|userInfo|roles|clusterRoles|options|uid)|serviceAccountName(?:space)?)\b/;
+
+/** JMESPath in braces, and where it stands alone. */
+function expressionsIn(section: Json): readonly string[] {
+  if (typeof section === 'string') return section.match(/\{\{[^}]*\}\}/g) ?? [];
+  if (isJsonArray(section)) return section.flatMap(expressionsIn);
+  if (!isJsonObject(section)) return [];
+  return Object.entries(section).flatMap(([key, value]) =>
+    (key === 'jmesPath' || key === 'list') && typeof value === 'string' ? [value] : expressionsIn(value),
   );
 }
 
@@ -90,12 +101,12 @@ function compileCel(cel: z.infer<typeof celSchema>, rule: RuleSection): BodyResu
   const params = paramKind === undefined || paramRef === undefined ? undefined : createParams(paramKind, paramRef);
   return {
     isOfChange: readOfChange(policy.paths) !== undefined,
+    readsOperation: readsOperation(policy.paths),
     body: {
       readsCluster: params !== undefined || policy.readsNamespace,
       judge({ change, object, view }) {
         const key = objectKeyOf(object);
-        const seen = { ...change, object: change.object === null ? null : object };
-        const bindings = bindingsOf(policy, seen, { key, view });
+        const bindings = bindingsOf(policy, change, { key, view });
         const given = params?.read(key, view);
         if (given?.isMissing === true)
           return { isSkipped: false, mismatches: [mismatch(`there is no ${params?.kind.kind} as paramRef names it`)] };

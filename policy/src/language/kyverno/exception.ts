@@ -44,7 +44,7 @@ export function compileException({ spec }: ExceptionSection): Exception {
         ({ policyName, ruleNames }) => policyName === policy && ruleNames.some((name) => matchesWildcard(name, rule)),
       ),
     excepts(object, view) {
-      const question = { object, key: objectKeyOf(object), operation: 'CREATE', userInfo: undefined, view };
+      const question = { object, key: objectKeyOf(object), operation: 'CREATE', asked: { request: {} }, view };
       if (!match.matches(question)) return false;
       return conditions?.hold({ data: { request: { object } }, isLenient: true }) ?? true;
     },

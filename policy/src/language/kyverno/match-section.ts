@@ -1,8 +1,9 @@
 /** `match` and `exclude` of a Kyverno rule. */
 import type { JsonObject } from '@driftline/proto';
 import { z } from 'zod';
-import type { GroupKind, ObjectKey, TrackedView } from '../../contract.ts';
+import type { GroupKind, ObjectKey, RequestedChange, TrackedView } from '../../contract.ts';
 import { compileSelector, type CompiledSelector, selects } from '../../engine/selector.ts';
+import { NotKnown, rolesOf, userInfoOf } from '../admission/asked.ts';
 import { isInSelectedNamespace, labelSelectorSchema, selectorOf } from '../admission/match-resources.ts';
 import { labelsAt, objectAt, stringAt, stringsOf } from '../read-json.ts';
 import { compileKindSelector, type KindSelector } from './kind-selector.ts';
@@ -45,8 +46,8 @@ export type Question = {
   readonly object: JsonObject;
   readonly key: ObjectKey;
   readonly operation: string;
-  /** AdmissionRequest.userInfo, or undefined when a state is judged. */
-  readonly userInfo: JsonObject | undefined;
+  /** The request that may say who asks; that of a state does not. */
+  readonly asked: Pick<RequestedChange, 'request' | 'asking'>;
   readonly view: TrackedView;
 };
 
@@ -56,8 +57,10 @@ export type SectionMatch = {
   readonly readsNamespace: boolean;
   /** It asks who the requester is. */
   readonly readsRequester: boolean;
-  /** Some of it is about what is there, not only about deletions and connections. */
+  /** Some of it is about what is there (as if it were created), not only about what is done to it. */
   readonly isOfState: boolean;
+  /** Some of it is about deletions. */
+  readonly isOfDeletion: boolean;
 };
 
 export function compileMatch(section: MatchSection): SectionMatch {
@@ -70,13 +73,28 @@ export function compileMatch(section: MatchSection): SectionMatch {
     readsNamespace: filters.some((filter) => filter.readsNamespace),
     readsRequester: filters.some((filter) => filter.readsRequester),
     isOfState: filters.length === 0 || filters.some((filter) => filter.isOfState),
+    isOfDeletion: filters.some((filter) => filter.isOfDeletion),
     judgesKind: (kind) =>
       alone.some((filter) => filter.judgesKind(kind)) ||
       (together.length > 0 && together.every((filter) => filter.judgesKind(kind))),
     matches: (question) =>
-      alone.some((filter) => filter.matches(question)) ||
-      (together.length > 0 && together.every((filter) => filter.matches(question))),
+      decides(true, alone, question) || (together.length > 0 && !decides(false, together, question)),
   };
+}
+
+/** Whether one of the filters answers so, whatever is not known to the others. */
+function decides(answer: boolean, filters: readonly SectionMatch[], question: Question): boolean {
+  let unknown: NotKnown | undefined;
+  for (const filter of filters) {
+    try {
+      if (filter.matches(question) === answer) return true;
+    } catch (thrown) {
+      if (!(thrown instanceof NotKnown)) throw thrown;
+      unknown ??= thrown;
+    }
+  }
+  if (unknown !== undefined) throw unknown;
+  return false;
 }
 
 function compileFilter({ resources = {}, subjects, roles, clusterRoles }: Filter): SectionMatch {
@@ -87,7 +105,8 @@ function compileFilter({ resources = {}, subjects, roles, clusterRoles }: Filter
   return {
     readsNamespace: namespace !== undefined,
     readsRequester: subjects !== undefined || roles !== undefined || clusterRoles !== undefined,
-    isOfState: operations === undefined || operations.some((one) => one === 'CREATE' || one === 'UPDATE'),
+    isOfState: operations?.includes('CREATE') ?? true,
+    isOfDeletion: operations?.includes('DELETE') ?? false,
     judgesKind: (kind) => kinds?.some((one) => one.judgesKind(kind)) ?? true,
     matches: (question) =>
       (operations?.some((one) => one === question.operation) ?? true) &&
@@ -136,12 +155,14 @@ function hasMembers(own: ReadonlyMap<string, string>, wanted: Readonly<Record<st
 
 type Requester = Pick<Filter, 'subjects' | 'roles' | 'clusterRoles'>;
 
-/** Without a requester, as for what is there already, nothing about one holds. */
-function matchesRequester({ userInfo }: Question, { subjects, roles, clusterRoles }: Requester): boolean {
+/** Without a requester, as for what is there already, nothing about one holds. Throws NotKnown. */
+function matchesRequester({ asked }: Question, { subjects, roles, clusterRoles }: Requester): boolean {
   if (subjects === undefined && roles === undefined && clusterRoles === undefined) return true;
+  const userInfo = userInfoOf(asked);
   if (userInfo === undefined) return false;
-  const has = (list: readonly string[] | undefined, field: string) =>
-    list === undefined || stringsOf(userInfo[field]).some((one) => list.some((wanted) => matchesWildcard(wanted, one)));
+  const has = (list: readonly string[] | undefined, field: 'roles' | 'clusterRoles') =>
+    list === undefined ||
+    stringsOf(rolesOf(asked, field)).some((one) => list.some((name) => matchesWildcard(name, one)));
   return (
     (subjects?.some((subject) => isSubject(userInfo, subject)) ?? true) &&
     has(roles, 'roles') &&

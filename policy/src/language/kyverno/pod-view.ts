@@ -3,9 +3,9 @@
  * and the paths of what is found lead to where it is in the controller.
  */
 import type { JsonObject } from '@driftline/proto';
-import type { GroupKind } from '../../contract.ts';
+import type { GroupKind, RequestedChange } from '../../contract.ts';
 import { isPodBearing, podTemplateOf } from '../pod-template.ts';
-import { stringAt } from '../read-json.ts';
+import { objectKeyOf, stringAt } from '../read-json.ts';
 import type { MatchSection } from './match-section.ts';
 
 const annotation = 'pod-policies.kyverno.io/autogen-controllers';
@@ -59,4 +59,11 @@ export function podViewOf(object: JsonObject, kind: GroupKind): PodView | undefi
       return path;
     },
   };
+}
+
+/** The pods that both forms of a controller would make. */
+export function podChange(change: RequestedChange): RequestedChange {
+  const podOf = (object: JsonObject | null) =>
+    object === null ? null : (podViewOf(object, objectKeyOf(object))?.pod ?? object);
+  return { ...change, object: podOf(change.object), oldObject: podOf(change.oldObject) };
 }

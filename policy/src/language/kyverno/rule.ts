@@ -4,12 +4,13 @@ import { z } from 'zod';
 import type { GroupKind, RequestedChange, TrackedView, Verdict, Violation } from '../../contract.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectAt, objectKeyOf, stringAt } from '../read-json.ts';
+import { NotKnown, requestData, userInfoOf } from '../admission/asked.ts';
 import { text } from '../admission/shapes.ts';
 import { compileConditions, conditionsSchema } from './condition.ts';
 import { imagesOf } from './image-info.ts';
 import { compileMatch, matchSectionSchema } from './match-section.ts';
 import type { Mismatch } from './pattern.ts';
-import { isAboutPodsOnly, podViewOf } from './pod-view.ts';
+import { isAboutPodsOnly, podChange, podViewOf } from './pod-view.ts';
 import { compileContext, contextSchema } from './rule-context.ts';
 import { compileTemplate } from './template.ts';
 
@@ -60,6 +61,7 @@ export type Rule = {
   readonly readsCluster: boolean;
   readonly readsRequester: boolean;
   readonly isOfState: boolean;
+  readonly isOfDeletion: boolean;
   readonly evaluate: (change: RequestedChange, view: TrackedView) => Verdict;
 };
 
@@ -72,6 +74,7 @@ export function compileRule({ section, body, autogen, namespace, isExcepted }: R
   const conditions = section.preconditions === undefined ? undefined : compileConditions(section.preconditions);
   const context = compileContext(section.context ?? []);
   const message = compileMessage(section);
+  const readsAccount = /\bserviceAccountName(?:space)?\b/.test(JSON.stringify(section));
   const made = isAboutPodsOnly([section.match, section.exclude]) ? autogen : [];
   const isMade = ({ group, kind }: GroupKind) =>
     made.includes(kind) && podBearingKinds.some((one) => one.group === group && one.kind === kind);
@@ -82,24 +85,39 @@ export function compileRule({ section, body, autogen, namespace, isExcepted }: R
     if (namespace !== undefined && key.namespace !== namespace) return notApplicable;
     if (made.length > 0 && key.kind === 'Pod' && hasPodBearingController(given)) return notApplicable;
     const pod = isMade(key) ? podViewOf(given, key) : undefined;
-    const asked =
-      pod === undefined ? { object: given, key } : { object: given, key: { ...key, group: '', kind: 'Pod' } };
+    const object = pod?.pod ?? given;
+    const seen = pod === undefined ? change : podChange(change);
     const question = {
       object: pod === undefined ? given : { ...given, apiVersion: 'v1', kind: 'Pod' },
-      key: asked.key,
+      key: pod === undefined ? key : { ...key, group: '', kind: 'Pod' },
       operation: stringAt(change.request, 'operation'),
-      userInfo: objectAt(change.request, 'userInfo'),
+      asked: change,
       view,
     };
-    if (!match.matches(question) || exclude?.matches(question) === true) return notApplicable;
+    try {
+      if (!match.matches(question) || exclude?.matches(question) === true) return notApplicable;
+    } catch (thrown) {
+      if (thrown instanceof NotKnown) readAhead(seen, object, view);
+      throw thrown;
+    }
     if (isExcepted(given, view)) return notApplicable;
-    const object = pod?.pod ?? given;
-    const data = context.extend(dataOf(change, object), view);
+    if (readsAccount) stringAt(userInfoOf(change), 'username');
+    const data = context.extend(dataOf(seen, object), view);
     if (conditions?.hold({ data, isLenient: true }) === false) return notApplicable;
-    const { isSkipped, mismatches } = body.judge({ change: changed(change, object), object, data, view });
+    const { isSkipped, mismatches } = body.judge({ change: seen, object, data, view });
     if (mismatches.length === 0) return isSkipped ? notApplicable : { verdict: 'pass' };
     const said = message(data);
     return { verdict: 'fail', violations: distinct(mismatches.map((one) => violation(one, said, pod?.place))) };
+  }
+
+  /** What an evaluation with a requester will read of the cluster is read by the one that ends without. */
+  function readAhead(change: RequestedChange, object: JsonObject, view: TrackedView): void {
+    try {
+      isExcepted(object, view);
+      context.extend(dataOf(change, object), view);
+    } catch {
+      // Whoever goes on from here meets it again.
+    }
   }
 
   return {
@@ -107,24 +125,27 @@ export function compileRule({ section, body, autogen, namespace, isExcepted }: R
     readsCluster: match.readsNamespace || exclude?.readsNamespace === true || context.readsCluster || body.readsCluster,
     readsRequester: match.readsRequester || exclude?.readsRequester === true,
     isOfState: match.isOfState,
+    isOfDeletion: match.isOfDeletion,
     judgesKind: (kind) => match.judgesKind(kind) || (isMade(kind) && match.judgesKind({ group: '', kind: 'Pod' })),
   };
 }
 
-function changed(change: RequestedChange, object: JsonObject): RequestedChange {
-  return { ...change, object: change.object === null ? null : object };
-}
-
 /** `request` as in AdmissionReview, with what Kyverno adds to it. */
-function dataOf({ oldObject, request }: RequestedChange, object: JsonObject): JsonObject {
+function dataOf(change: RequestedChange, object: JsonObject): JsonObject {
   const spec = stringAt(object, 'kind') === 'Pod' ? objectAt(object, 'spec') : undefined;
-  const username = stringAt(request, 'userInfo', 'username');
+  const username = change.asking?.requester?.username ?? stringAt(change.request, 'userInfo', 'username');
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username);
+  const request = requestData({ ...change, request: { ...change.request, ...formsOf(change, object) } });
   return {
-    request: { ...request, object, ...(oldObject === null ? {} : { oldObject }) },
+    request,
     images: imagesOf(spec),
     ...(account === null ? {} : { serviceAccountNamespace: account[1] ?? '', serviceAccountName: account[2] ?? '' }),
   };
+}
+
+/** Of a deletion only the old form is there. */
+function formsOf({ object, oldObject }: RequestedChange, judged: JsonObject): JsonObject {
+  return { object: object === null ? null : judged, ...(oldObject === null ? {} : { oldObject }) };
 }
 
 /** What the policy's author says; expressions in it that find nothing leave it as it is written. */

@@ -8,16 +8,22 @@ import { policyMeta } from '../../load/policy-meta.ts';
 import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
 import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
+import { askedOf, judgedBy } from '../admission/admission-control.ts';
 import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
 import { celProblems } from '../admission/cel-problems.ts';
-import { createResourceMatch, matchResourcesSchema, type ResourceMatch } from '../admission/match-resources.ts';
-import { admissionScope, bindingsOf, creationOf, readOfChange } from '../admission/request.ts';
+import {
+  type Asked,
+  createResourceMatch,
+  matchResourcesSchema,
+  type ResourceMatch,
+} from '../admission/match-resources.ts';
+import { admissionScope, bindingsOf, creationOf } from '../admission/request.ts';
 import { resourceNameOf } from '../admission/resource-name.ts';
 import { metadataSchema, namedExpressionSchema, text, validationSchema } from '../admission/shapes.ts';
 import { evaluateEach } from '../admission/verdict.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectKeyOf } from '../read-json.ts';
-import { podViewOf } from './pod-view.ts';
+import { podChange, podViewOf } from './pod-view.ts';
 
 const kinds = ['ValidatingPolicy', 'NamespacedValidatingPolicy'] as const;
 
@@ -103,21 +109,25 @@ function createControl(policy: Policy, cel: CelPolicy): CompiledControl {
   const made = madeKinds(policy, match);
   const isNamespaced = policy.kind === 'NamespacedValidatingPolicy';
   const namespace = isNamespaced ? (metadata.namespace ?? 'default') : undefined;
-  const evaluateChange = (change: RequestedChange, view: TrackedView) =>
-    evaluate({ change, view, cel, match, made, namespace });
+  const given = { cel, match, made, namespace };
+  const judges = judgedBy(cel, [match]);
   const common = {
     meta: policyMeta({ id: `kyverno/${name}`, title: name, policy: policy as unknown as JsonObject }),
     language: 'kyverno',
     kinds: [],
-    evaluateChange,
-  } as const;
-  if (readOfChange(cel.paths) !== undefined)
-    return { ...common, judges: 'change', selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
+    evaluateChange: (change: RequestedChange, view: TrackedView) =>
+      evaluate({ ...given, change, view, asked: askedOf(change) }),
+    ...(judges === undefined
+      ? {}
+      : { judges, judgesChangesOf: (kind) => match.judgesChangesOf(kind) || isMade(made, kind) }),
+  } satisfies Partial<CompiledControl>;
+  if (judges === 'change') return { ...common, selfContained: false, evaluate: () => ({ verdict: 'not-applicable' }) };
   return {
     ...common,
     judgesKind: (kind) => match.judgesKind(kind) || isMade(made, kind),
     selfContained: !cel.readsNamespace && !match.readsNamespace,
-    evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
+    evaluate: (object, view) =>
+      evaluate({ ...given, change: creationOf(object, objectKeyOf(object)), view, asked: undefined }),
   };
 }
 
@@ -142,19 +152,23 @@ type Evaluation = {
   readonly match: ResourceMatch;
   readonly made: readonly GroupKind[];
   readonly namespace: string | undefined;
+  /** Undefined for a state. */
+  readonly asked: Asked | undefined;
 };
 
 function evaluate(evaluation: Evaluation): Verdict {
-  const { change, view, cel, match, made, namespace } = evaluation;
+  const { change, view, cel, match, made, namespace, asked } = evaluation;
   const given = change.object ?? change.oldObject ?? {};
   const key = objectKeyOf(given);
   if (namespace !== undefined && key.namespace !== namespace) return { verdict: 'not-applicable' };
   if (made.length > 0 && key.kind === 'Pod' && hasPodBearingController(given)) return { verdict: 'not-applicable' };
   const object = isMade(made, key) ? podViewOf(given, key)?.pod : given;
   if (object === undefined) return { verdict: 'not-applicable' };
-  const subject = object === given ? key : { ...key, group: '', kind: 'Pod' };
-  if (!match.appliesTo(object, subject, view)) return { verdict: 'not-applicable' };
-  const seen = { ...change, object: change.object === null ? null : object };
+  const isView = object !== given;
+  const subject = isView ? { ...key, group: '', kind: 'Pod' } : key;
+  const request = isView && asked !== undefined ? { ...asked, resource: 'pods' } : asked;
+  if (!match.appliesTo(object, subject, view, request)) return { verdict: 'not-applicable' };
+  const seen = isView ? podChange(change) : change;
   const bindings = bindingsOf(cel, seen, { key, view });
   return evaluateEach(cel, bindings);
 }
