@@ -50,6 +50,9 @@ if (name !== 'fast') {
   if (prepared.status !== 0) process.exit(1);
 }
 
+// Hundreds of processes load the same sources, which are stripped of their types and compiled once.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../.build/compile-cache');
+
 const isLive = suite.concurrency === 1 || files.length === 1;
 const folder = mkdtempSync(join(tmpdir(), 'driftline-tests-'));
 const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
