@@ -4,9 +4,16 @@
  * story opens, taking it back resolves; and in the end the timeline replays to exactly what the API server has.
  */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { ApiChange, ApiFinding, ApiPage } from '@driftline/proto';
-import { type EmbeddedSystem, openEmbeddedSystem } from '../fakes/embedded-system.ts';
+import { createApiClient } from '../../cli/src/api-client.ts';
+import { loadPolicies } from '../../cli/src/command/policies.ts';
+import type { Comparison } from '../../cli/src/replay/compare-findings.ts';
+import { readRecording } from '../../cli/src/replay/recording.ts';
+import { replay, type ReplayedCluster } from '../../cli/src/replay/replay.ts';
+import { type EmbeddedSystem, openEmbeddedSystem, readerToken } from '../fakes/embedded-system.ts';
 import { currentOf } from '../fakes/embedded/truth.ts';
 
 let system: EmbeddedSystem;
@@ -223,6 +230,38 @@ describe('every story is told as it happened', () => {
   });
 });
 
+async function replayed(...args: readonly string[]) {
+  const run = await system.cli('policy', 'replay', ...args, '-o', 'json');
+  assert.equal(run.code, 0, run.err);
+  const [cluster] = (
+    JSON.parse(run.out) as {
+      readonly items: readonly (Pick<Comparison, 'differences'> & Pick<ReplayedCluster, 'otherControls'>)[];
+    }
+  ).items;
+  assert.ok(cluster !== undefined);
+  return cluster;
+}
+
+const debugPods = `apiVersion: driftline.dev/v1
+kind: Control
+id: OWN-001
+title: Pods must not be called debug
+severity: high
+weight: 1
+category: governance
+rationale: They are forgotten.
+remediation: { summary: Delete it., fields: [metadata.name], impact: none }
+references: [https://example.org]
+frameworks: {}
+match: { kinds: [{ group: '', kind: Pod }] }
+cel:
+  validations:
+    - { path: metadata.name, expression: "!object.metadata.name.startsWith('debug-')", message: it is one for debugging }
+cases:
+  - { name: other, expect: pass, objects: [{ apiVersion: v1, kind: Pod, metadata: { name: web } }] }
+  - { name: debug, expect: fail, objects: [{ apiVersion: v1, kind: Pod, metadata: { name: debug-a } }] }
+`;
+
 describe('after all of it', () => {
   test('replay(timeline) = inventory = what the API server has', async () => {
     await system.settled();
@@ -246,6 +285,42 @@ describe('after all of it', () => {
     assert.deepEqual(await system.timeline.rejected(), []);
     assert.deepEqual(await system.timeline.duplicates(), []);
     assert.equal((await system.timeline.verify('practice')).verdict, 'intact');
+  });
+
+  test('judged again by the same policies, the timeline says what was recorded: all of it, and from the middle on', async () => {
+    const api = createApiClient({ url: system.apiUrl, token: readerToken });
+    const bundle = await loadPolicies({ folders: [], withLibrary: true });
+    const changes = await system.all<ApiChange>('log');
+    const until = new Date().toISOString();
+    for (const since of [null, changes[Math.floor(changes.length / 2)]?.observedAt ?? '']) {
+      const [again, ...others] = await Array.fromAsync(
+        replay(readRecording(api, 'practice', { since, until }), bundle),
+      );
+      assert.equal(others.length, 0);
+      assert.deepEqual(again?.comparison.differences, []);
+      assert.ok(again.comparison.same >= 100, String(again.comparison.same));
+      assert.deepEqual([again.otherControls, again.gaps], [[], 0]);
+    }
+  });
+
+  test('of other policies it says what they would have found when; what was read can be judged again without a collector', async () => {
+    const folder = join(system.folder, 'candidate');
+    await mkdir(folder);
+    await writeFile(join(folder, 'own.yaml'), debugPods);
+    const saved = join(system.folder, 'all.jsonl');
+    const { differences, otherControls } = await replayed(folder, '--save', saved);
+    const [found, ...more] = differences;
+    const carol = (await system.all<ApiChange>('log?kind=pods&name=debug-carol')).toReversed();
+    assert.deepEqual([found?.verdict, found?.finding.object.name, more.length], ['new', 'debug-carol', 0]);
+    assert.equal(found?.candidate?.openedBy, carol[0]?.id);
+    assert.equal(found?.candidate?.openedAt, carol[0]?.observedAt);
+    assert.equal(found?.candidate?.resolvedAt, carol.at(-1)?.observedAt);
+    assert.ok(otherControls.includes('DL-POD-001'));
+    const offline = (...gate: readonly string[]) => system.cli('policy', 'replay', folder, '--from', saved, ...gate);
+    assert.equal((await offline('--fail-on', 'critical')).code, 0);
+    const stopped = await offline('--fail-on', 'high');
+    assert.equal(stopped.code, 1);
+    assert.match(stopped.out, /^new +high +OWN-001 +Pod internal-tools\/debug-carol +metadata\.name /m);
   });
 
   test('the agent only ever read', async () => {

@@ -1,41 +1,58 @@
-/** `driftline policy test|lint|list|exceptions [FOLDER…]`: the library (or other folders laid out like it), offline. */
+/** `driftline policy ACTION [FOLDER…]`: the library, or other folders laid out like it. Only replay asks a collector. */
 import type { Bundle } from '@driftline/policy';
 import { CliError, type ExitCode, exitCode } from '../exit-code.ts';
 import { printable, table } from '../output/text.ts';
 import { lintBundle } from './lint-bundle.ts';
 import type { Command, CommandContext } from './command.ts';
 import { printExceptions } from './policy-exceptions.ts';
+import { replayHelp, replayOptions, replayPolicies } from './policy-replay.ts';
 import { engine, isOwn, loadPolicies } from './policies.ts';
 import { outputFormat, outputHelp, outputOptions, printData } from './scope.ts';
 
-const actions = { test: testPolicies, lint: lintPolicies, list: listPolicies, exceptions: printExceptions } as const;
+type Action = {
+  /** Options of this action beside the common ones. */
+  readonly options: readonly string[];
+  run(context: CommandContext, bundle: Bundle): Promise<ExitCode>;
+};
 
-function isAction(text: string): text is keyof typeof actions {
-  return Object.hasOwn(actions, text);
-}
+const actions: Readonly<Record<string, Action>> = {
+  test: { options: [], run: testPolicies },
+  lint: { options: ['strict'], run: lintPolicies },
+  list: { options: [], run: listPolicies },
+  exceptions: { options: [], run: printExceptions },
+  replay: { options: Object.keys(replayOptions), run: replayPolicies },
+};
+
+const commonOptions: readonly string[] = ['output', 'library', 'server', 'token-file', 'ca', 'help'];
 
 export const policyCommand: Command = {
   name: 'policy',
-  usage: 'policy test|lint|list|exceptions [FOLDER…]',
-  summary: 'run the cases of every control, say what is missing, or list them; offline',
-  isOffline: true,
-  options: { ...outputOptions, strict: { type: 'boolean' }, library: { type: 'boolean' } },
+  usage: `policy ${Object.keys(actions).join('|')} [FOLDER…]`,
+  summary: 'run the cases of every control, say what is missing, list them, or judge the recorded past by them',
+  options: { ...outputOptions, ...replayOptions, strict: { type: 'boolean' }, library: { type: 'boolean' } },
   help: [
     ['FOLDER…', "folders with policies and exceptions (default: Driftline's own library)"],
     ['--library', 'our own library beside the folders; exceptions always look at it'],
     ['--strict', 'lint: exit 1 for what is only worth mending, too'],
+    ...replayHelp,
     ...outputHelp,
   ],
   async run(context) {
-    const [action = '', ...folders] = context.positionals;
-    if (!isAction(action))
+    const [name = '', ...folders] = context.positionals;
+    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+    if (action === undefined)
       throw new CliError(
         exitCode.usage,
-        'say what to do: driftline policy test, policy lint, policy list, or policy exceptions',
+        `say what to do: ${Object.keys(actions)
+          .map((known) => `driftline policy ${known}`)
+          .join(', ')}`,
       );
-    const withLibrary = folders.length === 0 || action === 'exceptions' || context.values.library === true;
-    const bundle = await loadPolicies({ folders, withLibrary, refusal: exitCode.failed });
-    return actions[action](context, bundle);
+    const foreign = Object.keys(context.values).find(
+      (option) => !commonOptions.includes(option) && !action.options.includes(option),
+    );
+    if (foreign !== undefined) throw new CliError(exitCode.usage, `--${foreign} says nothing to policy ${name}`);
+    const withLibrary = folders.length === 0 || name === 'exceptions' || context.values.library === true;
+    return action.run(context, await loadPolicies({ folders, withLibrary }));
   },
 };
 

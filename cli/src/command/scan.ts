@@ -52,7 +52,7 @@ export const scanCommand: Command = {
   ],
   async run(context) {
     const options = readOptions(context);
-    const bundle = await loadPolicies({ folders: options.policyFolders, withLibrary: true, refusal: exitCode.usage });
+    const bundle = await loadPolicies({ folders: options.policyFolders, withLibrary: true });
     // Loaded when it is needed, with the engine: the other commands start several times faster without.
     const { scan } = await import('../scan/scan.ts');
     const report = await scan(context.positionals, { ...options, bundle });

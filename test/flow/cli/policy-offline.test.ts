@@ -27,7 +27,7 @@ describe('policy, offline', () => {
     writeFileSync(join(controls, 'broken.yaml'), 'id: X-1\ntitle: [unclosed\n');
     writeFileSync(join(controls, 'typo.yaml'), 'id: X-2\ntitel: x\n');
     const run = await runCli(['policy', 'test', join(folder, 'bad')]);
-    assert.deepEqual([run.status, run.out], [1, '']);
+    assert.deepEqual([run.status, run.out], [2, '']);
     assert.match(run.err, /broken\.yaml:\d+:\d+: \S/);
     assert.match(run.err, /typo\.yaml:\d+:\d+: \S/);
   });
@@ -39,7 +39,7 @@ describe('policy, offline', () => {
       writeFileSync(join(path, 'x.yaml'), 'id: [\n');
     }
     const run = await runCli(['policy', 'test', ...folders]);
-    assert.equal(run.status, 1);
+    assert.equal(run.status, 2);
     for (const path of folders) assert.ok(run.err.includes(`\n${join(path, 'x.yaml')}:`), run.err);
   });
 

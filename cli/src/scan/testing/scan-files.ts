@@ -3,12 +3,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadPolicies } from '../../command/policies.ts';
-import { exitCode } from '../../exit-code.ts';
 import { noBaseline } from '../baseline.ts';
 import { placeText, subjectName } from '../finding.ts';
 import { scan, type ScanReport, type ScanSettings } from '../scan.ts';
 
-const bundle = await loadPolicies({ folders: [], withLibrary: true, refusal: exitCode.usage });
+const bundle = await loadPolicies({ folders: [], withLibrary: true });
 
 export const settings: ScanSettings = {
   bundle,

@@ -75,7 +75,7 @@ const sources: Readonly<Record<RecordType, { readonly range: Source; readonly mo
     moment: { sql: own('coverage-at.sql'), order: { group: '', resource: '' } },
   },
   transition: {
-    range: { sql: own('transitions.sql'), order: { atUs: 0, ...streamOrder } },
+    range: { sql: own('transitions.sql'), order: { afterOwn: 0, ofAgent: 0, ...streamOrder } },
     moment: { sql: own('transitions-at.sql'), order: { findingId: '' } },
   },
   // Nothing stays rejected: of a moment there is no last one.
