@@ -26,6 +26,11 @@ it('everything that is wrong is said at once, with the names of flag and variabl
   assert.throws(() => parseConfig([...required, '--no-such-flag'], {}), { code: 'usage' });
   assert.throws(() => parseConfig([...required, '--collector-cert-file', 'c'], {}), /--collector-key-file/);
   assert.throws(() => parseConfig([...required, '--spool-limit', '1k'], {}), /at least 64Ki/);
+  assert.throws(() => parseConfig([...required, '--self-check-interval-minutes', '1.5'], {}), /0 to 10080/);
+  assert.throws(() => parseConfig([...required, '--log-level', 'loud'], {}), /one of trace, debug/);
+  assert.throws(() => parseConfig([...required, '--health-listen', 'here:65536'], {}), /up to 65535/);
+  assert.throws(() => parseConfig([...required, '--include', 'pods,,'], {}), /empty items/);
+  assert.throws(() => parseConfig(required, { DRIFTLINE_AGENT_USE_WATCH_LIST: 'perhaps' }), /true or false/);
 });
 
 it('lists, addresses and switches', () => {

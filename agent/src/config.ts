@@ -3,131 +3,118 @@
  * A flag is the variable's name without its prefix: DRIFTLINE_AGENT_STATE_DIR is --state-dir.
  */
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
 import { StartError } from './config-error.ts';
 import { isLoopback } from './loopback.ts';
+import type { Address } from './setting.ts';
+import {
+  BadSetting,
+  address,
+  anyText,
+  byteSize,
+  flag,
+  list,
+  nonEmpty,
+  oneOf,
+  optional,
+  or,
+  required,
+  setting,
+  wholeNumber,
+} from './setting.ts';
+
+export type { Address } from './setting.ts';
 
 const prefix = 'DRIFTLINE_AGENT_';
 
-export type Address = { readonly host: string; readonly port: number };
-
-const address = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port')
-  .transform((text): Address => {
-    const colon = text.lastIndexOf(':');
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
-  })
-  .refine(({ port }) => port <= 65_535, 'must be a port up to 65535');
-
-const units: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-};
-const byteSize = z
-  .string()
-  .regex(/^\d{1,15}(k|M|G|Ki|Mi|Gi)?$/, 'must be a size such as 512Mi')
-  .transform((text) => {
-    const [, digits = '0', unit = ''] = /^(\d+)(\D*)$/.exec(text) ?? [];
-    return Number(digits) * (units[unit] ?? 1);
-  });
-
-const flag = z
-  .enum(['true', 'false', '1', '0', ''], 'must be true or false')
-  .transform((text) => text === 'true' || text === '1');
-const path = z.string().min(1, 'must not be empty').optional();
-const list = z
-  .string()
-  .transform((text) => text.split(',').map((item) => item.trim()))
-  .pipe(z.array(z.string().min(1, 'must not have empty items')));
-
-/** `host:port` is short for `https://host:port`. */
-const collectorUrl = z
-  .string('is required: where the collector listens, host:port')
-  .min(1, 'must be host:port')
-  .transform((text) => (/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`));
-
 const minSpoolBytes = 64 * 1024;
 
-/** By flag. The texts are what --help shows. */
+const path = optional(nonEmpty);
+const kinds = optional(list);
+
+/** By flag, in the order of --help, which shows their texts. */
 const settings = {
-  cluster: z.string("is required: the cluster's name").min(1).max(253).describe('NAME  name of this cluster'),
-  collector: collectorUrl.describe('HOST:PORT  the collector; http://HOST:PORT for clear text'),
-  'token-file': path.describe('FILE  bearer token for the collector'),
-  'collector-ca-file': path.describe("FILE  authority of the collector's certificate (PEM)"),
-  'collector-cert-file': path.describe('FILE  client certificate for the collector (PEM)'),
-  'collector-key-file': path.describe('FILE  its key'),
-  'collector-server-name': path.describe("NAME  name in the collector's certificate, where it is not its host"),
-  'allow-insecure-transport': flag.default(false).describe('let the token travel in clear text to another machine'),
-  'state-dir': z
-    .string()
-    .min(1)
-    .default('./driftline-agent')
-    .describe('DIR  spool and known objects (./driftline-agent)'),
-  'spool-limit': byteSize
-    .refine((bytes) => bytes >= minSpoolBytes, 'must be at least 64Ki')
-    .prefault('512Mi')
-    .describe('SIZE  bytes of the spool (512Mi)'),
-  'self-check-interval-minutes': z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(10_080)
-    .default(60)
-    .describe('N  how often to compare all kinds with what the collector has; 0: never (60)'),
-  'redaction-key-file': z
-    .string("is required: the file with the cluster's redaction key")
-    .min(1)
-    .describe("FILE  the cluster's redaction key; outside the state directory"),
-  'create-redaction-key': flag.default(false).describe('make the key file when it is missing'),
-  kubeconfig: path.describe('FILE  how to reach the API server (in a Pod: its ServiceAccount)'),
-  context: z.string().default('').describe('NAME  context of the kubeconfig (its current one)'),
-  include: list.optional().describe('KIND,…  kinds to watch, such as pods,*.apps (all)'),
-  exclude: list.optional().describe('KIND,…  kinds not to watch (events, leases, endpoints, endpointslices)'),
-  'use-watch-list': flag.default(true).describe('BOOL  stream initial states where the API server can (true)'),
-  'audit-webhook-listen': address.optional().describe('HOST:PORT  receive audit events from the API server here'),
-  'audit-webhook-cert-file': path.describe("FILE  the webhook's certificate (PEM); without it, plain HTTP"),
-  'audit-webhook-key-file': path.describe('FILE  its key'),
-  'audit-webhook-client-ca-file': path.describe('FILE  authority of the client certificate to ask for'),
-  'audit-webhook-token-file': path.describe('FILE  bearer token to ask for'),
-  'audit-log-file': path.describe("FILE  follow the API server's audit log"),
-  'audit-log-start': z.enum(['beginning', 'end']).default('beginning').describe('beginning|end  on the first start'),
-  'audit-scope': z
-    .enum(['writes', 'all'])
-    .default('writes')
-    .describe('writes|all  which audit events to record (writes)'),
-  'health-listen': address
-    .prefault('127.0.0.1:8081')
-    .describe('HOST:PORT  /healthz, /readyz, /metrics (127.0.0.1:8081)'),
-  'log-level': z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-    .default('info')
-    .describe('LEVEL  (info)'),
+  cluster: setting('NAME  name of this cluster', required(clusterName, "the cluster's name")),
+  collector: setting(
+    'HOST:PORT  the collector; http://HOST:PORT for clear text',
+    required(collectorUrl, 'where the collector listens, host:port'),
+  ),
+  'token-file': setting('FILE  bearer token for the collector', path),
+  'collector-ca-file': setting("FILE  authority of the collector's certificate (PEM)", path),
+  'collector-cert-file': setting('FILE  client certificate for the collector (PEM)', path),
+  'collector-key-file': setting('FILE  its key', path),
+  'collector-server-name': setting("NAME  name in the collector's certificate, where it is not its host", path),
+  'allow-insecure-transport': setting('let the token travel in clear text to another machine', or(flag, 'false')),
+  'state-dir': setting('DIR  spool and known objects (./driftline-agent)', or(nonEmpty, './driftline-agent')),
+  'spool-limit': setting('SIZE  bytes of the spool (512Mi)', or(spoolLimit, '512Mi')),
+  'self-check-interval-minutes': setting(
+    'N  how often to compare all kinds with what the collector has; 0: never (60)',
+    or(wholeNumber(0, 10_080), '60'),
+  ),
+  'redaction-key-file': setting(
+    "FILE  the cluster's redaction key; outside the state directory",
+    required(nonEmpty, "the file with the cluster's redaction key"),
+  ),
+  'create-redaction-key': setting('make the key file when it is missing', or(flag, 'false')),
+  kubeconfig: setting('FILE  how to reach the API server (in a Pod: its ServiceAccount)', path),
+  context: setting('NAME  context of the kubeconfig (its current one)', or(anyText, '')),
+  include: setting('KIND,…  kinds to watch, such as pods,*.apps (all)', kinds),
+  exclude: setting('KIND,…  kinds not to watch (events, leases, endpoints, endpointslices)', kinds),
+  'use-watch-list': setting('BOOL  stream initial states where the API server can (true)', or(flag, 'true')),
+  'audit-webhook-listen': setting('HOST:PORT  receive audit events from the API server here', optional(address)),
+  'audit-webhook-cert-file': setting("FILE  the webhook's certificate (PEM); without it, plain HTTP", path),
+  'audit-webhook-key-file': setting('FILE  its key', path),
+  'audit-webhook-client-ca-file': setting('FILE  authority of the client certificate to ask for', path),
+  'audit-webhook-token-file': setting('FILE  bearer token to ask for', path),
+  'audit-log-file': setting("FILE  follow the API server's audit log", path),
+  'audit-log-start': setting('beginning|end  on the first start', or(oneOf('beginning', 'end'), 'beginning')),
+  'audit-scope': setting('writes|all  which audit events to record (writes)', or(oneOf('writes', 'all'), 'writes')),
+  'health-listen': setting('HOST:PORT  /healthz, /readyz, /metrics (127.0.0.1:8081)', or(address, '127.0.0.1:8081')),
+  'log-level': setting(
+    'LEVEL  (info)',
+    or(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
+  ),
 } as const;
 
-const schema = z.object(settings).superRefine((it, context) => {
-  const together = (a: keyof typeof it, b: keyof typeof it): void => {
-    if ((it[a] === undefined) !== (it[b] === undefined)) {
-      context.addIssue({ code: 'custom', path: [a], message: `goes together with --${b}` });
-    }
+type Name = keyof typeof settings;
+const names = Object.keys(settings) as readonly Name[];
+type Values = { readonly [N in Name]: ReturnType<(typeof settings)[N]['read']> };
+type Problem = readonly [name: Name, message: string];
+
+function clusterName(text: string): string {
+  if (text.length > 253) throw new BadSetting('must have at most 253 characters');
+  return nonEmpty(text);
+}
+
+/** `host:port` is short for `https://host:port`. */
+function collectorUrl(text: string): string {
+  if (text === '') throw new BadSetting('must be host:port');
+  return /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`;
+}
+
+function spoolLimit(text: string): number {
+  const bytes = byteSize(text);
+  if (bytes < minSpoolBytes) throw new BadSetting('must be at least 64Ki');
+  return bytes;
+}
+
+/** What is wrong with settings that are each right. */
+function problemsBetween(it: Values): readonly Problem[] {
+  const problems: Problem[] = [];
+  const together = (a: Name, b: Name): void => {
+    if ((it[a] === undefined) !== (it[b] === undefined)) problems.push([a, `goes together with --${b}`]);
   };
   together('collector-cert-file', 'collector-key-file');
   together('audit-webhook-cert-file', 'audit-webhook-key-file');
-  if (it['audit-webhook-client-ca-file'] !== undefined && it['audit-webhook-cert-file'] === undefined) {
-    context.addIssue({ code: 'custom', path: ['audit-webhook-client-ca-file'], message: 'needs a certificate' });
-  }
+  if (it['audit-webhook-client-ca-file'] !== undefined && it['audit-webhook-cert-file'] === undefined)
+    problems.push(['audit-webhook-client-ca-file', 'needs a certificate']);
   const webhook = it['audit-webhook-listen'];
   const knowsSender = it['audit-webhook-token-file'] !== undefined || it['audit-webhook-client-ca-file'] !== undefined;
   if (webhook !== undefined && !isLoopback(webhook.host) && !knowsSender) {
     const message = 'beyond this machine anybody could say who did what: ask for a token or a client certificate';
-    context.addIssue({ code: 'custom', path: ['audit-webhook-listen'], message });
+    problems.push(['audit-webhook-listen', message]);
   }
-});
+  return problems;
+}
 
 export type AgentConfig = {
   readonly cluster: string;
@@ -176,21 +163,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function parseConfig(args: readonly string[], environment: Environment): AgentConfig | 'help' {
   const flags = readFlags(args);
   if (flags['help'] === true) return 'help';
-  const values: Record<string, string> = {};
-  for (const name of Object.keys(settings)) {
-    const fromEnvironment = environment[variableOf(name)];
-    if (fromEnvironment !== undefined) values[name] = fromEnvironment;
+  const problems: Problem[] = [];
+  const values: Partial<Record<Name, unknown>> = {};
+  for (const name of names) {
     const fromFlag = flags[name];
-    if (fromFlag !== undefined) values[name] = String(fromFlag);
+    try {
+      values[name] = settings[name].read(fromFlag === undefined ? environment[variableOf(name)] : String(fromFlag));
+    } catch (error) {
+      if (!(error instanceof BadSetting)) throw error;
+      problems.push([name, error.message]);
+    }
   }
-  const parsed = schema.safeParse(values);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path: [name], message }) => {
-      return `--${String(name)} (${variableOf(String(name))}): ${message}`;
-    });
-    throw new StartError('usage', problems.join('\n'));
-  }
-  return toConfig(parsed.data, environment);
+  if (problems.length === 0) problems.push(...problemsBetween(values as Values));
+  if (problems.length === 0) return toConfig(values as Values, environment);
+  const lines = problems.map(([name, message]) => `--${name} (${variableOf(name)}): ${message}`);
+  throw new StartError('usage', lines.join('\n'));
 }
 
 const variableOf = (name: string): string => prefix + name.toUpperCase().replaceAll('-', '_');
@@ -202,7 +189,7 @@ function readFlags(args: readonly string[]): Record<string, string | boolean | u
   const options: Record<string, { readonly type: 'string' | 'boolean'; readonly short?: string }> = {
     help: { type: 'boolean', short: 'h' },
   };
-  for (const name of Object.keys(settings)) options[name] = { type: switches.has(name) ? 'boolean' : 'string' };
+  for (const name of names) options[name] = { type: switches.has(name) ? 'boolean' : 'string' };
   try {
     return { ...parseArgs({ args: [...args], options }).values };
   } catch (cause) {
@@ -210,7 +197,7 @@ function readFlags(args: readonly string[]): Record<string, string | boolean | u
   }
 }
 
-function toConfig(it: z.infer<typeof schema>, environment: Environment): AgentConfig {
+function toConfig(it: Values, environment: Environment): AgentConfig {
   const listen = it['audit-webhook-listen'];
   const log = it['audit-log-file'];
   return {
@@ -251,8 +238,8 @@ function toConfig(it: z.infer<typeof schema>, environment: Environment): AgentCo
 
 /** Every flag with its text, for --help. */
 export function usage(): string {
-  const lines = Object.entries(settings).map(([name, setting]) => {
-    const [value = '', ...text] = (setting.description ?? '').split('  ');
+  const lines = names.map((name) => {
+    const [value = '', ...text] = settings[name].help.split('  ');
     const hasValue = text.length > 0;
     return `  ${`--${name}${hasValue ? ` ${value}` : ''}`.padEnd(44)} ${hasValue ? text.join('  ') : value}`;
   });

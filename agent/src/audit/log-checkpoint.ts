@@ -1,25 +1,23 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { z } from 'zod';
+import { type Json, isJsonObject, ownValue } from '@driftline/proto';
 import { replaceFile } from '../spool/sync-directory.ts';
 import { AuditError } from './audit-error.ts';
 
 /** Bytes at the start of a log file that tell it from another one that was given the same inode. */
 const maxHeadBytes = 1024;
 
-const checkpointSchema = z.object({
-  version: z.literal(1),
-  inode: z.string(),
-  /** Everything before it is durable in the spool. */
-  offset: z.number().int().nonnegative(),
-  headBytes: z.number().int().min(0).max(maxHeadBytes),
-  headDigest: z.string(),
-  savedAtUs: z.number().int().nonnegative(),
-});
-
 /** Where reading a log goes on. */
-export type LogCheckpoint = z.infer<typeof checkpointSchema>;
+export type LogCheckpoint = {
+  readonly version: 1;
+  readonly inode: string;
+  /** Everything before it is durable in the spool. */
+  readonly offset: number;
+  readonly headBytes: number;
+  readonly headDigest: string;
+  readonly savedAtUs: number;
+};
 
 export async function readCheckpoint(path: string): Promise<LogCheckpoint | undefined> {
   let text: string;
@@ -29,13 +27,29 @@ export async function readCheckpoint(path: string): Promise<LogCheckpoint | unde
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new AuditError('checkpoint-unusable', `cannot read ${path}`, { cause: error });
   }
-  try {
-    return checkpointSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    const advice = 'delete it to read the log from its beginning (events that are known are recognised)';
-    throw new AuditError('checkpoint-unusable', `${path} is not a checkpoint: ${advice}`, { cause });
-  }
+  const checkpoint = parseCheckpoint(text);
+  if (checkpoint !== undefined) return checkpoint;
+  const advice = 'delete it to read the log from its beginning (events that are known are recognised)';
+  throw new AuditError('checkpoint-unusable', `${path} is not a checkpoint: ${advice}`);
 }
+
+function parseCheckpoint(text: string): LogCheckpoint | undefined {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value) || ownValue(value, 'version') !== 1) return undefined;
+  const [inode, headDigest] = [ownValue(value, 'inode'), ownValue(value, 'headDigest')];
+  const counts = [ownValue(value, 'offset'), ownValue(value, 'headBytes'), ownValue(value, 'savedAtUs')];
+  const [offset, headBytes, savedAtUs] = counts.filter(isCount);
+  if (typeof inode !== 'string' || typeof headDigest !== 'string') return undefined;
+  if (offset === undefined || headBytes === undefined || savedAtUs === undefined) return undefined;
+  return headBytes > maxHeadBytes ? undefined : { version: 1, inode, offset, headBytes, headDigest, savedAtUs };
+}
+
+const isCount = (value: Json | undefined): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 export async function writeCheckpoint(path: string, checkpoint: Omit<LogCheckpoint, 'version'>): Promise<void> {
   await replaceFile(path, `${JSON.stringify({ version: 1, ...checkpoint })}\n`);

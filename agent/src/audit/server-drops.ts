@@ -5,8 +5,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Json, isJsonObject, ownValue } from '@driftline/proto';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
@@ -53,18 +53,26 @@ export async function readAuditCounts(lines: AsyncIterable<string>): Promise<Aud
 }
 
 /** By start of the API server: how many events it had lost when it was asked last. */
-const stateSchema = z.record(z.string(), z.object({ count: z.number(), atUs: z.number() }));
-type Counts = z.infer<typeof stateSchema>;
+type Counts = Readonly<Record<string, { readonly count: number; readonly atUs: number }>>;
 /** API servers, and earlier lives of them, that are remembered. */
 const maxServers = 32;
 
 /** A state that cannot be read is begun anew. */
 async function readState(path: string): Promise<Counts> {
   try {
-    return stateSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return parseCounts(JSON.parse(await readFile(path, 'utf8')) as Json);
   } catch {
     return {};
   }
+}
+
+function parseCounts(value: Json): Counts {
+  if (!isJsonObject(value)) return {};
+  const counts = Object.entries(value).map(([startedAtS, entry]) => {
+    const [count, atUs] = isJsonObject(entry) ? [ownValue(entry, 'count'), ownValue(entry, 'atUs')] : [];
+    return typeof count === 'number' && typeof atUs === 'number' ? ([startedAtS, { count, atUs }] as const) : undefined;
+  });
+  return counts.includes(undefined) ? {} : Object.fromEntries(counts.filter((entry) => entry !== undefined));
 }
 
 export async function followServerDrops(options: ServerDropsOptions): Promise<{ close(): Promise<void> }> {

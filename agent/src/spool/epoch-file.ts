@@ -1,23 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { type Json, type JsonObject, isJsonObject, ownObject, ownString, ownValue } from '@driftline/proto';
 import { SpoolError } from './spool-error.ts';
 import { replaceFile } from './sync-directory.ts';
 
 const fileName = 'epoch.json';
 
-const abandonedSchema = z.object({
-  epoch: z.uuid(),
-  /** Sequences that were in the spool and not yet recorded by the collector; 0 and 0 when there were none. */
-  fromSequence: z.number().int().nonnegative(),
-  toSequence: z.number().int().nonnegative(),
-  reason: z.string(),
-});
-const epochSchema = z.object({ version: z.literal(1), epoch: z.uuid(), abandoned: abandonedSchema.optional() });
-
 /** The stream that came before this epoch and what of it will never be sent. */
-export type AbandonedEpoch = z.infer<typeof abandonedSchema>;
+export type AbandonedEpoch = {
+  readonly epoch: string;
+  /** Sequences that were in the spool and not yet recorded by the collector; 0 and 0 when there were none. */
+  readonly fromSequence: number;
+  readonly toSequence: number;
+  readonly reason: string;
+};
 export type EpochIdentity = { readonly epoch: string; readonly abandoned: AbandonedEpoch | undefined };
 
 /** The durable identity of the stream; made on the first start. */
@@ -42,15 +39,37 @@ export async function readEpoch(directory: string): Promise<EpochIdentity | unde
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new SpoolError('unusable', `cannot read ${path}: check that the agent's user may`, { cause: error });
   }
-  const parsed = epochSchema.safeParse(parseJson(text));
-  if (parsed.success) return { epoch: parsed.data.epoch, abandoned: parsed.data.abandoned };
+  const identity = parseIdentity(text);
+  if (identity !== undefined) return identity;
   const advice = 'Restore it, or move the whole spool directory away to begin a new epoch (a gap will say so)';
   throw new SpoolError('unusable', `${path} does not hold an epoch. ${advice}`);
 }
 
-function parseJson(text: string): unknown {
+function parseIdentity(text: string): EpochIdentity | undefined {
+  const value = parseJson(text);
+  if (!isJsonObject(value) || ownValue(value, 'version') !== 1) return undefined;
+  const epoch = ownString(value, 'epoch');
+  const abandoned = parseAbandoned(value);
+  return isEpoch(epoch) && abandoned !== 'unreadable' ? { epoch, abandoned } : undefined;
+}
+
+function parseAbandoned(value: JsonObject): AbandonedEpoch | undefined | 'unreadable' {
+  if (!Object.hasOwn(value, 'abandoned')) return undefined;
+  const abandoned = ownObject(value, 'abandoned');
+  if (abandoned === undefined) return 'unreadable';
+  const [fromSequence, toSequence] = [ownValue(abandoned, 'fromSequence'), ownValue(abandoned, 'toSequence')];
+  const [epoch, reason] = [ownString(abandoned, 'epoch'), ownValue(abandoned, 'reason')];
+  if (!isSequence(fromSequence) || !isSequence(toSequence)) return 'unreadable';
+  if (!isEpoch(epoch) || typeof reason !== 'string') return 'unreadable';
+  return { epoch, fromSequence, toSequence, reason };
+}
+
+const isEpoch = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+const isSequence = (value: Json | undefined): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+function parseJson(text: string): Json | undefined {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text) as Json;
   } catch {
     return undefined;
   }
