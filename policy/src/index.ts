@@ -17,7 +17,7 @@ export type {
 } from './engine/verdict-book.ts';
 export { ownerLabels, ownerOf } from './score/owner.ts';
 export { percentOf } from './score/score.ts';
-export type { PairCounts, Score, ScoreCard } from './score/score.ts';
+export type { PairCounts, Score, ScoreCard, SeverityCounts } from './score/score.ts';
 export { type CaseResult, runCases } from './cases/run-cases.ts';
 export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
 export { exceptControls, exceptionNamedIn } from './exception/except-control.ts';
@@ -32,6 +32,7 @@ export type { OpaBundle } from './language/rego/opa-bundle.ts';
 export { regoLimits } from './language/rego/rego-module.ts';
 export type { ControlCase, ControlFile } from './load/control-file.ts';
 export type { FrameworkFile } from './load/framework-file.ts';
+export { type ClusterSource, clusterView } from './change/cluster-view.ts';
 export { type ChangeJudge, createChangeJudge, type FirstJudgement, type ObservedChange } from './change/judge-change.ts';
 export type { KeptReads } from './change/kept-reads.ts';
 export { type BundleResult, loadBundle } from './load/load-bundle.ts';

@@ -209,6 +209,7 @@ test('restored findings are compared with, not repeated', () => {
   assert.deepEqual(told(later.apply([upsert(bad)], 0)), ['reopened A 1 bad: why']);
 });
 
+const none = { critical: 0, high: 0, medium: 0, low: 0, info: 0 };
 const nothing = { excepted: 0, notAssessable: 0, unjudged: 0 };
 
 test('the score counts pass and fail by weight, whole and by namespace, category and control', () => {
@@ -229,6 +230,7 @@ test('the score counts pass and fail by weight, whole and by namespace, category
     score: 51.61,
     passing: 3,
     failing: 1,
+    openBySeverity: { ...none, high: 1 },
   });
   assert.deepEqual(
     namespaces.map(({ scope, score }) => [scope, score]),
@@ -295,6 +297,7 @@ test('what is excepted, not assessable or unjudged is shown, and counts for no s
     excepted: 1,
     notAssessable: 2,
     unjudged: 1,
+    openBySeverity: none,
   });
 });
 

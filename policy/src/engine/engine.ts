@@ -25,6 +25,7 @@ import {
   type Finding,
   type JudgedTransition,
   type KnownFinding,
+  placeOf,
   toldBy,
   type Unanswered,
   type UnansweredChange,
@@ -64,6 +65,8 @@ export type Engine = {
   /** What became different in `unanswered` since this was last called. */
   takeUnansweredChanges(): readonly UnansweredChange[];
   score(): ScoreCard;
+  /** Scopes that this control counts for on this object, as things stand. */
+  scopesOf(key: ObjectKey, control: string): readonly string[];
   /** The scores that moved since this was last called, of scopes that emptied too. */
   takeScoreChanges(): readonly Score[];
   /** The next time (ms since the Unix epoch) at which an answer may change without a change: call apply([], now) then. */
@@ -163,6 +166,11 @@ class IncrementalEngine implements Engine {
     return this.#tally.card();
   }
 
+  scopesOf(key: ObjectKey, control: string): readonly string[] {
+    const subject = this.#inventory.find(key);
+    return subject === undefined ? [] : this.#tally.scopesOf(control, placeOf(subject));
+  }
+
   takeScoreChanges(): readonly Score[] {
     return this.#tally.takeChanged();
   }
@@ -202,7 +210,7 @@ class IncrementalEngine implements Engine {
   #noteBlind(change: UnansweredChange): void {
     const { none, notAssessable } = outcomeCode;
     const [from, to] = change.state === 'answered' ? [notAssessable, none] : [none, notAssessable];
-    this.#tally.move(change.control, nowhere, from, to);
+    this.#tally.move(change.control, nowhere, { code: from, open: 0 }, { code: to, open: 0 });
     this.#book.note(change);
   }
 

@@ -3,7 +3,7 @@
  * not be answered, and the tallies the score is made of.
  */
 import type { FindingKey, FindingState, ObjectKey, Severity, Transition, Violation } from '../contract.ts';
-import type { Place, Tally } from '../score/tally.ts';
+import type { Place, Standing, Tally } from '../score/tally.ts';
 import type { Slot, Subject, SubjectVerdicts } from './graph.ts';
 import { noOutcome, type Outcome, outcomeCode, plainOutcome } from './outcome.ts';
 
@@ -71,7 +71,7 @@ export class VerdictBook {
     const code = verdicts.codes[slot.position] ?? outcomeCode.none;
     const before = verdicts.told?.get(control) ?? plainOutcome(code);
     if (before === outcome) return;
-    this.#tally.move(control, placeOf(subject), code, outcome.code);
+    this.#tally.move(control, placeOf(subject), standingOf(code, before), standingOf(outcome.code, outcome));
     verdicts.codes[slot.position] = outcome.code;
     if (tells(outcome)) (verdicts.told ??= new Map()).set(control, outcome);
     else verdicts.told?.delete(control);
@@ -91,8 +91,9 @@ export class VerdictBook {
     const after = placeOf(subject);
     for (const { control, position } of subject.verdicts?.slots ?? []) {
       const code = subject.verdicts?.codes[position] ?? outcomeCode.none;
-      this.#tally.move(control.meta.id, before, code, outcomeCode.none);
-      this.#tally.move(control.meta.id, after, outcomeCode.none, code);
+      const standing = standingOf(code, subject.verdicts?.told?.get(control.meta.id));
+      this.#tally.move(control.meta.id, before, standing, standsNowhere);
+      this.#tally.move(control.meta.id, after, standsNowhere, standing);
     }
   }
 
@@ -168,8 +169,16 @@ export class VerdictBook {
   }
 }
 
-function placeOf({ key, owner }: Subject): Place {
+export function placeOf({ key, owner }: Subject): Place {
   return { namespace: key.namespace, owner };
+}
+
+const standsNowhere: Standing = { code: outcomeCode.none, open: 0 };
+
+/** What was only restored counts for nothing yet: it has no code. */
+function standingOf(code: number, told: Outcome | undefined): Standing {
+  const open = code === outcomeCode.fail ? (told?.violations.filter((one) => !isExcepted(one)).length ?? 0) : 0;
+  return { code, open };
 }
 
 /** Both are ordered by path. */

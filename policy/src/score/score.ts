@@ -2,6 +2,7 @@
  * What a score is. Of the pairs (control, object), those that pass or fail are possible points, by the control's weight;
  * those that pass are earned. What is excepted, not assessable or unjudged counts for neither: it is shown beside.
  */
+import type { Severity } from '../contract.ts';
 import { outcomeCode } from '../engine/outcome.ts';
 
 /** Pairs (control, object) by what became of them. */
@@ -14,6 +15,8 @@ export type PairCounts = {
   readonly unjudged: number;
 };
 
+export type SeverityCounts = Readonly<Record<Severity, number>>;
+
 export type Score = PairCounts & {
   /** cluster | namespace:<name> | owner:<name> | category:<name> | control:<id> | framework:<id> */
   readonly scope: string;
@@ -23,6 +26,8 @@ export type Score = PairCounts & {
   readonly possible: number;
   /** 0–100, two decimals; 100 when nothing could fail. */
   readonly score: number;
+  /** Findings that are open: a pair that fails has one or more. */
+  readonly openBySeverity: SeverityCounts;
 };
 
 export type ScoreCard = {
@@ -39,6 +44,8 @@ export type ScoreCard = {
   readonly frameworks: readonly Score[];
 };
 
+const severities: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
+
 /** Weights are counted in thousandths: sums of whole numbers are the same in every order. */
 const pointsOfOne = 1_000;
 
@@ -51,9 +58,12 @@ export function percentOf(earned: number, possible: number): number {
   return possible === 0 ? 100 : Math.round((earned / possible) * 10_000) / 100;
 }
 
+const isZero = (count: number): boolean => count === 0;
+
 /** Counts that can be added to and taken from. */
 export class PairSum {
   readonly counts = { passing: 0, failing: 0, excepted: 0, notAssessable: 0, unjudged: 0 };
+  readonly open: Record<Severity, number> = { critical: 0, high: 0, medium: 0, low: 0, info: 0 };
   #earned = 0;
   #possible = 0;
 
@@ -82,6 +92,10 @@ export class PairSum {
     }
   }
 
+  addOpen(severity: Severity, by: number): void {
+    this.open[severity] += by;
+  }
+
   /** All of another sum, `by` 1 or -1 times. */
   merge(other: PairSum, by: 1 | -1): void {
     const { counts } = this;
@@ -90,18 +104,21 @@ export class PairSum {
     counts.excepted += other.counts.excepted * by;
     counts.notAssessable += other.counts.notAssessable * by;
     counts.unjudged += other.counts.unjudged * by;
+    for (const severity of severities) this.open[severity] += other.open[severity] * by;
     this.#earned += other.#earned * by;
     this.#possible += other.#possible * by;
   }
 
   isEmpty(): boolean {
     const { passing, failing, excepted, notAssessable, unjudged } = this.counts;
-    return passing === 0 && failing === 0 && excepted === 0 && notAssessable === 0 && unjudged === 0;
+    const pairs = [passing, failing, excepted, notAssessable, unjudged];
+    return pairs.every(isZero) && severities.every((severity) => isZero(this.open[severity]));
   }
 
   score(scope: string): Score {
     const earned = this.#earned / pointsOfOne;
     const possible = this.#possible / pointsOfOne;
-    return { scope, earned, possible, score: percentOf(this.#earned, this.#possible), ...this.counts };
+    const score = percentOf(this.#earned, this.#possible);
+    return { scope, earned, possible, score, ...this.counts, openBySeverity: { ...this.open } };
   }
 }

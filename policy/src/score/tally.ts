@@ -15,7 +15,16 @@ export type Place = {
 };
 
 /** What of a control decides where and how much its pairs count. */
-type Measure = Pick<ControlMeta, 'weight' | 'category' | 'frameworks'>;
+type Measure = Pick<ControlMeta, 'weight' | 'category' | 'frameworks' | 'severity'>;
+
+/** What a pair counts as. */
+export type Standing = {
+  /** Outcome code. */
+  readonly code: number;
+  /** Findings of it that are open. */
+  readonly open: number;
+};
+
 type Counted = { measure: Measure; readonly byPlace: Map<string, Pairs> };
 type Pairs = {
   readonly place: Place;
@@ -23,6 +32,7 @@ type Pairs = {
   scopes: readonly string[];
   /** How many, by outcome code. */
   readonly codes: Map<number, number>;
+  open: number;
 };
 
 const counting: ReadonlySet<number> = new Set([
@@ -46,11 +56,12 @@ export class Tally {
     this.#measureOf = measureOf;
   }
 
-  /** One (control, object) goes from one outcome code to another. */
-  move(control: string, place: Place, from: number, to: number): void {
-    if (from === to) return;
-    this.#count(control, place, from, -1);
+  /** One (control, object) goes from one standing to another. */
+  move(control: string, place: Place, from: Standing, to: Standing): void {
+    if (from.code === to.code && from.open === to.open) return;
+    // Counted up first: what goes to zero in between is dropped.
     this.#count(control, place, to, 1);
+    this.#count(control, place, from, -1);
   }
 
   /** What the namespace's objects that name nobody belong to from now on; '' when it names nobody. */
@@ -80,6 +91,12 @@ export class Tally {
     }
   }
 
+  /** Every scope that a pair of this control counts for. */
+  scopesOf(control: string, place: Place): readonly string[] {
+    const measure = this.#byControl.get(control)?.measure ?? this.#measureOf(control);
+    return measure === undefined ? [] : [...scopesOf(control, measure, place), `owner:${this.#ownerIn(place)}`];
+  }
+
   card(): ScoreCard {
     const scores = [...this.#sums].map(([scope, sum]) => sum.score(scope));
     scores.sort((a, b) => (a.scope < b.scope ? -1 : 1));
@@ -105,13 +122,13 @@ export class Tally {
     return (this.#sums.get(scope) ?? new PairSum()).score(scope);
   }
 
-  #count(control: string, place: Place, code: number, by: 1 | -1): void {
+  #count(control: string, place: Place, { code, open }: Standing, by: 1 | -1): void {
     if (!counting.has(code)) return;
     const { measure, byPlace } = this.#countedOf(control);
     const key = `${place.namespace.length} ${place.namespace}${place.owner}`;
     let pairs = byPlace.get(key);
     if (pairs === undefined) {
-      pairs = { place, scopes: scopesOf(control, measure, place), codes: new Map() };
+      pairs = { place, scopes: scopesOf(control, measure, place), codes: new Map(), open: 0 };
       byPlace.set(key, pairs);
     }
     const left = (pairs.codes.get(code) ?? 0) + by;
@@ -119,7 +136,9 @@ export class Tally {
     else pairs.codes.set(code, left);
     if (pairs.codes.size === 0) byPlace.delete(key);
     if (byPlace.size === 0) this.#byControl.delete(control);
+    pairs.open += open * by;
     this.#add(pairs, measure, code, by);
+    if (open !== 0) this.#addOpen(pairs, measure, open * by);
   }
 
   #countedOf(control: string): Counted {
@@ -134,24 +153,36 @@ export class Tally {
 
   #addAll(pairs: Pairs, measure: Measure, sign: 1 | -1): void {
     for (const [code, count] of pairs.codes) this.#add(pairs, measure, code, sign * count);
+    this.#addOpen(pairs, measure, sign * pairs.open);
   }
 
   /** `by` pairs more of this outcome, wherever they count. */
-  #add({ place, scopes }: Pairs, { weight }: Measure, code: number, by: number): void {
+  #add(pairs: Pairs, { weight }: Measure, code: number, by: number): void {
     const points = pointsOf(weight);
-    for (const scope of scopes) this.#addIn(scope, points, code, by);
-    const { namespace, owner } = place;
-    this.#addIn(`owner:${owner === '' ? (this.#namespaceOwners.get(namespace) ?? '') : owner}`, points, code, by);
-    if (owner !== '') return;
-    const sum = this.#unclaimed.get(namespace) ?? new PairSum();
-    sum.add(code, points, by);
-    if (sum.isEmpty()) this.#unclaimed.delete(namespace);
-    else this.#unclaimed.set(namespace, sum);
+    this.#inAll(pairs, (sum) => sum.add(code, points, by));
   }
 
-  #addIn(scope: string, points: number, code: number, by: number): void {
-    this.#sumOf(scope).add(code, points, by);
-    if (by < 0) this.#dropEmpty(scope);
+  #addOpen(pairs: Pairs, { severity }: Measure, by: number): void {
+    this.#inAll(pairs, (sum) => sum.addOpen(severity, by));
+  }
+
+  #inAll({ place, scopes }: Pairs, add: (sum: PairSum) => void): void {
+    for (const scope of scopes) this.#inScope(scope, add);
+    this.#inScope(`owner:${this.#ownerIn(place)}`, add);
+    if (place.owner !== '') return;
+    const sum = this.#unclaimed.get(place.namespace) ?? new PairSum();
+    add(sum);
+    if (sum.isEmpty()) this.#unclaimed.delete(place.namespace);
+    else this.#unclaimed.set(place.namespace, sum);
+  }
+
+  #inScope(scope: string, add: (sum: PairSum) => void): void {
+    add(this.#sumOf(scope));
+    this.#dropEmpty(scope);
+  }
+
+  #ownerIn({ namespace, owner }: Place): string {
+    return owner === '' ? (this.#namespaceOwners.get(namespace) ?? '') : owner;
   }
 
   #sumOf(scope: string): PairSum {
@@ -186,6 +217,9 @@ function namesOf(frameworks: Measure['frameworks']): readonly string[] {
 
 function sameMeasure(a: Measure, b: Measure): boolean {
   return (
-    a.weight === b.weight && a.category === b.category && namesOf(a.frameworks).join() === namesOf(b.frameworks).join()
+    a.weight === b.weight &&
+    a.severity === b.severity &&
+    a.category === b.category &&
+    namesOf(a.frameworks).join() === namesOf(b.frameworks).join()
   );
 }

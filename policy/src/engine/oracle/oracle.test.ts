@@ -69,6 +69,9 @@ class ScoreLedger {
     const told = [...this.#scores.values()].filter((score) => !isEmpty(score));
     const all = [cluster, ...Object.values(parts).flat()].filter((score) => !isEmpty(score));
     assert.deepEqual(byScope(told), byScope(all));
+    const open = { critical: 0, high: 0, medium: 0, low: 0, info: 0 };
+    for (const { severity, exception } of engine.findings()) if (exception === undefined) open[severity] += 1;
+    assert.deepEqual(cluster.openBySeverity, open);
     for (const whole of [parts.owners, parts.categories, parts.controls])
       assert.deepEqual(sumOf(whole), sumOf([cluster]), 'the parts are not the whole');
   }
