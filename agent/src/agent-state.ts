@@ -42,19 +42,18 @@ export async function openState(
   let spool = await openSpool(options);
   let known = openKnown({ path, epoch: spool.epoch, onCommit });
   if (known.problem !== undefined) logger.error({ event: logEvents.knownReplaced, reason: known.problem });
-  if (known.isNew && (spool.firstHeld(1) > 1 || (await holdsDigest(spool)))) {
-    // What was let go or compared is not in the messages that are left: the known objects cannot be made anew of them.
+  const disagreement = await disagreementOf(spool, known);
+  if (disagreement !== undefined) {
     await known.close();
     const position = spool.position();
     await spool.close();
-    await renewEpoch(context, 'the known objects were lost', position);
+    await renewEpoch(context, disagreement, position);
     spool = await openSpool(options);
     known = openKnown({ path, epoch: spool.epoch, onCommit });
   }
   scope.own('spool', spool);
   scope.own('known', known);
-  const replayed = await replay(known, afterSequence(spool, known.appliedSequence()));
-  if (replayed > 0) logger.info({ event: logEvents.knownReplayed, messages: replayed });
+  await bringUp(known, spool, logger);
   const timer = setInterval(() => {
     spool.applied(known.releasable(spool.position().lastSequence));
     metrics.watch.knownAppliedSequence.set(known.appliedSequence());
@@ -63,14 +62,42 @@ export async function openState(
   return [spool, known];
 }
 
+/** Why the known objects and the log can never be brought together again; undefined when they can. */
+async function disagreementOf(spool: Spool, known: Known): Promise<string | undefined> {
+  // What was let go or compared is not in the messages that are left: the known objects cannot be made anew of them.
+  if (known.isNew && (spool.firstHeld(1) > 1 || (await holdsDigest(spool)))) return 'the known objects were lost';
+  // The numbers of what is made next would be taken.
+  if (known.appliedSequence() > spool.position().lastSequence) return 'the spool forgot what the known objects hold';
+  return undefined;
+}
+
+/**
+ * The known objects take over what the log holds beyond them, as far as it is whole. Behind a loss they would be of an
+ * earlier time than what was told: whether the collector has what is lost or not, only the cluster can say what holds now.
+ */
+async function bringUp(known: Known, spool: Spool, logger: Logger): Promise<void> {
+  const appliedSequence = known.appliedSequence();
+  const lost = spool.firstLost(appliedSequence);
+  const messages = await replay(known, messagesOf(spool, appliedSequence + 1, lost));
+  if (messages > 0) logger.info({ event: logEvents.knownReplayed, messages });
+  if (lost === undefined) return;
+  const { lastSequence } = spool.position();
+  logger.error({ event: logEvents.knownMistrusted, lostSequence: lost, lastSequence });
+  known.mistrust(lastSequence);
+}
+
 /** A digest is only made once the known objects are committed: where one is, they were lost since. */
 async function holdsDigest(spool: Spool): Promise<boolean> {
   for await (const { message } of spool.replay(1)) if (message.body.type === 'kind-digest') return true;
   return false;
 }
 
-async function* afterSequence(spool: Spool, sequence: number): AsyncGenerator<SpooledMessage> {
-  for await (const item of spool.replay(sequence + 1)) yield { sequence: item.sequence, body: item.message.body };
+/** Those held from `first` on; before `end`, when there is one. */
+async function* messagesOf(spool: Spool, first: number, end = Infinity): AsyncGenerator<SpooledMessage> {
+  for await (const { sequence, message } of spool.replay(first)) {
+    if (sequence >= end) return;
+    yield { sequence, body: message.body };
+  }
 }
 
 /** Another epoch begins when the state is opened next; the spool must be closed. */

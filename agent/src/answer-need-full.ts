@@ -1,5 +1,5 @@
 import type { Delta, ObjectRef } from '@driftline/proto';
-import type { Known } from './known/known.ts';
+import type { Known, KnownKind } from './known/known.ts';
 import type { MessageSink } from './message-sink.ts';
 import type { Watch } from './watch/open-watch.ts';
 
@@ -16,16 +16,13 @@ export async function answerNeedFull(
   }: { readonly watch: Pick<Watch, 'sendWhole'>; readonly known: Known; readonly sink: MessageSink },
 ): Promise<void> {
   const kinds = new Map(known.kinds().map((kind) => [`${kind.group}/${kind.resource}`, kind]));
-  const isGone = (ref: ObjectRef): boolean => {
-    const kind = kinds.get(`${ref.group}/${ref.resource}`);
-    return kind !== undefined && kind.progress().isSynced && kind.get(ref) === undefined;
-  };
-  const gone = objects.filter(isGone);
+  const kindOf = (ref: ObjectRef): KnownKind | undefined => kinds.get(`${ref.group}/${ref.resource}`);
+  const sure = objects.filter((ref) => kindOf(ref)?.progress().isSynced === true);
+  const gone = sure.filter((ref) => kindOf(ref)?.get(ref) === undefined);
   // In the same turn as the look into the known objects: a later creation comes after it in the stream.
-  const seenVersion = (ref: ObjectRef): string =>
-    kinds.get(`${ref.group}/${ref.resource}`)?.progress().seenVersion ?? '';
+  const seenVersion = (ref: ObjectRef): string => kindOf(ref)?.progress().seenVersion ?? '';
   const appended = gone.length > 0 ? sink.append(gone.map((ref) => deletion(ref, seenVersion(ref)))) : undefined;
-  await watch.sendWhole(objects.filter((ref) => !gone.includes(ref)));
+  await watch.sendWhole(sure.filter((ref) => !gone.includes(ref)));
   await appended;
 }
 

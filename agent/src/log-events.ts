@@ -54,5 +54,6 @@ export const logEvents = {
   discoveryIncomplete: 'watch.discovery-incomplete',
   discoveryFailed: 'watch.discovery-failed',
   knownReplaced: 'known.replaced',
+  knownMistrusted: 'known.mistrusted',
   knownReplayed: 'known.replayed',
 } as const;

@@ -221,6 +221,34 @@ test('what the spool refused is never written, and whoever waits learns of it', 
   await again.close();
 });
 
+test('mistrusted, every kind is listed again, and that is committed with the sequence that is lost', async () => {
+  const path = newPath();
+  const known = openKnown({ path, epoch: 'e' });
+  const progress = {
+    resumeVersion: '5',
+    seenVersion: '5',
+    isSynced: true,
+    isAgreed: true,
+    coverage: 'watched',
+  } as const;
+  known.kind('', 'pods').stage({ progress });
+  stage(known, delta('a', 1, 1), Promise.resolve({ firstSequence: 1, lastSequence: 1 }));
+  await known.kind('', 'pods').flush();
+  known.mistrust(9);
+  const image = newPath();
+  for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) cpSync(path + suffix, image + suffix);
+  for (const each of [known, openKnown({ path: image, epoch: 'e' })]) {
+    const { seenVersion, ...anew } = each.kind('', 'pods').progress();
+    assert.equal(each.appliedSequence(), 9);
+    assert.equal(seenVersion, '1', 'where the gap begins');
+    assert.deepEqual(
+      [anew.resumeVersion, anew.isSynced, anew.isAgreed, anew.coverage, each.count()],
+      ['', false, false, '', 1],
+    );
+    await each.close();
+  }
+});
+
 test('any form survives packing', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (canonical, owners) => {

@@ -59,6 +59,12 @@ export type Known = {
   kind(group: string, resource: string): KnownKind;
   /** Kinds that have been seen in this epoch. */
   kinds(): readonly KnownKind[];
+  /**
+   * Messages up to this one are lost that these objects never took over. What is known of each kind is then where it
+   * stood before: it begins with a list as in a new epoch, which is compared and not told. Committed when it returns.
+   * Call it when nothing is staged.
+   */
+  mistrust(sequence: number): void;
   /** Objects written. */
   count(): number;
   /** Applies what is durable, commits and closes. */
@@ -106,6 +112,12 @@ export function openKnown(ports: Ports): Known {
       return kind;
     },
     kinds: () => [...kinds.values()],
+    mistrust(sequence) {
+      const progress = { resumeVersion: '', isSynced: false, isAgreed: false, coverage: '' } as const;
+      for (const kind of kinds.values()) kind.stage({ progress });
+      staging.advance(sequence);
+      staging.commit();
+    },
     count: () => database.count(),
     async close() {
       await staging.close();

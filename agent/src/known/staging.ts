@@ -85,6 +85,12 @@ export class Staging {
     this.#ports.onCommit?.((performance.now() - startedMs) / 1000);
   }
 
+  /** Everything up to this sequence is taken care of, with what is written in this turn. */
+  advance(sequence: number): void {
+    this.write(() => undefined);
+    this.#applied = Math.max(this.#applied, sequence);
+  }
+
   markDirty(kind: StagedKind): void {
     if (this.#dirty.has(kind)) return;
     this.#dirty.add(kind);

@@ -48,9 +48,13 @@ export class KindComparison {
     this.#ports = ports;
   }
 
-  /** What has to be sent before the next word about an object; `known` is its form before that word. */
+  /**
+   * What has to be sent before the next word about an object; `known` is its form before that word. Nothing while a first
+   * list is under way: what is known may be of an earlier time than what the collector has.
+   */
   before(name: ObjectName, known: KnownObject | undefined): readonly Delta[] {
-    if (this.#ports.known.progress().isAgreed || this.isTold(name)) return [];
+    const { isAgreed, isSynced } = this.#ports.known.progress();
+    if (isAgreed || !isSynced || this.isTold(name)) return [];
     this.told(name);
     if (known === undefined) return [];
     return [wholeOf(this.#ports.kind, name, known)];

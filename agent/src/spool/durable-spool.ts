@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextObservedUs } from '@driftline/proto';
-import type { Batch, Gap, Message, MessageBody } from '@driftline/proto';
+import type { Batch, Message, MessageBody } from '@driftline/proto';
 import { logEvents } from '../log-events.ts';
 import type { SequenceRange } from '../message-sink.ts';
+import { awaitUntil } from './await-until.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { Cut } from './commit-queue.ts';
 import type { DirectoryLock } from './lock-directory.ts';
 import { bodyBytes, makeRecord, maxBodyBytes, openBatch } from './make-batch.ts';
 import type { Mark, MarkFile } from './mark-file.ts';
+import { OwedLosses } from './owed-losses.ts';
+import type { OwedPorts } from './owed-losses.ts';
 import { readLog } from './read-log.ts';
+import type { PlannedHole } from './recover-log.ts';
 import type { LogRecord, Range, Segment, SegmentLog } from './segment-log.ts';
 import { SpoolError } from './spool-error.ts';
 import type { NumberedMessage, Spool, SpoolOptions, SpoolPosition } from './spool-options.ts';
@@ -18,6 +22,9 @@ const maxBatchesPerSync = 16;
 
 /** What a spool works on; it closes all three. */
 export type SpoolFiles = { readonly log: SegmentLog; readonly markFile: MarkFile; readonly lock: DirectoryLock };
+
+/** What was found when it was opened. */
+export type Recovered = { readonly mark: Mark; readonly holes: readonly PlannedHole[] };
 
 /** What follows one another in a spool: append → wait for room → cut → write and sync → mark → answer. */
 export class DurableSpool implements Spool {
@@ -33,13 +40,14 @@ export class DurableSpool implements Spool {
   #acceptedSequence: number;
   #recordedSequence: number;
   #appliedSequence = 0;
+  readonly #owed: OwedLosses;
   #isShedding = false;
   #isMarkDirty = false;
   #exclusive: Promise<unknown> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(files: SpoolFiles, mark: Mark, options: SpoolOptions) {
+  constructor(files: SpoolFiles, { mark, holes }: Recovered, options: SpoolOptions) {
     this.epoch = files.log.epoch;
     this.#log = files.log;
     this.#markFile = files.markFile;
@@ -47,6 +55,7 @@ export class DurableSpool implements Spool {
     this.#options = options;
     this.#acceptedSequence = mark.acceptedSequence;
     this.#recordedSequence = mark.recordedSequence;
+    this.#owed = new OwedLosses(this.#owing(), mark, holes);
   }
 
   start(): void {
@@ -79,6 +88,11 @@ export class DurableSpool implements Spool {
     return this.#log.firstHeld(from);
   }
 
+  firstLost(after: number): number | undefined {
+    const hole = this.#log.holes.find(({ toSequence }) => toSequence > after);
+    return hole && Math.max(hole.fromSequence, after + 1);
+  }
+
   read(fromSequence: number, signal: AbortSignal): AsyncIterable<Batch> {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     const onLost = (range: Range): void => this.#lost(range);
@@ -107,6 +121,11 @@ export class DurableSpool implements Spool {
     this.#release();
   }
 
+  welcomed(recordedSequence: number): Promise<void> {
+    this.acknowledge({ acceptedSequence: recordedSequence, recordedSequence });
+    return this.#owed.settle(Math.max(recordedSequence, this.#acceptedSequence));
+  }
+
   applied(sequence: number): void {
     this.#appliedSequence = Math.max(this.#appliedSequence, sequence);
     this.#release();
@@ -130,14 +149,6 @@ export class DurableSpool implements Spool {
     const nowUs = this.#options.clock.nowUs();
     const waiting = bodies.map((body) => ({ body, arrivedAtUs: nowUs, bytes: bodyBytes(body) }));
     await this.#commit([{ waiting, finished: [] }]);
-  }
-
-  /** A gap that covers sequences of this stream. */
-  gapOf(range: Range, cause: Gap['cause'], times: { readonly fromUs: number; readonly toUs: number }): Gap {
-    const { fromSequence, toSequence } = range;
-    const detail = `messages ${fromSequence}–${toSequence} of the agent's spool are lost`;
-    const whole = { group: '', resource: '', fromVersion: '', toVersion: '' };
-    return { type: 'gap', ...whole, ...times, cause, detail, fromSequence, toSequence };
   }
 
   async #run(): Promise<void> {
@@ -214,15 +225,12 @@ export class DurableSpool implements Spool {
   async #evict(segment: Segment): Promise<void> {
     const { lastSequence: toSequence, firstObservedAtUs: fromUs, lastObservedAtUs: toUs } = segment;
     const fromSequence = Math.max(segment.firstSequence, this.#acceptedSequence + 1);
-    const lost = { fromSequence, toSequence };
-    // The confession must not land in the file that goes.
-    if (this.#log.isActive(segment)) await this.#exclusively(() => this.#log.seal());
-    if (fromSequence <= toSequence) await this.appendDirectly([this.gapOf(lost, 'spool_full', { fromUs, toUs })]);
     await this.#letGo(toSequence);
     if (fromSequence > toSequence) return;
+    this.#owed.evicted({ fromUs, toUs });
     this.#options.logger.error({ event: logEvents.spoolEvicted, fromSequence, toSequence });
     this.#options.metrics.evicted(toSequence - fromSequence + 1);
-    this.#options.onLoss?.({ ...lost, cause: 'spool_full' });
+    this.#options.onLoss?.({ fromSequence, toSequence, cause: 'spool_full' });
   }
 
   /** Writes and syncs until it is done; only closing ends the attempts. */
@@ -298,12 +306,8 @@ export class DurableSpool implements Spool {
     this.#log.addHole(range);
     this.#options.logger.error({ event: logEvents.spoolDamaged, ...range });
     this.#options.metrics.damaged(range.toSequence - range.fromSequence + 1);
-    const gap = this.gapOf(range, 'spool_damage', { fromUs: 0, toUs: 0 });
-    this.append([gap]).then(
-      () => this.#options.onLoss?.({ ...range, cause: 'spool_damage' }),
-      // Closing: the damage is found again at the next start.
-      () => undefined,
-    );
+    this.#owed.add(range);
+    this.#options.onLoss?.({ ...range, cause: 'spool_damage' });
   }
 
   #release(): void {
@@ -362,7 +366,21 @@ export class DurableSpool implements Spool {
     };
   }
 
+  #owing(): OwedPorts {
+    const unlessClosing = async (work: () => Promise<void>): Promise<void> => {
+      if (!this.#closing.signal.aborted) await work();
+    };
+    return {
+      log: this.#log,
+      append: (bodies) => this.append(bodies),
+      exclusively: (work) => this.#exclusively(() => unlessClosing(work)),
+      onLoss: (loss) => this.#options.onLoss?.(loss),
+      onFailed: (error) => this.#housekeepingFailed(error),
+    };
+  }
+
   #housekeepingFailed(error: unknown): void {
+    if (error instanceof SpoolError && error.code === 'closed') return;
     const { code } = error as NodeJS.ErrnoException;
     this.#options.logger.error({ event: logEvents.spoolHousekeepingFailed, code, directory: this.#log.directory });
   }
@@ -376,12 +394,3 @@ export class DurableSpool implements Spool {
 
 const closed = (cause?: unknown): SpoolError =>
   new SpoolError('closed', 'the spool is closing', cause === undefined ? {} : { cause });
-
-/** @param waitMs undefined waits for ever */
-async function awaitUntil(event: Promise<void>, waitMs: number | undefined): Promise<void> {
-  if (waitMs === undefined) return event;
-  const timer = new AbortController();
-  const timeout = sleep(Math.max(0, waitMs), undefined, { signal: timer.signal }).catch(() => undefined);
-  await Promise.race([event, timeout]);
-  timer.abort();
-}

@@ -9,7 +9,7 @@ import { checksumSeed } from './format.ts';
 import { lockDirectory } from './lock-directory.ts';
 import type { DirectoryLock } from './lock-directory.ts';
 import { emptyMark, openMarkFile } from './mark-file.ts';
-import { fillHole, recoverLog } from './recover-log.ts';
+import { recoverLog } from './recover-log.ts';
 import { openSegmentFile, SegmentLog } from './segment-log.ts';
 import { SpoolError } from './spool-error.ts';
 import type { Spool, SpoolOptions } from './spool-options.ts';
@@ -64,14 +64,11 @@ async function openEpochLog(options: SpoolOptions, lock: DirectoryLock): Promise
   const mark = markFile.found ?? emptyMark;
   try {
     const { holes, tornBytes } = await recoverLog(log, mark);
-    const spool = new DurableSpool({ log, markFile, lock }, mark, options);
+    const spool = new DurableSpool({ log, markFile, lock }, { mark, holes }, options);
     if (tornBytes > 0) options.logger.warn({ event: logEvents.spoolTornTail, tornBytes });
     if (log.lastSequence === 0 && abandoned !== undefined) await spool.appendDirectly([abandonment(abandoned)]);
-    for (const hole of holes) {
-      const { fromSequence, toSequence } = hole;
+    for (const { fromSequence, toSequence } of holes) {
       options.logger.error({ event: logEvents.spoolDamaged, fromSequence, toSequence });
-      await spool.appendDirectly([spool.gapOf(hole, 'spool_damage', { fromUs: hole.fromUs, toUs: hole.toUs })]);
-      await fillHole(log, hole);
       options.metrics.damaged(toSequence - fromSequence + 1);
       options.onLoss?.({ fromSequence, toSequence, cause: 'spool_damage' });
     }

@@ -6,7 +6,7 @@
  * in the stream first and then writes down (`fill`), so that the next start finds it covered. What follows the last
  * record and the mark does not promise was never acknowledged to anybody: a torn write, cut off.
  */
-import { open, readdir, readFile, truncate, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, rm, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeRecordHeader, encodeSegmentHeader, recordHeaderBytes, segmentName, sequenceOfName } from './format.ts';
 import type { RecordHeader } from './format.ts';
@@ -58,11 +58,15 @@ export async function recoverLog(log: SegmentLog, mark: Mark): Promise<Recovery>
   return { holes: progress.holes, tornBytes };
 }
 
-/** Writes down that the sequences of a hole are lost and confessed. Call it when the confession is durable. */
+/**
+ * Writes down that the sequences of a hole are lost and nothing is left to be confessed of them. Call it when what had to
+ * be confessed is durable. Segments may have been let go meanwhile.
+ */
 export async function fillHole(log: SegmentLog, hole: PlannedHole): Promise<void> {
-  let isFilled = false;
+  let isFilled = hole.toSequence <= log.floorSequence;
   for (const damage of hole.damages) {
-    if (!log.segments.some((segment) => segment.path === damage.path)) await unlink(damage.path);
+    if (!log.segments.some((segment) => segment.path === damage.path)) await rm(damage.path, { force: true });
+    else if (isFilled) continue;
     else if (damage.bytes < recordHeaderBytes) await truncate(damage.path, damage.offset);
     else {
       const toSequence = isFilled ? hole.fromSequence - 1 : hole.toSequence;

@@ -34,7 +34,7 @@ export const defaultSpoolLimits: SpoolLimits = {
   markSyncIntervalMs: 1_000,
 };
 
-/** Sequences that the spool lost for good. The confession is in the stream already. */
+/** Sequences that the spool lost for good. What of them the collector lacks is confessed at the next Welcome. */
 export type Loss = Range & { readonly cause: 'spool_full' | 'spool_damage' };
 
 export type SpoolOptions = {
@@ -66,6 +66,8 @@ export type Spool = MessageSink & {
   position(): SpoolPosition;
   /** The first sequence at or after `from` that is held; `lastSequence + 1` when nothing is. */
   firstHeld(from: number): number;
+  /** The first sequence after this one that was lost to damage; undefined when none was. */
+  firstLost(after: number): number | undefined;
   /**
    * Durable batches in order from the one that holds `fromSequence`, then those to come, until `signal` aborts. Where a
    * batch does not continue the one before, the sequences between are lost and confessed further on.
@@ -75,6 +77,11 @@ export type Spool = MessageSink & {
   replay(fromSequence: number): AsyncIterable<NumberedMessage>;
   /** What the collector says it has. Recorded messages are let go once they are applied too. */
   acknowledge(position: { readonly acceptedSequence: number; readonly recordedSequence: number }): void;
+  /**
+   * A session begins: the collector has everything up to here, and nothing is under way. What is lost behind it is
+   * confessed. Call it once a session, before what it sends is read. Resolves when that is durable; never rejects.
+   */
+  welcomed(recordedSequence: number): Promise<void>;
   /** The known objects hold everything up to `sequence`, durably. Until then messages are kept for replay. */
   applied(sequence: number): void;
   /** Writes what waits, makes positions durable and lets go of the directory. */

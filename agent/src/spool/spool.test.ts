@@ -127,10 +127,21 @@ describe('spool', () => {
     assert.ok(lost.length > 10);
     const confessed = new Set(losses.flatMap((loss) => sequencesOf(loss)));
     assert.deepEqual([...confessed].sort(ascending), lost);
-    assert.ok(replayed.some(({ message }) => message.body.type === 'gap' && message.body.cause === 'spool_full'));
+    // Whose acknowledgement of the first five was lost.
+    await spool.welcomed(5);
+    await spool.welcomed(5);
+    const gaps = (await replayAll(spool)).flatMap(({ message: { body } }) => (body.type === 'gap' ? [body] : []));
+    assert.deepEqual(
+      gaps.map(({ cause, fromSequence, toSequence }) => ({ cause, fromSequence, toSequence })),
+      [{ cause: 'spool_full', fromSequence: 6, toSequence: lost.at(-1) }],
+      'an eviction is confessed once',
+    );
+    assert.ok((gaps[0]?.toUs ?? 0) >= (gaps[0]?.fromUs ?? 0) && (gaps[0]?.fromUs ?? 0) > 0, 'with its times');
     await spool.close();
     const again = await openTestSpool(directory.path, { limits });
-    assert.deepEqual(again.losses, [], 'an eviction is confessed once');
+    assert.deepEqual(again.losses, []);
+    await again.spool.welcomed(lost.at(-1) ?? 0);
+    assert.deepEqual(again.losses, [], 'the collector has taken what was held');
     await again.spool.close();
     await directory.remove();
   });
@@ -279,9 +290,11 @@ describe('spool', () => {
       replayed.map(({ sequence }) => sequence),
       [2, 3, 4, 5, 6],
     );
-    await new Promise((resolve) => setTimeout(resolve, 30));
     assert.deepEqual(losses, [{ fromSequence: 1, toSequence: 1, cause: 'spool_damage' }]);
     assert.equal(spool.firstHeld(1), 2);
+    await spool.welcomed(0);
+    const last = (await replayAll(spool)).at(-1)?.message.body;
+    assert.ok(last?.type === 'gap' && last.cause === 'spool_damage' && last.toSequence === 1);
     await spool.close();
     await directory.remove();
   });

@@ -157,6 +157,7 @@ class Session {
     this.#silenceLimitMs = silentHeartbeats * heartbeatIntervalMs;
     this.#timers.push(setInterval(() => this.#heartbeat(), heartbeatIntervalMs));
     const heardOf = spool.position().recordedSequence;
+    void spool.welcomed(welcome.recordedSequence);
     this.#acknowledge(welcome.recordedSequence, welcome.recordedSequence);
     if (welcome.recordedSequence !== heardOf) {
       this.#options.onSurprise(welcome.recordedSequence > heardOf ? 'ahead' : 'behind');

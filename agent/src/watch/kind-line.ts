@@ -17,7 +17,7 @@ import type { MessageSink, SequenceRange } from '../message-sink.ts';
 import { KindComparison, type SentDigest } from '../reconcile/kind-comparison.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { CommitFloor } from './commit-floor.ts';
-import { ListPass } from './list-pass.ts';
+import { ListPass, beforeAnyVersion } from './list-pass.ts';
 import { nameKey, nameOf } from './object-name.ts';
 import { tryCapture } from './try-capture.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -71,8 +71,6 @@ type Emission = {
   readonly progress?: Partial<KindProgress>;
 };
 
-/** Where a gap begins before which the kind had no versions; kept, unlike '', over a kill in the middle of a list. */
-const beforeAnyVersion = '0';
 /** Weight of a message that carries no object. */
 const smallMessageBytes = 256;
 

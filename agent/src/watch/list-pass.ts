@@ -1,8 +1,11 @@
 import type { GapCause, JsonObject, MessageBody } from '@driftline/proto';
 import type { KindProgress } from '../known/known.ts';
 import { serverStampUs } from './commit-floor.ts';
-import type { ChangeEvent, KindLine, ListEnd, Moving } from './kind-line.ts';
+import { type ChangeEvent, type KindLine, type ListEnd, type Moving } from './kind-line.ts';
 import { nameKey, nameOf } from './object-name.ts';
+
+/** Where a gap begins before which the kind had no versions; kept, unlike '', over a kill in the middle of a list. */
+export const beforeAnyVersion = '0';
 
 /** One complete list of a kind, in pages or as a streamed initial state. */
 export class ListPass {
@@ -22,7 +25,7 @@ export class ListPass {
     this.#start = line.progress();
     this.#isFirst = !this.#start.isSynced;
     this.#isRemembered = this.#isFirst && line.comparison !== undefined;
-    this.#cause = this.#start.seenVersion === '' ? 'epoch_start' : cause;
+    this.#cause = this.#isFirst ? firstCause(this.#start.seenVersion, cause) : cause;
     this.#startUs = line.heardUs;
     this.#notBeforeUs = this.#isFirst ? 0 : this.#start.seenAtUs;
     line.countList(this.#cause);
@@ -85,4 +88,10 @@ export class ListPass {
       bodies.push({ type: 'kind-synced', group, resource, kind, resourceVersion, objects: this.#listed.size });
     await this.#line.synced(bodies, end);
   }
+}
+
+/** A kind that was seen in this epoch is listed for the first time when what was known of it went with the spool's messages. */
+function firstCause(seenVersion: string, cause: GapCause): GapCause {
+  if (seenVersion === '') return 'epoch_start';
+  return seenVersion === beforeAnyVersion ? cause : 'spool_damage';
 }
