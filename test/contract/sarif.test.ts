@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { bareEnvironment } from '../fakes/embedded/process.ts';
 
 const binary = join(import.meta.dirname, '../../cli/bin/driftline.mjs');
 const pod = `apiVersion: v1
@@ -34,7 +35,7 @@ test('SARIF has what its schema requires, with relative addresses and fingerprin
     writeFileSync(join(folder, 'broken.yaml'), 'apiVersion: v1\nkind: [\n');
     const failed: unknown = await promisify(execFile)(process.execPath, [binary, 'scan', '.', '-o', 'sarif'], {
       cwd: folder,
-      env: { PATH: process.env['PATH'] },
+      env: bareEnvironment(),
     }).catch((error: unknown) => error);
     const { code, stdout } = failed as { code: number; stdout: string };
     assert.equal(code, 5, 'one file is broken');

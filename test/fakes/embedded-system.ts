@@ -13,7 +13,7 @@ import type { Collector } from '@driftline/collector';
 import type { ApiStatus, Hmac } from '@driftline/proto';
 import { pino } from 'pino';
 import { openRedactionKey } from '../../agent/src/redaction-key.ts';
-import { type Program, freePort, startProgram, until } from './embedded/process.ts';
+import { type Program, bareEnvironment, freePort, startProgram, until } from './embedded/process.ts';
 import { TimelineReading } from './embedded/timeline-reading.ts';
 import { type Truth, currentOf, recordTruth } from './embedded/truth.ts';
 import { type Actor, type AuditRule, openPracticeCluster } from './practice-cluster/index.ts';
@@ -302,7 +302,7 @@ export class EmbeddedSystem {
   ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
     const binary = join(import.meta.dirname, '../../cli/bin/driftline.mjs');
     const env = {
-      PATH: process.env['PATH'],
+      ...bareEnvironment(),
       HOME: this.folder,
       DRIFTLINE_URL: this.apiUrl,
       DRIFTLINE_TOKEN: readerToken,

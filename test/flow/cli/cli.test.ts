@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { bareEnvironment } from '../../fakes/embedded/process.ts';
 import { binary, type CliWorld, hostile, openCliWorld, readerToken, runCli } from './open-cli-world.ts';
 
 let world: CliWorld;
@@ -276,7 +277,7 @@ describe('formats', () => {
   });
 
   test('a reader that goes away early is no error', async () => {
-    const env = { PATH: process.env['PATH'], HOME: tmpdir(), DRIFTLINE_URL: world.url, DRIFTLINE_TOKEN: readerToken };
+    const env = { ...bareEnvironment(), HOME: tmpdir(), DRIFTLINE_URL: world.url, DRIFTLINE_TOKEN: readerToken };
     const shell = spawn(
       'bash',
       ['-c', `set -o pipefail; "$0" "$1" log -o json --snapshots | head -c 1; echo " $?"`, process.execPath, binary],

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { AgentStream } from '../../fakes/agent-stream.ts';
+import { bareEnvironment } from '../../fakes/embedded/process.ts';
 
 export const readerToken = 'reader-token-of-the-cli-test';
 /** Escape sequences, a line break, and text that runs backwards. */
@@ -33,7 +34,7 @@ export const binary = join(root, 'cli/bin/driftline.mjs');
 export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
   const child = spawn(process.execPath, [binary, ...args], {
     cwd: tmpdir(),
-    env: { PATH: process.env['PATH'], HOME: tmpdir(), TZ: 'UTC', ...env },
+    env: { ...bareEnvironment(), HOME: tmpdir(), ...env },
   });
   const text = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (text.out += chunk.toString()));
