@@ -82,8 +82,35 @@ const formsOf = ({ after, before, earlier }: Extract<Applied, { type: 'version' 
 
 const sizeOf = (delta: Delta): number => (delta.full ?? delta.patch ?? '').length;
 
+/** Another object has the place of one whose end was never told: an agent that has lost its state does not know of it. */
+const takeEndOfPredecessor = (step: MessageStep, delta: Delta, at: At): void => {
+  const { op, ref, resourceVersion } = delta;
+  const before = step.memory.inventory.get(objectKey(ref));
+  if (op === 'deleted' || before === undefined || before.ref.uid === '' || ref.uid === '') return;
+  if (before.ref.uid === ref.uid) return;
+  const { apiVersion } = before;
+  const nothing = {
+    full: undefined,
+    patch: undefined,
+    managers: [],
+    baseHash: '',
+    contentHash: '',
+    versionSwitch: false,
+  };
+  const end = {
+    ref: before.ref,
+    apiVersion,
+    resourceVersion,
+    op: 'deleted',
+    synthesised: true,
+    notBeforeUs: 0,
+  } as const;
+  takeDelta(step, { type: 'delta', ...nothing, ...end }, at);
+};
+
 const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
   const { memory, stream, rows, metrics } = step;
+  takeEndOfPredecessor(step, delta, at);
   const applied = applyDelta(memory.inventory, delta, stream.epoch);
   switch (applied.type) {
     case 'version':

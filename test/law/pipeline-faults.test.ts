@@ -91,6 +91,25 @@ describe('what does not fit', () => {
     await pipeline.close();
   });
 
+  test('an agent that does not know of a predecessor: its end is told before the object that has its place', async () => {
+    const store = createMemoryStore();
+    const { pipeline } = open(store);
+    const agent = new AgentStream('e1');
+    await pipeline.handle([item(agent, cutOf(agent.put(configMap('a', 'one'), body('a', { size: 1 }))))]);
+    const forgetful = new AgentStream('e2');
+    await pipeline.handle([item(forgetful, cutOf(forgetful.put(configMap('a', 'two'), body('a', { size: 1 }))))]);
+    assert.deepEqual(
+      versionsOf(store).map(({ epoch, op, uid, synthesised }) => [epoch, op, uid, synthesised]),
+      [
+        ['e1', 'created', 'one', false],
+        ['e2', 'deleted', 'one', true],
+        ['e2', 'created', 'two', false],
+      ],
+    );
+    assert.deepEqual(sorted(inventoryOf(pipeline)), sorted(knownOf(forgetful)));
+    await pipeline.close();
+  });
+
   test('a patch that would double the object again and again is refused before anything grows', async () => {
     const store = createMemoryStore();
     const { pipeline, feedback } = open(store);
