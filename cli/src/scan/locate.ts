@@ -3,10 +3,14 @@ import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node, type
 
 const stepPattern = /\.?([A-Za-z_$][\w$-]*)|\[name=([^\]]*)\]|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\[([^\]]*)\]/y;
 
-type Step = { readonly key: string | undefined; readonly name: string | undefined; readonly index: number | undefined };
+export type Step = {
+  readonly key: string | undefined;
+  readonly name: string | undefined;
+  readonly index: number | undefined;
+};
 
 /** The steps up to where the text is no path any more. */
-function stepsOf(path: string): readonly Step[] {
+export function stepsOf(path: string): readonly Step[] {
   const steps: Step[] = [];
   stepPattern.lastIndex = 0;
   while (stepPattern.lastIndex < path.length) {

@@ -9,6 +9,7 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  parseDocument,
   type ParsedNode,
   type ScalarTag,
   type Tags,
@@ -17,6 +18,7 @@ import type { Document } from 'yaml';
 import { isJsonObject, type Json } from '@driftline/proto';
 import type { Place, Problem } from './finding.ts';
 import { offsetOf } from './locate.ts';
+import { plainDocuments } from './plain-document.ts';
 import { yamlComplaint } from './yaml-complaint.ts';
 
 export type ParsedDocument = {
@@ -41,7 +43,9 @@ export function parseDocuments(file: string, text: string): Parsed {
       problems: [{ file, line: 1, column: 1, reason: `longer than ${maxFileLength} characters` }],
     };
   const first = /^\s*[{[]/.test(text) ? jsonDocument(file, text) : undefined;
-  return first === undefined ? parseYaml(file, text) : { documents: [first], problems: [] };
+  if (first !== undefined) return { documents: [first], problems: [] };
+  const plain = plainDocuments(file, text, scalarValue);
+  return plain === undefined ? parseYaml(file, text) : { documents: plain, problems: [] };
 }
 
 /** Undefined when it is not JSON: the YAML reader then says where and why, without quoting what stands there. */
@@ -52,31 +56,41 @@ function jsonDocument(file: string, text: string): ParsedDocument | undefined {
   } catch {
     return undefined;
   }
-  let tree: Tree | undefined;
+  let locate: ParsedDocument['locate'] | undefined;
   return {
     value,
     source: '',
     locate(base, path) {
-      tree ??= treesOf(file, text)[0];
-      return tree === undefined ? { file, line: 1, column: 1 } : placeIn(tree, base, path);
+      locate ??= plainDocuments(file, text, scalarValue)?.[0]?.locate ?? locateInTree(file, text);
+      return locate(base, path);
     },
   };
+}
+
+function locateInTree(file: string, text: string): ParsedDocument['locate'] {
+  const [tree] = treesOf(file, text);
+  return (base, path) => (tree === undefined ? { file, line: 1, column: 1 } : placeIn(tree, base, path));
 }
 
 type Tree = { readonly file: string; readonly document: Document<ParsedNode>; readonly lines: LineCounter };
 
 function treesOf(file: string, text: string): readonly Tree[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false,
-    version: '1.1',
-    merge: true,
-    customTags: kubernetesTags,
-    logLevel: 'silent',
-  });
+  const documents = parseAllDocuments(text, { ...parserOptions, lineCounter: lines });
   return Array.from(documents, (document) => ({ file, document: document as Document<ParsedNode>, lines }));
+}
+
+const scalars = new Map<string, Json>();
+const maxScalars = 10_000;
+
+/** The value of a scalar without quotes, as the parser has it. */
+function scalarValue(text: string): Json {
+  const known = scalars.get(text);
+  if (known !== undefined) return known;
+  if (scalars.size >= maxScalars) scalars.clear();
+  const value = parseDocument(text, parserOptions).toJS() as Json;
+  scalars.set(text, value);
+  return value;
 }
 
 /** YAML 1.1 without what Go's reader does not have either, or JSON cannot hold. */
@@ -98,6 +112,15 @@ function kubernetesTags(tags: Tags): Tags {
     return isInfinite || test === undefined ? [] : [{ ...tag, test } as ScalarTag];
   });
 }
+
+const parserOptions = {
+  prettyErrors: false,
+  uniqueKeys: false,
+  version: '1.1',
+  merge: true,
+  customTags: kubernetesTags,
+  logLevel: 'silent',
+} as const;
 
 function parseYaml(file: string, text: string): Parsed {
   const documents: ParsedDocument[] = [];

@@ -1,5 +1,7 @@
 /** YAML documents with positions: what a path inside one, or a place inside one of its expressions, is in the file. */
-import { type Document, isScalar, LineCounter, type Node, parseAllDocuments, type Scalar } from 'yaml';
+import { type Document, isScalar, LineCounter, type Node, parseAllDocuments, parseDocument, type Scalar } from 'yaml';
+import type { Json } from '@driftline/proto';
+import { readPlainYaml } from '../yaml/index.ts';
 import type { PolicyProblem } from './problem.ts';
 
 export type Position = { readonly line: number; readonly column: number };
@@ -28,14 +30,57 @@ export function parseYamlFile({
   });
   if (text.length > policyFileLimits.maxFileBytes)
     return refuse('limit', `longer than ${policyFileLimits.maxFileBytes} characters`);
+  return plainFiles(path, text) ?? readWhole(path, text);
+}
+
+const parserOptions = { prettyErrors: false, uniqueKeys: true, merge: true } as const;
+
+/** Files of the plain kind, at a twentieth of the cost; the complete parser looks for a place when one is asked for. */
+function plainFiles(path: string, text: string): { readonly documents: readonly YamlFile[] } | undefined {
+  const read = readPlainYaml(text, { resolve: scalarValue });
+  if (read === undefined || read.length === 0) return undefined;
+  let whole: ReturnType<typeof readWhole> | undefined;
+  const place = (index: number, ask: (file: YamlFile) => Position): Position => {
+    whole ??= readWhole(path, text);
+    const file = 'documents' in whole ? whole.documents[index] : undefined;
+    return file === undefined ? start : ask(file);
+  };
+  const documents = read.map(
+    ({ value }, index): YamlFile => ({
+      path,
+      value,
+      at: (keys) => place(index, (file) => file.at(keys)),
+      within: (keys, inside) => place(index, (file) => file.within(keys, inside)),
+    }),
+  );
+  return { documents };
+}
+
+const scalars = new Map<string, Json>();
+const maxScalars = 5_000;
+
+function scalarValue(text: string): Json {
+  const known = scalars.get(text);
+  if (known !== undefined) return known;
+  if (scalars.size >= maxScalars) scalars.clear();
+  const value = parseDocument(text, parserOptions).toJS() as Json;
+  scalars.set(text, value);
+  return value;
+}
+
+function readWhole(
+  path: string,
+  text: string,
+): { readonly documents: readonly YamlFile[] } | { readonly problems: readonly PolicyProblem[] } {
+  const refuse = (code: PolicyProblem['code'], reason: string) => ({
+    problems: [{ code, file: path, ...start, reason }],
+  });
   const lines = new LineCounter();
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const documents = [
-    ...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true }),
-  ];
+  const documents = [...parseAllDocuments(text, { ...parserOptions, lineCounter: lines })];
   const errors = documents.flatMap(({ errors }) => errors);
   if (errors.length > 0) {
     return {
