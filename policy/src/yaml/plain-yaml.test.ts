@@ -142,48 +142,9 @@ test('what is not plain is left to the complete parser', () => {
 
 /** Pieces of lines, to be put together in every way. */
 const pieces = [
-  'a', 'b: ', 'c:', '- ', '-', ' ', '  ', '    ', '\n', '\n', '\n  ', '\n- ', '\n  - ', '\n    ', '# x', ' # y'],
-  
-    '"',
-    "'",
-    '"q"',
-    "'s'",
-    '[',
-    ']',
-    '{',
-    '}',
-    ', ',
-    ',',
-    ':',
-    '|',
-    '>',
-    '|-',
-    '>+',
-    '\n\n',
-    '---',
-    '\n---\n',
-    '...',
-  
-    '~',
-    'true',
-    '1',
-    '0o7',
-    '-1.5',
-    '.5',
-    '1_0',
-    'null',
-    '\\',
-    '\\n',
-    '\t',
-    '*a',
-    '&a ',
-    '!',
-    '?',
-    '%',
-    '@',
-    '`',
-    'é',
-];
+  'a b:_ c: -_ - _ __ ____ # _#_y " \' "q" \'s\' [ ] { } ,_ , : | > |- >+ --- ... ~ true 1 0o7 -1.5 .5 1_0 null \\ \\n',
+  '*a &a_ ! ? % @ ` é \n \n \n__ \n-_ \n__-_ \n____ \n\n \n---\n \t',
+].flatMap((text) => text.split(' ').map((piece) => piece.replaceAll('_', ' ')));
 const lines = fc.array(fc.constantFrom(...pieces), { maxLength: 14 }).map((parts) => parts.join(''));
 /** The manifest with something taken out and something put in. */
 const edited = fc
