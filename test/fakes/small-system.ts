@@ -18,7 +18,7 @@ import type { MemoryStore } from './memory-timeline.ts';
 import { openPracticeCluster } from './practice-cluster/index.ts';
 import type { Actor, PracticeCluster } from './practice-cluster/index.ts';
 import { openSmallCollector, tokenOf } from './small-collector.ts';
-import type { SmallCollector } from './small-collector.ts';
+import type { SmallCollector, SmallCollectorOptions } from './small-collector.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -60,8 +60,9 @@ export class SmallSystem {
     return join(this.directory, 'state');
   }
 
-  async startCollector(): Promise<void> {
-    this.collector = await openSmallCollector({ store: this.store, bindings: this.#bindings, port: this.#port });
+  async startCollector(limits: SmallCollectorOptions['limits'] = {}): Promise<void> {
+    const { store } = this;
+    this.collector = await openSmallCollector({ store, bindings: this.#bindings, port: this.#port, limits });
   }
 
   async stopCollector(): Promise<void> {
@@ -70,19 +71,24 @@ export class SmallSystem {
   }
 
   async startAgent(include: string): Promise<Agent> {
+    this.agent = await this.openAgent(include, 'state');
+    return this.agent;
+  }
+
+  /** An agent of this cluster, its state in a folder of that name; whoever opens it closes it. */
+  openAgent(include: string, state: string): Promise<Agent> {
     const flags = {
       cluster: 'small',
       collector: `http://127.0.0.1:${this.#port}`,
       'token-file': join(this.directory, 'token'),
-      'state-dir': this.stateDir,
+      'state-dir': join(this.directory, state),
       'redaction-key-file': join(this.directory, 'key'),
       kubeconfig: join(this.directory, 'kubeconfig'),
       'health-listen': '127.0.0.1:0',
       include,
     };
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-    this.agent = await openAgent(parseConfig(args, {}) as AgentConfig, { logger });
-    return this.agent;
+    return openAgent(parseConfig(args, {}) as AgentConfig, { logger });
   }
 
   async stopAgent(): Promise<void> {

@@ -110,6 +110,8 @@ class UplinkLine {
       }).then((ended) => (isWelcome ? ended : this.#explained(ended)));
       metrics.connected(false);
       metrics.ended(end.type === 'refused' ? end.refused.code : end.type);
+      // One that waits for its turn waits evenly, so that it is soon there when the other goes.
+      if (end.type === 'refused' && end.refused.code === 'already-claimed') backoff.reset();
       const next = this.#judge(end);
       if (next === 'stop') return;
       const delayMs = next.isImmediate ? 0 : backoff.nextDelayMs(next.leastMs);

@@ -203,7 +203,7 @@ class GrpcGateway {
     if (this.#isClosing) return refuse(stopping);
     const before = this.#sessions.get(keyOf(stream));
     if (before !== undefined && before.stream.epoch !== epoch && before.isAlive(this.#deps.now()))
-      return refuse(alreadyClaimed(stream, before.live().hello));
+      return refuse(this.#alreadyClaimed(stream, before.live().hello));
     const end = (): void => {
       call.end();
     };
@@ -213,6 +213,15 @@ class GrpcGateway {
     return this.#admit(session, hello, binding);
   }
 
+  #alreadyClaimed({ cluster }: StreamId, holder: { readonly epoch: string; readonly instance: string }): Refusal {
+    return {
+      code: 'already-claimed',
+      message: `another agent sends the stream of cluster ${cluster}`,
+      advice: `instance ${holder.instance} with epoch ${holder.epoch} holds it: stop one of the two`,
+      retryAfterMs: this.#deps.limits.claimRetryMs,
+    };
+  }
+
   /** Everything that is looked up or told to other gateways once the cluster is this session's here. */
   async #admit(session: Session, hello: Hello, { verdict, recorded }: Binding): Promise<Session | undefined> {
     const { stream } = session;
@@ -220,7 +229,7 @@ class GrpcGateway {
     let recordedSequence: number;
     try {
       const claim = await this.#claims?.take(stream, instance);
-      if (claim?.type === 'held') return this.#giveUp(session, alreadyClaimed(stream, claim));
+      if (claim?.type === 'held') return this.#giveUp(session, this.#alreadyClaimed(stream, claim));
       // An agent that learns that more is recorded than it ever had begins a new epoch: the Welcome tells it.
       recordedSequence = await this.#deps.watermark(stream);
       if (session.isClosed) return undefined;
@@ -327,15 +336,6 @@ class GrpcGateway {
 
 const stopping: Refusal = { code: 'shutting-down', message: 'the collector is stopping' };
 const unreadable: Refusal = { code: 'overloaded', message: 'the timeline cannot be read now' };
-
-const alreadyClaimed = (
-  { cluster }: StreamId,
-  holder: { readonly epoch: string; readonly instance: string },
-): Refusal => ({
-  code: 'already-claimed',
-  message: `another agent sends the stream of cluster ${cluster}`,
-  advice: `instance ${holder.instance} with epoch ${holder.epoch} holds it: stop one of the two`,
-});
 
 const readFrame = (bytes: Buffer): AgentFrame | undefined => {
   try {

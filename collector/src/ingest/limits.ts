@@ -17,6 +17,8 @@ export type IngestLimits = AdmissionLimits & {
   /** In a fleet: how long after the last renewal of its gateway an agent's claim of a cluster is void. */
   readonly claimTimeoutMs: number;
   readonly claimRenewalIntervalMs: number;
+  /** How long an agent that finds its cluster held by another waits before it asks again. */
+  readonly claimRetryMs: number;
   /** From the start of a stream to its Hello. */
   readonly helloTimeoutMs: number;
   /** From asking for missing sequences to giving the stream up, so that a new Hello says what is left. */
@@ -34,6 +36,7 @@ export const defaultIngestLimits: IngestLimits = {
   sessionTimeoutMs: 35_000,
   claimTimeoutMs: 35_000,
   claimRenewalIntervalMs: 10_000,
+  claimRetryMs: 15_000,
   helloTimeoutMs: 10_000,
   resendTimeoutMs: 10_000,
 };
