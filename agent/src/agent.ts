@@ -34,6 +34,8 @@ import { followClusterClock } from './cluster-clock.ts';
 import type { ClusterClock } from './cluster-clock.ts';
 import { bindStateToCluster, readClusterIdentity, refusalWaitMs } from './cluster-identity.ts';
 import type { AgentConfig } from './config.ts';
+import { defaultMemoryLimits, openMemoryReturn } from './give-back-memory.ts';
+import type { MemoryReturn } from './give-back-memory.ts';
 import { openHealthServer } from './health-server.ts';
 import type { Check } from './health-server.ts';
 import type { KubeClient } from './kube/kube-client.ts';
@@ -111,6 +113,7 @@ export async function openAgent(config: AgentConfig, ports: AgentPorts): Promise
     const { stateDir, redactionKeyFile: path, createRedactionKey: createsMissing } = config;
     const key = await openRedactionKey({ path, stateDir, createsMissing });
     const metrics = createAgentMetrics();
+    scope.own('memory', giveBackMemory(logger, metrics));
     const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
     const kube = scope.own('kube', openKube(config, { metrics, clock, version: agentVersion }));
     const signal = ports.signal ?? new AbortController().signal;
@@ -307,6 +310,22 @@ function openReconciliation({ config, logger, metrics }: Context, parts: Compare
     logger,
     nowMs: () => performance.now(),
     random: Math.random,
+  });
+}
+
+function giveBackMemory(logger: Logger, metrics: AgentMetrics): MemoryReturn {
+  const { gc } = globalThis;
+  return openMemoryReturn({
+    collect: gc && (() => gc({ flavor: 'last-resort' })),
+    residentBytes: () => process.memoryUsage.rss(),
+    cpuUs() {
+      const { user, system } = process.cpuUsage();
+      return user + system;
+    },
+    nowMs: () => performance.now(),
+    limits: defaultMemoryLimits,
+    logger,
+    onCollected: (seconds) => metrics.memoryGivenBack(seconds),
   });
 }
 

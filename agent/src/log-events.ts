@@ -6,6 +6,7 @@ export const logEvents = {
   agentStartFailed: 'agent.start-failed',
   agentEpochAbandoned: 'agent.epoch-abandoned',
   agentCloseFailed: 'agent.close-failed',
+  memoryGivenBack: 'agent.memory-given-back',
   apiServerAwaited: 'agent.api-server-awaited',
   healthListening: 'health.listening',
 

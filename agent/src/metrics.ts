@@ -1,5 +1,6 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AuditMetrics } from './audit/index.ts';
+import { followProcess } from './process-metrics.ts';
 import { createReconcileMetrics } from './reconcile/reconcile-metrics.ts';
 import type { ReconcileMetrics } from './reconcile/reconcile-metrics.ts';
 import type { SpoolMetrics, SpoolPosition } from './spool/index.ts';
@@ -14,6 +15,7 @@ export type AgentMetrics = {
   readonly uplink: UplinkMetrics;
   readonly audit: AuditMetrics;
   readonly reconcile: ReconcileMetrics;
+  memoryGivenBack(seconds: number): void;
   /** The spool whose position is shown from now on. */
   follow(position: () => SpoolPosition): void;
 };
@@ -23,7 +25,7 @@ const prefix = 'driftline_agent_';
 /** Everything the agent counts, in a registry of its own. Units are in the names. */
 export function createAgentMetrics(): AgentMetrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  followProcess(registry);
   let position: (() => SpoolPosition) | undefined;
   const watch = createWatchMetrics(registry);
   const registers = [registry];
@@ -36,6 +38,11 @@ export function createAgentMetrics(): AgentMetrics {
         if (position !== undefined) this.set(read(position()));
       },
     });
+  const collections = new Counter({
+    name: `${prefix}memory_collection_seconds_total`,
+    help: 'Time spent on collections that give memory back after a burst; everything else waits meanwhile',
+    registers,
+  });
   ofSpool('spool_bytes', 'Bytes of the spool on disk', (at) => at.bytes);
   ofSpool('spool_limit_bytes', 'Bytes that the spool may take', (at) => at.limitBytes);
   ofSpool('spool_last_sequence', 'Newest durable message', (at) => at.lastSequence);
@@ -48,6 +55,7 @@ export function createAgentMetrics(): AgentMetrics {
     uplink: createUplinkMetrics(registers),
     audit: createAuditMetrics(registers),
     reconcile: createReconcileMetrics(registers),
+    memoryGivenBack: (seconds) => collections.inc(seconds),
     follow(next) {
       position = next;
     },

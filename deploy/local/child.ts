@@ -9,6 +9,8 @@ export type ChildOptions = {
   readonly program: string;
   readonly args: readonly string[];
   readonly nodeFlags?: readonly string[];
+  /** Beside what this process has itself. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly logFile: string;
   /** Where Node keeps compiled code between starts: less memory and a quicker start. Private to this user. */
   readonly compileCache: string;
@@ -48,7 +50,7 @@ export function startChild(options: ChildOptions): Child {
     {
       stdio: ['pipe', options.onLine === undefined ? log : 'pipe', log],
       detached: true,
-      env: { ...process.env, NODE_COMPILE_CACHE: options.compileCache },
+      env: { ...process.env, ...options.env, NODE_COMPILE_CACHE: options.compileCache },
     },
   );
   closeSync(log);

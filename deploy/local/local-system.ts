@@ -31,8 +31,13 @@ export type LocalSystem = {
 };
 
 const root = join(import.meta.dirname, '../..');
-/** As in the agent's image: a heap that is collected early instead of one that grows. */
-const agentNodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=128'];
+/** As in the agent's image: a heap that is collected early instead of one that grows, and an allocator that gives back. */
+const agentNodeFlags = ['--expose-gc', '--max-semi-space-size=1', '--max-old-space-size=128'];
+const agentAllocator = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '65536',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
 /** Where the practice cluster is, unless somebody else has that port. */
 const practicePort = 7490;
 const pollIntervalMs = 200;
@@ -246,7 +251,7 @@ class System {
     );
     const child = startChild({
       program: join(root, program),
-      nodeFlags: name === 'agent' ? agentNodeFlags : [],
+      ...(name === 'agent' ? { nodeFlags: agentNodeFlags, env: agentAllocator } : {}),
       args,
       logFile,
       compileCache: join(this.#flags.home, 'compile-cache'),

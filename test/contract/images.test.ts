@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { agentAllocator, agentNodeFlags } from '../bench/harness/processes.ts';
 
 const root = join(import.meta.dirname, '../..');
 const owner = '-o 65532 -g 65532';
@@ -58,6 +59,19 @@ for (const program of ['agent', 'collector']) {
     });
   });
 }
+
+test('the agent has the same flags and allocator in its image, in the local system and in the benches', () => {
+  const image = readFileSync(join(root, 'deploy/docker/agent.Dockerfile'), 'utf8');
+  const local = readFileSync(join(root, 'deploy/local/local-system.ts'), 'utf8');
+  const entry = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(image)?.[1] ?? '[]') as readonly string[];
+  assert.deepEqual(entry, ['node', ...agentNodeFlags, 'agent/src/main.js']);
+  assert.ok(image.includes(`RUN node ${agentNodeFlags.join(' ')} agent/src/main.js`), 'compiled with other flags');
+  for (const flag of agentNodeFlags) assert.ok(local.includes(`'${flag}'`), flag);
+  for (const [name, value] of Object.entries(agentAllocator)) {
+    assert.ok(image.includes(`${name}=${value} `), `${name} in the image`);
+    assert.ok(local.includes(`${name}: '${value}'`), `${name} in the local system`);
+  }
+});
 
 describe('the agent as plain JavaScript', () => {
   const folder = mkdtempSync(join(tmpdir(), 'driftline-plain-'));

@@ -38,11 +38,12 @@ export async function openApiServer(objects: number): Promise<ApiServer> {
 export type AgentProcess = { readonly pid: number; stop(): Promise<void> };
 
 /** How the agent's image starts it (deploy/docker/agent.Dockerfile): a small young generation, a bounded heap. */
-export const agentNodeFlags: readonly string[] = ['--max-semi-space-size=1', '--max-old-space-size=128'];
+export const agentNodeFlags: readonly string[] = ['--expose-gc', '--max-semi-space-size=1', '--max-old-space-size=128'];
 
 /** The image's settings of the C library's allocator. */
 export const agentAllocator: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '65536',
   MALLOC_TRIM_THRESHOLD_: '131072',
 };
 
