@@ -14,11 +14,16 @@ before(async () => {
 });
 after(() => system.close());
 
+/** What is written around one kill: enough for a kill to fall among it, and no more on a machine where each takes long. */
+const writesPerKill = 400;
+
 /** Creates, changes, deletes and creates again under few names, so that order matters. */
-function startWriting(): { readonly stop: () => number } {
+function startWriting(): { readonly more: () => void; readonly stop: () => number } {
   const actor = system.actor();
   let writes = 0;
+  let allowed = 0;
   const timer = setInterval(() => {
+    if (writes === allowed) return;
     writes += 1;
     const target = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'default', name: `busy-${(writes * 7) % 11}` };
     const data = { n: String(writes), password: `not a real one ${writes % 3}` };
@@ -29,6 +34,7 @@ function startWriting(): { readonly stop: () => number } {
     else actor.patch(target, 'merge', { data });
   }, 4);
   return {
+    more: () => void (allowed = writes + writesPerKill),
     stop: () => {
       clearInterval(timer);
       return writes;
@@ -63,6 +69,7 @@ test('nothing is lost, nothing is there twice, and there is nothing to confess',
   t.after(() => writing.stop());
   const order = Object.entries(victims).sort(() => Math.random() - 0.5);
   for (const [, kill] of order) {
+    writing.more();
     await sleep(100 + Math.random() * 400);
     await kill();
   }

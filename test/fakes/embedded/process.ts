@@ -93,8 +93,9 @@ export async function until(
   timeoutMs = 120_000,
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs;
-  while (!(await isTrue())) {
+  // A question can cost more than the pause: what takes long is asked for less often.
+  for (let pauseMs = 20; !(await isTrue()); pauseMs = Math.min(pauseMs * 1.3, 200)) {
     if (performance.now() > endMs) throw new Error(`timed out after ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
