@@ -7,6 +7,7 @@ import type {
   AuditMessage,
   Delta,
   Gap,
+  JsonObject,
   KindDigest,
   KindEntries,
   KindSynced,
@@ -32,7 +33,7 @@ import { type Applied, applyDelta } from './inventory/apply-delta.ts';
 import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
 import { syncKind } from './inventory/sync-kind.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import type { VersionRow } from './timeline/rows.ts';
+import type { LinkRow, VersionRow } from './timeline/rows.ts';
 
 export type MessageLimits = {
   /** UTF-8 bytes of one audit event; a larger one is rejected. */
@@ -65,19 +66,34 @@ const reject = (step: MessageStep, at: At, rejected: Parameters<typeof rejectedR
 
 type Forms = Pick<Parameters<ClusterMemory['judge']['change']>[0], 'after' | 'digest' | 'earlier'>;
 
-const judgeAndCorrelate = (step: MessageStep, row: VersionRow, forms: Forms): void => {
-  step.rows.versions.push(row);
+/** `before` is the object of the same uid, made when somebody asks. */
+type JudgedForms = Forms & { readonly before: () => JsonObject | undefined };
+
+const judgeAndCorrelate = (step: MessageStep, row: VersionRow, { before, ...forms }: JudgedForms): void => {
+  const { memory, rows, stream } = step;
+  rows.versions.push(row);
   step.metrics.versions.inc();
   const key = { group: row.group, kind: row.kind, namespace: row.namespace, name: row.name };
-  step.memory.judge.change({ key, uid: row.uid, ...forms }, row, step.rows);
-  const links = step.memory.correlator.change({ ...row, epoch: step.stream.epoch });
-  step.rows.links.push(...links);
+  memory.judge.change({ key, uid: row.uid, ...forms }, row, rows);
+  const version = { ...row, epoch: stream.epoch };
+  const links = memory.correlator.change(version);
+  memory.judge.changes.change(version, { before, after: () => forms.after }, links, rows);
+  takeLinks(step, links, row);
 };
 
-const formsOf = ({ after, before, earlier }: Extract<Applied, { type: 'version' }>, digest: string): Forms => ({
+const takeLinks = ({ memory, rows }: MessageStep, links: readonly LinkRow[], at: At): void => {
+  rows.links.push(...links);
+  memory.judge.changes.link(links, at, rows);
+};
+
+const formsOf = (
+  { after, before, earlier, removed }: Extract<Applied, { type: 'version' }>,
+  digest: string,
+): JudgedForms => ({
   after,
   digest,
   earlier: before && earlier && { object: earlier, digest: before.contentHash },
+  before: () => earlier ?? removed?.object(),
 });
 
 const sizeOf = (delta: Delta): number => (delta.full ?? delta.patch ?? '').length;
@@ -154,8 +170,7 @@ const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
     return;
   }
   step.rows.audits.push(read.row);
-  const links = correlator.audit({ ...read.row, ...read.hints });
-  step.rows.links.push(...links);
+  takeLinks(step, correlator.audit({ ...read.row, ...read.hints }), at);
 };
 
 /** The first epoch of a cluster has nothing behind it that could be missing. */
@@ -171,7 +186,7 @@ const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => 
   const { deleted, unsure } = syncKind(memory.inventory, synced, stream);
   for (const entry of deleted) {
     memory.wanted.delete(objectKey(entry.ref));
-    judgeAndCorrelate(step, sweptRow(entry, synced, at), { after: undefined });
+    judgeAndCorrelate(step, sweptRow(entry, synced, at), { after: undefined, before: () => entry.object() });
   }
   for (const ref of unsure) step.needFull.set(objectKey(ref), ref);
   if (memory.streams.size > 1) step.rows.coverage.push(listedRow(synced, unsure.length === 0, at));

@@ -38,6 +38,7 @@ export const openRows = (stream: StreamId, span: RowsSpan): BatchRows => ({
   gaps: [],
   coverage: [],
   rejected: [],
+  changeVerdicts: [],
 });
 
 export const versionRow = (delta: Delta, version: Extract<Applied, { type: 'version' }>, at: At): VersionRow => ({

@@ -11,7 +11,7 @@ import { createInventory } from './inventory/inventory.ts';
 import type { Inventory, InventoryLimits } from './inventory/inventory.ts';
 import type { ClusterJudge } from './judge/cluster-judge.ts';
 import type { CoverageRow, PostureRow, TransitionRow, UnjudgedRow } from './timeline/rows.ts';
-import type { ClusterId, TimelineRecovery } from './timeline/timeline.ts';
+import type { ClusterId, OpenVerdict, TimelineRecovery } from './timeline/timeline.ts';
 
 /**
  * The collector's own stream in a cluster's timeline, for what no agent message causes: deadlines and new bundles. It
@@ -83,6 +83,7 @@ export type JudgedBefore = {
   readonly posture: readonly PostureRow[];
   readonly unjudged: readonly UnjudgedRow[];
   readonly coverage: readonly CoverageRow[];
+  readonly openVerdicts: readonly OpenVerdict[];
 };
 
 export type OpenJudge = (id: ClusterId, inventory: Inventory, before: JudgedBefore) => ClusterJudge;
@@ -115,15 +116,20 @@ const recoverInventory = async (
   return { inventory, wanted };
 };
 
-const recoverJudged = async (recovery: TimelineRecovery, id: ClusterId): Promise<JudgedBefore> => {
+const recoverJudged = async (
+  recovery: TimelineRecovery,
+  id: ClusterId,
+  { windowUs, windowEntries }: CorrelatorLimits,
+): Promise<JudgedBefore> => {
   const findings: TransitionRow[] = [];
   for await (const row of recovery.findings(id)) findings.push(row);
-  const [posture, unjudged, coverage] = await Promise.all([
+  const [posture, unjudged, coverage, openVerdicts] = await Promise.all([
     recovery.posture(id),
     recovery.unjudged(id),
     recovery.coverage(id),
+    recovery.openVerdicts(id, { spanUs: windowUs, entries: windowEntries }),
   ]);
-  return { findings, posture, unjudged, coverage };
+  return { findings, posture, unjudged, coverage, openVerdicts };
 };
 
 export const recoverCluster = async (
@@ -135,7 +141,7 @@ export const recoverCluster = async (
   const epochs = await recovery.epochs(id);
   const newestEpoch = epochs.findLast(({ epoch }) => epoch !== collectorEpoch)?.epoch;
   const { inventory, wanted } = await recoverInventory(recovery, id, { limits: limits.inventory, newestEpoch });
-  const before = await recoverJudged(recovery, id);
+  const before = await recoverJudged(recovery, id, limits.correlator);
   const correlator = createCorrelator(limits.correlator);
   const streams = new Map<string, StreamMemory>();
   let own = openStream(collectorEpoch, 0);

@@ -20,6 +20,7 @@ export type CollectorMetrics = {
   readonly tooLarge: Counter<'source'>;
   readonly transitions: Counter;
   readonly links: Counter;
+  readonly changeVerdicts: Counter<'state'>;
   readonly judgingFailures: Counter;
   readonly recordedBatches: Counter;
   readonly recoveryFailures: Counter;
@@ -108,6 +109,12 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
     }),
     transitions: counter('driftline_judge_transitions_total', 'Finding transitions'),
     links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),
+    changeVerdicts: new Counter({
+      name: 'driftline_judge_change_verdicts_total',
+      help: 'Verdicts on changes that were recorded, by what they say',
+      labelNames: ['state'],
+      registers: [registry],
+    }),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),
     ...recordMetrics(registry),
   };

@@ -201,6 +201,7 @@ class PipelineOfClusters implements Pipeline {
     const { metrics, now } = this.#deps;
     metrics.transitions.inc(rows.transitions.length);
     metrics.links.inc(rows.links.length);
+    for (const { state } of rows.changeVerdicts) metrics.changeVerdicts.inc({ state });
     if (stream.lastObservedUs > 0) metrics.lagSeconds.observe(Math.max(0, now() / 1000 - stream.lastObservedUs / 1e6));
     await this.#acknowledge(id, stream, rows.lastSequence);
   }

@@ -62,6 +62,7 @@ const idleJudge = {
   deadline: nothing,
   nextDeadlineMs: nothing,
   posture: nothing,
+  changes: { change: nothing, link: nothing },
 } as unknown as ClusterJudge;
 const idleCorrelator = {
   ...createCorrelator(defaultPipelineLimits.correlator),
@@ -77,7 +78,7 @@ function prepareUs(
 ): number {
   const limits = defaultPipelineLimits;
   const inventory = createInventory(limits.inventory);
-  const before = { findings: [], posture: [], unjudged: [], coverage: [] };
+  const before = { findings: [], posture: [], unjudged: [], coverage: [], openVerdicts: [] };
   const judge =
     bundle === undefined ? idleJudge : openClusterJudge({ bundle, onFailure: fail }, cluster, inventory, before);
   const correlator = isCorrelating ? createCorrelator(limits.correlator) : idleCorrelator;

@@ -1,6 +1,7 @@
 /** What every timeline promises its collector, whatever keeps it: recording exactly once, and recovery of what counts. */
 import { listedReasons } from '@driftline/collector';
 import type {
+  ChangeVerdictRow,
   RecordedBatch,
   StreamId,
   TimelineRecovery,
@@ -68,6 +69,31 @@ const transition = (sequence: number, change: Partial<TransitionRow> = {}): Tran
   ...change,
 });
 
+const verdict = (sequence: number, changeSequence: number, change: Partial<ChangeVerdictRow> = {}): ChangeVerdictRow => ({
+  sequence,
+  changeEpoch: 'e1',
+  changeSequence,
+  verdictId: `v${changeSequence}`,
+  control: 'c',
+  severity: 'high',
+  title: 't',
+  state: 'unjudged',
+  stateBefore: '',
+  reason: 'r',
+  paths: [],
+  user: '',
+  group: '',
+  resource: 'configmaps',
+  kind: 'ConfigMap',
+  namespace: 'shop',
+  name: 'a',
+  uid: 'u',
+  bundle: 'b',
+  context: '{}',
+  atUs: baseUs + sequence * second,
+  ...change,
+});
+
 const batch = (stream: StreamId, firstSequence: number, rows: Partial<RecordedBatch> = {}): RecordedBatch => ({
   stream,
   firstSequence,
@@ -81,6 +107,7 @@ const batch = (stream: StreamId, firstSequence: number, rows: Partial<RecordedBa
   gaps: [],
   coverage: [],
   rejected: [],
+  changeVerdicts: [],
   ...rows,
 });
 
@@ -270,6 +297,29 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       (await recovery.recent(stream, { spanUs, entries })).versions.map((row) => row.sequence);
     assert.deepEqual(await sequences(2 * second, 100), [3, 4, 5]);
     assert.deepEqual(await sequences(100 * second, 2), [4, 5]);
+  });
+
+  withTimeline('verdicts that wait come with both forms of their change; the last word on each', async (timeline) => {
+    const stream = newStream();
+    const other = { ...stream, epoch: 'e2' };
+    const at = (sequence: number, change: Partial<VersionRow> = {}) => [
+      version(sequence, { name: 'a', uid: 'u', op: 'modified', body: `{"at":${sequence}}`, ...change }),
+    ];
+    await timeline.writer.record([
+      batch(stream, 1, { versions: at(1), changeVerdicts: [verdict(1, 1)] }),
+      batch(stream, 2, { versions: at(2), changeVerdicts: [verdict(2, 2), verdict(2, 2, { context: '' })] }),
+      batch(stream, 3, { versions: at(3, { op: 'deleted', body: '' }), changeVerdicts: [verdict(3, 3)] }),
+      batch(stream, 4, { changeVerdicts: [verdict(4, 2, { state: 'fail' })] }),
+      batch(other, 1, { changeVerdicts: [verdict(5, 3, { sequence: 1, state: 'pass' })] }),
+    ]);
+    const open = async (spanUs: number, entries: number) =>
+      (await timeline.recovery.openVerdicts(stream, { spanUs, entries })).map(({ row, op, body, before }) =>
+        [row.changeSequence, row.state, op, body, before?.body].join(' '),
+      );
+    const [first, second2, third] = ['1 unjudged modified {"at":1} ', '2 fail modified {"at":2} {"at":1}', '3 pass deleted  {"at":2}'];
+    assert.deepEqual(await open(100 * second, 100), [first, second2, third]);
+    assert.deepEqual(await open(100 * second, 1), [third]);
+    assert.deepEqual(await open(1 * second, 100), [second2, third]);
   });
 
   withTimeline('tenants do not meet', async ({ writer, recovery }) => {

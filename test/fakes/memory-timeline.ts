@@ -8,10 +8,12 @@ import { parseAuditEvent } from '@driftline/proto';
 import type {
   AuditHints,
   AuditRow,
+  ChangeVerdictRow,
   ClusterId,
   CoverageRow,
   LinkRow,
   ListedKind,
+  OpenVerdict,
   RecentRows,
   RecordedBatch,
   StreamId,
@@ -168,6 +170,33 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
           .map((row) => ({ ...row, ...hintsOf(row) })),
         links,
       };
+    },
+    async openVerdicts(id, { spanUs, entries }) {
+      const versions = rows(id, 'versions');
+      const newestUs = Math.max(0, ...[...versions, ...rows(id, 'audits')].map(({ observedAtUs }) => observedAtUs));
+      const said = lastBy(
+        of(id).flatMap<ChangeVerdictRow>(({ changeVerdicts }) =>
+          changeVerdicts.filter(({ context }) => context !== ''),
+        ),
+        ({ verdictId }) => verdictId,
+      );
+      const byPlace = Map.groupBy(versions, placeOf);
+      const open = versions.flatMap((version) => {
+        const own = [...said.values()].filter(
+          (row) =>
+            row.changeEpoch === version.epoch &&
+            row.changeSequence === version.sequence &&
+            row.uid === version.uid &&
+            placeOf(row) === placeOf(version),
+        );
+        const { op, observedAtUs, body } = version;
+        const history = byPlace.get(placeOf(version)) ?? [];
+        const previous = history[history.indexOf(version) - 1];
+        const before = previous === undefined ? undefined : { uid: previous.uid, body: previous.body };
+        if (own.length === 0 || observedAtUs < newestUs - spanUs) return [];
+        return [own.map((row): OpenVerdict => ({ row, op, observedAtUs, body, before }))];
+      });
+      return open.slice(-entries).flat();
     },
   };
 };

@@ -5,7 +5,7 @@
 import { applyPatch, changedPaths, contentHash, diff, objectKey, parsePatch } from '@driftline/proto';
 import type { Delta, JsonObject, ObjectRef, PatchOperation } from '@driftline/proto';
 import { sha256 } from './hash.ts';
-import type { Inventory, InventoryEntry } from './inventory.ts';
+import type { Inventory, InventoryEntry, RemovedEntry } from './inventory.ts';
 import { patchedText } from './patched-text.ts';
 
 export type Applied =
@@ -22,6 +22,8 @@ export type Applied =
       readonly before: InventoryEntry | undefined;
       /** The object that `before` stands for, when this is another version of it; shares what did not change with `after`. */
       readonly earlier: JsonObject | undefined;
+      /** Of a deletion, what is gone. */
+      readonly removed: RemovedEntry | undefined;
     }
   /** The same content again: nothing to record. */
   | { readonly type: 'duplicate' }
@@ -112,9 +114,9 @@ const deletion = (inventory: Inventory, key: string, delta: Delta): Applied => {
   if (before === undefined) return { type: 'duplicate' };
   // The place already holds a successor: its predecessor's end is no news.
   if (delta.ref.uid !== '' && before.ref.uid !== '' && delta.ref.uid !== before.ref.uid) return { type: 'duplicate' };
-  inventory.remove(key);
+  const removed = inventory.remove(key);
   const ref = refWithUid(delta.ref, before);
-  return { type: 'version', key, ref, text: '', after: undefined, paths: [], before, earlier: undefined };
+  return { type: 'version', key, ref, text: '', after: undefined, paths: [], before, earlier: undefined, removed };
 };
 
 const refWithUid = (ref: ObjectRef, before: InventoryEntry): ObjectRef =>
@@ -160,5 +162,6 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
     epoch,
   };
   inventory.put(entry, form.text, form.after);
-  return { type: 'version', key, ref, text: form.text, after: form.after, paths, before, earlier };
+  const { text, after } = form;
+  return { type: 'version', key, ref, text, after, paths, before, earlier, removed: undefined };
 };

@@ -19,6 +19,12 @@ export type InventoryEntry = {
 
 type Stored = InventoryEntry & { text: string | Buffer };
 
+/** What was taken out of the inventory. */
+export type RemovedEntry = InventoryEntry & {
+  /** The object as it was last; parsed at each call. */
+  object(): JsonObject;
+};
+
 export type Inventory = {
   get(key: string): InventoryEntry | undefined;
   /** Canonical JSON of the object, or undefined when there is none. */
@@ -31,7 +37,7 @@ export type Inventory = {
   put(entry: InventoryEntry, text: string, object?: JsonObject): void;
   /** The same content was reported again, perhaps at another version or by another epoch. */
   touch(key: string, seen: { readonly resourceVersion: string; readonly epoch: string; readonly uid: string }): void;
-  remove(key: string): InventoryEntry | undefined;
+  remove(key: string): RemovedEntry | undefined;
   /** Entries of one storage, in no particular order. */
   ofResource(group: string, resource: string): IterableIterator<InventoryEntry>;
   /** How many those are. */
@@ -66,6 +72,9 @@ const kindKey = (group: string, kind: string): string => `${group}\n${kind}`;
 const tableKey = (group: string, resource: string): string => `${group}\n${resource}`;
 const none: ReadonlyMap<string, Stored> = new Map();
 
+const textOf = ({ text }: Stored): string =>
+  typeof text === 'string' ? text : zstdDecompressSync(text).toString('utf8');
+
 class CompactInventory implements Inventory {
   readonly limits: InventoryLimits;
   readonly #entries = new Map<string, Stored>();
@@ -92,8 +101,7 @@ class CompactInventory implements Inventory {
 
   text(key: string): string | undefined {
     const stored = this.#entries.get(key);
-    if (stored === undefined) return undefined;
-    return typeof stored.text === 'string' ? stored.text : zstdDecompressSync(stored.text).toString('utf8');
+    return stored === undefined ? undefined : textOf(stored);
   }
 
   object(key: string): JsonObject | undefined {
@@ -121,14 +129,14 @@ class CompactInventory implements Inventory {
     this.#store(key, { ...stored, resourceVersion, epoch, ref: { ...stored.ref, uid } });
   }
 
-  remove(key: string): InventoryEntry | undefined {
+  remove(key: string): RemovedEntry | undefined {
     const stored = this.#entries.get(key);
     if (stored === undefined) return undefined;
     this.#entries.delete(key);
     this.#table(stored.ref).delete(key);
     this.#cool(key);
     this.#forgetParsed(key);
-    return stored;
+    return { ...stored, object: () => JSON.parse(textOf(stored)) as JsonObject };
   }
 
   ofResource(group: string, resource: string): IterableIterator<InventoryEntry> {

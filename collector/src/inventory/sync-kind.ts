@@ -7,9 +7,9 @@
  */
 import { objectKey } from '@driftline/proto';
 import type { KindSynced, ObjectRef } from '@driftline/proto';
-import type { Inventory, InventoryEntry } from './inventory.ts';
+import type { Inventory, InventoryEntry, RemovedEntry } from './inventory.ts';
 
-export type KindSync = { readonly deleted: readonly InventoryEntry[]; readonly unsure: readonly ObjectRef[] };
+export type KindSync = { readonly deleted: readonly RemovedEntry[]; readonly unsure: readonly ObjectRef[] };
 
 const byPlace = (a: InventoryEntry, b: InventoryEntry): number => {
   const left = objectKey(a.ref);
@@ -28,6 +28,6 @@ export const syncKind = (
     if (entry.epoch !== stream.epoch) stale.push(entry);
   stale.sort(byPlace);
   if (!stream.seenFromStart) return { deleted: [], unsure: stale.map((entry) => entry.ref) };
-  for (const entry of stale) inventory.remove(objectKey(entry.ref));
-  return { deleted: stale, unsure: [] };
+  const deleted = stale.map((entry) => inventory.remove(objectKey(entry.ref)));
+  return { deleted: deleted.filter((entry) => entry !== undefined), unsure: [] };
 };

@@ -22,6 +22,8 @@ import { sha256 } from '../inventory/hash.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { TransitionRow } from '../timeline/rows.ts';
 import type { ClusterId } from '../timeline/timeline.ts';
+import { defaultChangeBookLimits, openChangeBook } from './change-book.ts';
+import type { ChangeBook, ChangeBookLimits } from './change-book.ts';
 import { createOpenFindings } from './open-findings.ts';
 import type { OpenFindings } from './open-findings.ts';
 import { createPostureBook } from './posture-book.ts';
@@ -50,11 +52,14 @@ export type ClusterJudge = {
   /** Posture rows of every scope whose score differs from the recorded one. */
   posture(at: At, rows: BatchRows): void;
   readonly engine: Engine;
+  /** What is said of changes, apart from what is found of states. */
+  readonly changes: ChangeBook;
 };
 
 export type JudgeDeps = {
   readonly bundle: PolicyBundle;
   readonly onFailure: (error: unknown, id: ClusterId) => void;
+  readonly changeLimits?: ChangeBookLimits;
 };
 
 /** Characters that tell a finding from another: 128 bits. */
@@ -98,6 +103,7 @@ const storeOf = (inventory: Inventory) => ({
 
 class EngineOfCluster implements ClusterJudge {
   readonly engine: Engine;
+  readonly changes: ChangeBook;
   readonly #deps: JudgeDeps;
   readonly #id: ClusterId;
   readonly #coverage: Map<string, CoverageState>;
@@ -118,11 +124,11 @@ class EngineOfCluster implements ClusterJudge {
     this.#open = createOpenFindings((control) => this.#categories.get(control));
     this.#postures = createPostureBook(before.posture);
     this.#unjudged = createUnjudgedBook(before.unjudged, () => this.#bundle.version);
-    this.engine = createEngine({
-      controls: controlsOf(bundle, id),
-      covers: (kind) => isVisible(this.#coverage.get(kindKey(kind))),
-      store: storeOf(inventory),
-    });
+    const covers = (kind: GroupKind): boolean => isVisible(this.#coverage.get(kindKey(kind)));
+    this.engine = createEngine({ controls: controlsOf(bundle, id), covers, store: storeOf(inventory) });
+    const { changeLimits: limits = defaultChangeBookLimits } = deps;
+    const onFailure = (error: unknown): void => deps.onFailure(error, id);
+    this.changes = openChangeBook({ id, bundle, inventory, covers, limits, onFailure }, before.openVerdicts);
     for (const row of before.findings) this.#open.move(row);
     this.engine.restore(before.findings.map(knownFinding));
     this.engine.load(objectsOf(inventory));
@@ -138,6 +144,7 @@ class EngineOfCluster implements ClusterJudge {
     this.#bundle = bundle;
     this.#categories = categoriesOf(bundle);
     this.#open.recount();
+    this.changes.adopt(bundle);
     this.#guarded(at, rows, () => this.engine.setControls(controlsOf(bundle, this.#id), msOf(at)));
   }
 

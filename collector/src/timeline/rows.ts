@@ -195,6 +195,45 @@ export type UnjudgedRow = {
   readonly afterOwn: number;
 };
 
+/** What a control says of a change; '' in `stateBefore`: nothing yet. */
+export type ChangeVerdictState = 'pass' | 'fail' | 'excepted' | 'not-assessable' | 'unjudged';
+
+/**
+ * A control that judges changes judged this one. Of a control whose answer depends on who asked there is a row with the
+ * change itself, whatever it says, and another one whenever what is known of the requester changes the answer: the last
+ * recorded row of a verdict counts. Of the others there is a row unless they pass.
+ */
+export type ChangeVerdictRow = {
+  /** Of the message that decided it: the change's own, or the one that made another requester known. */
+  readonly sequence: number;
+  readonly changeEpoch: string;
+  readonly changeSequence: number;
+  /** Stable for (change, object, uid, control): a digest with tenant and cluster. */
+  readonly verdictId: string;
+  readonly control: string;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly state: ChangeVerdictState;
+  readonly stateBefore: ChangeVerdictState | '';
+  /** Why, in sentences; '' of a pass. */
+  readonly reason: string;
+  /** Field paths of the violations that have one. */
+  readonly paths: readonly string[];
+  /** Who is taken to have asked; '' while nobody is known, or where it does not matter. */
+  readonly user: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** The policies that were in force at the change. */
+  readonly bundle: string;
+  /** JSON of the control's digest and of what it read of the cluster, where the requester may still matter; else ''. */
+  readonly context: string;
+  readonly atUs: number;
+};
+
 /** Everything one agent batch became. */
 export type RecordedBatch = {
   readonly stream: StreamId;
@@ -209,4 +248,5 @@ export type RecordedBatch = {
   readonly gaps: readonly GapRow[];
   readonly coverage: readonly CoverageRow[];
   readonly rejected: readonly RejectedRow[];
+  readonly changeVerdicts: readonly ChangeVerdictRow[];
 };

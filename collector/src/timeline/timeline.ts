@@ -2,9 +2,11 @@
  * The store port. One implementation (ClickHouse over HTTP), two connections (embedded child, external server).
  * Append only: there is no call that changes or removes a record.
  */
+import type { Op } from '@driftline/proto';
 import type {
   AuditHints,
   AuditRow,
+  ChangeVerdictRow,
   CoverageRow,
   LinkRow,
   PostureRow,
@@ -58,6 +60,26 @@ export type TimelineRecovery = {
    * behind. A link counts as observed with the message that completed it.
    */
   recent(cluster: ClusterId, window: { readonly spanUs: number; readonly entries: number }): Promise<RecentRows>;
+  /**
+   * What another requester may still change: the last verdict row of each (change, control) with a context whose change
+   * was observed within `spanUs` before the newest record of the cluster, in the order of the changes; of these changes at
+   * most the newest `entries`.
+   */
+  openVerdicts(
+    cluster: ClusterId,
+    window: { readonly spanUs: number; readonly entries: number },
+  ): Promise<readonly OpenVerdict[]>;
+};
+
+export type OpenVerdict = {
+  readonly row: ChangeVerdictRow;
+  /** Of the change. */
+  readonly op: Op;
+  readonly observedAtUs: number;
+  /** Canonical JSON; '' when deleted. */
+  readonly body: string;
+  /** The version before, whatever its uid; undefined for an object's first. */
+  readonly before: { readonly uid: string; readonly body: string } | undefined;
 };
 
 export type ListedKind = { readonly group: string; readonly resource: string; readonly isComplete: boolean };

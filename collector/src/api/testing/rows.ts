@@ -36,6 +36,7 @@ export function batch(
     gaps: [],
     coverage: [],
     rejected: [],
+    changeVerdicts: [],
     ...rows,
   };
 }

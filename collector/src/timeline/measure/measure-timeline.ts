@@ -95,6 +95,7 @@ function batchOf(rows: readonly VersionRow[]): RecordedBatch {
     gaps: [],
     coverage: [],
     rejected: [],
+    changeVerdicts: [],
   };
   return {
     stream,

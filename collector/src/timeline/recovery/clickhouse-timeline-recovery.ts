@@ -5,6 +5,7 @@ import type { TimelineReader } from '../reader/timeline-reader.ts';
 import { listedReasons } from '../rows.ts';
 import type { AuditHints, CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
 import type { ClusterId, ListedKind, RecentRows, TimelineRecovery } from '../timeline.ts';
+import { openVerdicts } from './open-verdicts.ts';
 
 const sql = {
   clusters: loadSql(import.meta.url, './clusters.sql'),
@@ -33,6 +34,7 @@ export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
     listedKinds: ({ tenant, cluster, epoch }) =>
       reader.all<ListedKind>(sql.listedKinds, { tenant, cluster, epoch, ...listedReasons }),
     coverage: (cluster) => reader.all<CoverageRow>(sql.coverage, of(cluster)),
+    openVerdicts: (cluster, window) => openVerdicts(reader, cluster, window),
     async recent(cluster, { spanUs, entries }) {
       const span = { ...of(cluster), spanUs: Math.trunc(spanUs) };
       const [versions, audits, links] = await Promise.all([

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import type {
   AuditRow,
+  ChangeVerdictRow,
   CoverageRow,
   GapRow,
   LinkRow,
@@ -178,6 +179,29 @@ const rejected: fc.Arbitrary<Bare<RejectedRow>> = fc.record({
   observedAtUs: timeUs,
 });
 
+const changeVerdict: fc.Arbitrary<Bare<ChangeVerdictRow>> = fc.record({
+  changeEpoch: text,
+  changeSequence: count,
+  verdictId: text,
+  control: text,
+  severity: fc.constantFrom('critical', 'low'),
+  title: text,
+  state: fc.constantFrom('pass', 'fail', 'unjudged'),
+  stateBefore: fc.constantFrom('', 'fail'),
+  reason: text,
+  paths: texts,
+  user: text,
+  group: text,
+  resource: text,
+  kind: text,
+  namespace: text,
+  name: text,
+  uid: text,
+  bundle: text,
+  context: text,
+  atUs: timeUs,
+});
+
 const message = fc.record({
   versions: fc.array(version, { maxLength: 2 }),
   audits: fc.array(audit, { maxLength: 1 }),
@@ -188,6 +212,7 @@ const message = fc.record({
   gaps: fc.array(gap, { maxLength: 1 }),
   coverage: fc.array(coverage, { maxLength: 1 }),
   rejected: fc.array(rejected, { maxLength: 1 }),
+  changeVerdicts: fc.array(changeVerdict, { maxLength: 2 }),
 });
 
 /** Consecutive batches of one stream, of one to three messages each. */
@@ -227,6 +252,7 @@ function toBatch(stream: StreamId, firstSequence: number, messages: readonly Mes
     gaps: numbered(({ gaps }) => gaps),
     coverage: numbered(({ coverage }) => coverage),
     rejected: numbered(({ rejected }) => rejected),
+    changeVerdicts: numbered(({ changeVerdicts }) => changeVerdicts),
   };
 }
 

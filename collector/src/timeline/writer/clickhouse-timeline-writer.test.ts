@@ -66,6 +66,7 @@ const noRows = {
   gaps: [],
   coverage: [],
   rejected: [],
+  changeVerdicts: [],
 };
 
 const bare = (stream: StreamId, rows: readonly VersionRow[]): RecordedBatch => ({

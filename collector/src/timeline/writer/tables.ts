@@ -5,6 +5,7 @@
  */
 import type {
   AuditRow,
+  ChangeVerdictRow,
   CoverageRow,
   GapRow,
   LinkRow,
@@ -261,6 +262,33 @@ const rejected = table<RejectedRow>(
   (batch) => batch.rejected,
 );
 
+const changeVerdicts = table<ChangeVerdictRow>(
+  'change_verdicts',
+  {
+    changeEpoch: word,
+    changeSequence: 'UInt64',
+    verdictId: text,
+    control: word,
+    severity: word,
+    title: word,
+    state: word,
+    stateBefore: word,
+    reason: text,
+    paths: words,
+    user: word,
+    group: word,
+    resource: word,
+    kind: word,
+    namespace: word,
+    name: text,
+    uid: text,
+    bundle: word,
+    context: text,
+    atUs: time,
+  },
+  (batch) => batch.changeVerdicts,
+);
+
 /** In the order in which their rows enter a batch's root. */
 export const recordTables: readonly Table[] = [
   versions,
@@ -272,6 +300,7 @@ export const recordTables: readonly Table[] = [
   gaps,
   coverage,
   rejected,
+  changeVerdicts,
 ];
 
 /** One row for each recorded batch, written last. */
