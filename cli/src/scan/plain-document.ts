@@ -1,6 +1,6 @@
 /** Documents of the plain kind, read at a tenth of the complete parser's cost; places only when somebody asks for one. */
 import { isJsonArray, isJsonObject, type Json, ownValue } from '@driftline/proto';
-import { type Marks, readPlainYaml } from '@driftline/policy/yaml';
+import { type Marks, type MemberPlace, readPlainYaml } from '@driftline/policy/yaml';
 import { type Step, stepsOf } from './locate.ts';
 import type { ParsedDocument } from './parse-documents.ts';
 
@@ -82,8 +82,8 @@ function indexOf(items: readonly Json[], name: string | undefined): number {
 
 function memberAt(marks: Marks, value: Json | undefined, key: string | undefined): Place | undefined {
   if (!isJsonObject(value) || key === undefined || !Object.hasOwn(value, key)) return undefined;
-  const offset = (marks.get(value) as ReadonlyMap<string, number> | undefined)?.get(key);
-  return offset === undefined ? undefined : { value: ownValue(value, key), offset };
+  const place = (marks.get(value) as ReadonlyMap<string, MemberPlace> | undefined)?.get(key);
+  return place === undefined ? undefined : { value: ownValue(value, key), offset: place.key };
 }
 
 function itemAt(marks: Marks, value: Json | undefined, index: number): Place | undefined {

@@ -1,7 +1,7 @@
 /** YAML documents with positions: what a path inside one, or a place inside one of its expressions, is in the file. */
 import { type Document, isScalar, LineCounter, type Node, parseAllDocuments, parseDocument, type Scalar } from 'yaml';
 import type { Json } from '@driftline/proto';
-import { readPlainYaml } from '../yaml/index.ts';
+import { type Marks, readPlainYaml } from '../yaml/index.ts';
 import type { PolicyProblem } from './problem.ts';
 
 export type Position = { readonly line: number; readonly column: number };
@@ -35,25 +35,46 @@ export function parseYamlFile({
 
 const parserOptions = { prettyErrors: false, uniqueKeys: true, merge: true } as const;
 
-/** Files of the plain kind, at a twentieth of the cost; the complete parser looks for a place when one is asked for. */
+/** Files of the plain kind, at a twentieth of the cost; the complete parser finds places inside of scalars. */
 function plainFiles(path: string, text: string): { readonly documents: readonly YamlFile[] } | undefined {
-  const read = readPlainYaml(text, { resolve: scalarValue });
+  const marks: Marks = new Map();
+  const read = readPlainYaml(text, { resolve: scalarValue, marks });
   if (read === undefined || read.length === 0) return undefined;
   let whole: ReturnType<typeof readWhole> | undefined;
-  const place = (index: number, ask: (file: YamlFile) => Position): Position => {
-    whole ??= readWhole(path, text);
-    const file = 'documents' in whole ? whole.documents[index] : undefined;
-    return file === undefined ? start : ask(file);
-  };
   const documents = read.map(
-    ({ value }, index): YamlFile => ({
+    ({ value, contentStart }, index): YamlFile => ({
       path,
       value,
-      at: (keys) => place(index, (file) => file.at(keys)),
-      within: (keys, inside) => place(index, (file) => file.within(keys, inside)),
+      at: (keys) => positionIn(text, offsetAt(marks, value, keys) ?? contentStart),
+      within(keys, inside) {
+        whole ??= readWhole(path, text);
+        const file = 'documents' in whole ? whole.documents[index] : undefined;
+        return file === undefined ? start : file.within(keys, inside);
+      },
     }),
   );
   return { documents };
+}
+
+/** Where the value at the keys is, or its nearest parent that is written; undefined: the document itself. */
+function offsetAt(marks: Marks, document: Json, keys: readonly PropertyKey[]): number | undefined {
+  let offset: number | undefined;
+  let value: unknown = document;
+  for (const key of keys) {
+    const places = typeof value === 'object' && value !== null ? marks.get(value) : undefined;
+    if (places === undefined) return offset;
+    const place = Array.isArray(places) ? places[Number(key)] : places.get(String(key))?.value;
+    if (place === undefined) return offset;
+    value = (value as Readonly<Record<PropertyKey, unknown>>)[key];
+    if (value === null) return offset;
+    offset = place;
+  }
+  return offset;
+}
+
+function positionIn(text: string, offset: number): Position {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
 const scalars = new Map<string, Json>();

@@ -8,8 +8,10 @@ export function notPlain(): never {
   throw new NotPlain();
 }
 
-/** Where the members of an object and the items of a list stand: the key of a member, the beginning of an item. */
-export type Marks = Map<object, Map<string, number> | number[]>;
+/** Offsets in the text. */
+export type MemberPlace = { readonly key: number; readonly value: number };
+/** Where the members of objects and the items of lists stand. A value that is not written has no place of its own. */
+export type Marks = Map<object, Map<string, MemberPlace> | number[]>;
 
 export type PlainOptions = {
   /** The value of a scalar without quotes, where its text may stand for something else than itself. Pure. */
@@ -137,10 +139,11 @@ export class Cursor {
     return isText(text) ? text : (decimal(text) ?? this.#resolve(text));
   }
 
-  setMember(object: Record<string, Json>, key: string, value: Json, offset: number): void {
+  setMember(object: Record<string, Json>, key: string, value: Json, place: MemberPlace): void {
     if (key === '__proto__' || key === '<<' || Object.hasOwn(object, key)) notPlain();
     object[key] = value;
-    if (this.marks !== undefined) (known(this.marks, object, () => new Map()) as Map<string, number>).set(key, offset);
+    if (this.marks !== undefined)
+      (known(this.marks, object, () => new Map()) as Map<string, MemberPlace>).set(key, place);
   }
 
   addItem(list: Json[], value: Json, offset: number): void {
@@ -149,7 +152,7 @@ export class Cursor {
   }
 }
 
-type Places = Map<string, number> | number[];
+type Places = Map<string, MemberPlace> | number[];
 
 function known(marks: Marks, of: object, make: () => Places): Places {
   const places = marks.get(of) ?? make();

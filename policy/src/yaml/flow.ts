@@ -39,7 +39,8 @@ function readObject(cursor: Cursor, parent: number): Json {
     skip(cursor, parent);
     const code = cursor.peek();
     if (code === char.comma || code === char.closeBrace) notPlain();
-    cursor.setMember(object, key, readValue(cursor, parent), offset);
+    const at = cursor.at;
+    cursor.setMember(object, key, readValue(cursor, parent), { key: offset, value: at });
     skip(cursor, parent);
     if (cursor.peek() === char.closeBrace) break;
     if (cursor.peek() !== char.comma) notPlain();

@@ -1,2 +1,2 @@
-export { type Marks, type PlainOptions } from './cursor.ts';
+export { type Marks, type MemberPlace, type PlainOptions } from './cursor.ts';
 export { type PlainDocument, readPlainYaml } from './plain-yaml.ts';

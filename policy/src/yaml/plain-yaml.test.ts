@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Json } from '@driftline/proto';
 import * as fc from 'fast-check';
 import { isMap, isScalar, isSeq, parseAllDocuments, parseDocument } from 'yaml';
-import { type Marks, readPlainYaml } from './index.ts';
+import { type Marks, type MemberPlace, readPlainYaml } from './index.ts';
 
 const options = { prettyErrors: false, uniqueKeys: true, merge: true, logLevel: 'silent' } as const;
 const known = new Map<string, Json>();
@@ -21,21 +21,24 @@ function whole(text: string) {
   return documents.filter(({ contents }) => contents !== null && contents.toJSON() !== null);
 }
 
+const startOf = (node: unknown) => (node as { readonly range?: readonly number[] }).range?.[0];
+const isWritten = (value: Json, name: string) => (value as Record<string, Json>)[name] !== null;
+
 function comparePlaces(node: unknown, value: Json, marks: Marks): void {
   if (isMap(node)) {
-    const offsets = [...((marks.get(value as object) ?? new Map()) as Map<string, number>)];
+    const places = [...((marks.get(value as object) ?? new Map()) as Map<string, MemberPlace>)];
     assert.deepEqual(
-      offsets,
-      node.items.map(({ key }) => (isScalar(key) ? [key.value, key.range?.[0]] : [])),
+      places.map(([name, place]) => [name, place.key, isWritten(value, name) ? place.value : 'nowhere']),
+      node.items.map(({ key, value: member }) => {
+        const name = String(isScalar(key) ? key.value : '');
+        return [name, startOf(key), isWritten(value, name) ? startOf(member) : 'nowhere'];
+      }),
     );
     for (const { key, value: member } of node.items)
       comparePlaces(member, (value as Record<string, Json>)[String(isScalar(key) ? key.value : '')] as Json, marks);
   } else if (isSeq(node)) {
     const offsets = (marks.get(value as object) ?? []) as number[];
-    assert.deepEqual(
-      offsets,
-      node.items.map((item) => (item as { range?: number[] }).range?.[0]),
-    );
+    assert.deepEqual(offsets, node.items.map(startOf));
     for (const [index, item] of node.items.entries()) comparePlaces(item, (value as Json[])[index] as Json, marks);
   }
 }

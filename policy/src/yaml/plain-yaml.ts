@@ -100,22 +100,36 @@ function readMapping(cursor: Cursor): Json {
     const offset = cursor.at;
     const key = readKey(cursor);
     if (key === undefined) return notPlain();
-    cursor.setMember(object, key, readMember(cursor, column), offset);
+    const place = toMember(cursor, column);
+    const at = cursor.at;
+    cursor.setMember(object, key, readMember(cursor, column, place), { key: offset, value: at });
     if (!isAtContent(cursor) || cursor.column() < column) return object;
     if (cursor.column() > column || cursor.isDash()) notPlain();
   }
 }
 
-/** What stands behind the colon. */
-function readMember(cursor: Cursor, column: number): Json {
+type MemberIs = 'inline' | 'below' | 'list' | 'nothing';
+
+/** From behind the colon to where the value begins. */
+function toMember(cursor: Cursor, column: number): MemberIs {
   cursor.skipSpaces();
-  if (!isLineOver(cursor)) {
-    if (cursor.isDash()) notPlain();
-    return readScalarOrFlow(cursor, column);
+  if (!isLineOver(cursor)) return cursor.isDash() ? notPlain() : 'inline';
+  if (!cursor.toContent() || cursor.column() < column) return 'nothing';
+  if (cursor.column() > column) return 'below';
+  return cursor.isDash() ? 'list' : 'nothing';
+}
+
+function readMember(cursor: Cursor, column: number, place: MemberIs): Json {
+  switch (place) {
+    case 'inline':
+      return readScalarOrFlow(cursor, column);
+    case 'below':
+      return readBlock(cursor, column);
+    case 'list':
+      return readSequence(cursor);
+    case 'nothing':
+      return null;
   }
-  if (!cursor.toContent() || cursor.column() < column) return null;
-  if (cursor.column() > column) return readBlock(cursor, column);
-  return cursor.isDash() ? readSequence(cursor) : null;
 }
 
 /** A node of its own: a collection, or a scalar. */
