@@ -16,6 +16,8 @@ import type { Loss, Spool } from './spool/index.ts';
 /** How often the spool learns what the known objects have taken over. */
 const appliedIntervalMs = 500;
 
+const diskAdvice = 'free space on the volume of the state directory; nothing is lost, the agent waits';
+
 export type StateContext = {
   readonly config: AgentConfig;
   readonly logger: Logger;
@@ -39,8 +41,21 @@ export async function openState(
   };
   const path = join(config.stateDir, 'known.db');
   const onCommit = (seconds: number): void => metrics.watch.knownCommitSeconds.observe(seconds);
+  const onTrouble = (error: unknown): void => {
+    metrics.watch.knownBlocked.set(error === undefined ? 0 : 1);
+    if (error === undefined) logger.info({ event: logEvents.knownWriteRecovered });
+    else
+      logger.error({ event: logEvents.knownWriteFailed, advice: diskAdvice, directory: config.stateDir, err: error });
+  };
+  const openKnownOf = (epoch: string): Known => openKnown({ path, epoch, onCommit, onTrouble });
   let spool = await openSpool(options);
-  let known = openKnown({ path, epoch: spool.epoch, onCommit });
+  let known: Known;
+  try {
+    known = openKnownOf(spool.epoch);
+  } catch (error) {
+    await spool.close();
+    throw error;
+  }
   if (known.problem !== undefined) logger.error({ event: logEvents.knownReplaced, reason: known.problem });
   const disagreement = await disagreementOf(spool, known);
   if (disagreement !== undefined) {
@@ -49,7 +64,7 @@ export async function openState(
     await spool.close();
     await renewEpoch(context, disagreement, position);
     spool = await openSpool(options);
-    known = openKnown({ path, epoch: spool.epoch, onCommit });
+    known = openKnownOf(spool.epoch);
   }
   scope.own('spool', spool);
   scope.own('known', known);
@@ -83,7 +98,7 @@ async function bringUp(known: Known, spool: Spool, logger: Logger): Promise<void
   if (lost === undefined) return;
   const { lastSequence } = spool.position();
   logger.error({ event: logEvents.knownMistrusted, lostSequence: lost, lastSequence });
-  known.mistrust(lastSequence);
+  await known.mistrust(lastSequence);
 }
 
 /** A digest is only made once the known objects are committed: where one is, they were lost since. */

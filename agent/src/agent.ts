@@ -92,6 +92,8 @@ type Line = {
   readonly uplink: Uplink;
   readonly auditWebhookPort: number;
   readonly isWatchReady: () => boolean;
+  /** Why nothing can be kept, and so nothing is taken. */
+  readonly diskTrouble: () => string | undefined;
   close(): Promise<void>;
 };
 
@@ -254,6 +256,7 @@ async function openLine(context: Context, isSuccessor: boolean): Promise<Line> {
       uplink,
       auditWebhookPort,
       isWatchReady: () => isWatchReady,
+      diskTrouble: () => spool.trouble() ?? known.trouble(),
       close: () => scope.close(),
     };
   } catch (error) {
@@ -350,9 +353,11 @@ function aliveness(failure: unknown): Check {
 function readinessOf(line: Line | undefined, failure: unknown): readonly Check[] {
   if (line === undefined) return [aliveness(failure), { name: 'line', isGood: false, message: 'a new epoch begins' }];
   const isWatchReady = line.isWatchReady();
+  const trouble = line.diskTrouble();
   return [
     aliveness(failure),
     uplinkCheck(line.uplink),
+    { name: 'disk', isGood: trouble === undefined, message: trouble ?? 'the state directory can be written' },
     {
       name: 'watch',
       isGood: isWatchReady,

@@ -55,6 +55,8 @@ export const logEvents = {
   discoveryIncomplete: 'watch.discovery-incomplete',
   discoveryFailed: 'watch.discovery-failed',
   knownReplaced: 'known.replaced',
+  knownWriteFailed: 'known.write-failed',
+  knownWriteRecovered: 'known.write-recovered',
   knownMistrusted: 'known.mistrusted',
   knownReplayed: 'known.replayed',
 } as const;

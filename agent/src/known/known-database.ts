@@ -40,8 +40,8 @@ export type KnownDatabase = {
   readonly epoch: string;
   readonly appliedSequence: number;
   kinds(): readonly KindRow[];
-  addKind(group: string, resource: string): number;
-  writeKind(id: number, progress: KindProgress): void;
+  /** Adds or replaces the kind of that id. */
+  writeKind(kind: Pick<KindRow, 'id' | 'group' | 'resource'>, progress: KindProgress): void;
   get(kind: number, name: ObjectName): KnownObject | undefined;
   put(kind: number, name: ObjectName, object: KnownObject): void;
   remove(kind: number, name: ObjectName): void;
@@ -53,6 +53,7 @@ export type KnownDatabase = {
   countOf(kind: number): number;
   count(): number;
   begin(): void;
+  rollback(): void;
   commit(appliedSequence: number): void;
   close(): void;
 };
@@ -117,6 +118,7 @@ function createStatements(database: DatabaseSync): KnownDatabase {
   const stream = database.prepare('SELECT epoch, applied_sequence FROM stream').get();
   if (stream === undefined) throw new Error('known objects have no stream');
   const begin = database.prepare('BEGIN');
+  const rollback = database.prepare('ROLLBACK');
   const commit = database.prepare('COMMIT');
   const applied = database.prepare('UPDATE stream SET applied_sequence = max(applied_sequence, ?)');
   return {
@@ -125,6 +127,7 @@ function createStatements(database: DatabaseSync): KnownDatabase {
     ...kindStatements(database),
     ...objectStatements(database),
     begin: () => void begin.run(),
+    rollback: () => void rollback.run(),
     commit(appliedSequence) {
       applied.run(appliedSequence);
       commit.run();
@@ -133,20 +136,22 @@ function createStatements(database: DatabaseSync): KnownDatabase {
   };
 }
 
-function kindStatements(database: DatabaseSync): Pick<KnownDatabase, 'kinds' | 'addKind' | 'writeKind'> {
+function kindStatements(database: DatabaseSync): Pick<KnownDatabase, 'kinds' | 'writeKind'> {
   const select = database.prepare('SELECT * FROM kinds');
-  const insert = database.prepare('INSERT INTO kinds (grp, resource) VALUES (?, ?)');
-  const update = database.prepare(
-    'UPDATE kinds SET resume_version = ?, seen_version = ?, seen_at_us = ?, is_synced = ?, is_agreed = ?, ' +
-      'agreed_version = ?, agreed_at_us = ?, coverage = ?, coverage_reason = ? WHERE id = ?',
+  const upsert = database.prepare(
+    'INSERT INTO kinds (id, grp, resource, resume_version, seen_version, seen_at_us, is_synced, is_agreed, ' +
+      'agreed_version, agreed_at_us, coverage, coverage_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ' +
+      'ON CONFLICT (id) DO UPDATE SET resume_version = excluded.resume_version, seen_version = excluded.seen_version, ' +
+      'seen_at_us = excluded.seen_at_us, is_synced = excluded.is_synced, is_agreed = excluded.is_agreed, ' +
+      'agreed_version = excluded.agreed_version, agreed_at_us = excluded.agreed_at_us, coverage = excluded.coverage, ' +
+      'coverage_reason = excluded.coverage_reason',
   );
   return {
     kinds: () => select.all().map(toKindRow),
-    addKind: (group, resource) => Number(insert.run(group, resource).lastInsertRowid),
-    writeKind(id, kind) {
+    writeKind({ id, group, resource }, kind) {
       const { resumeVersion, seenVersion, seenAtUs, agreedVersion, agreedAtUs, coverage, coverageReason } = kind;
-      const seen = [resumeVersion, seenVersion, seenAtUs, kind.isSynced ? 1 : 0];
-      update.run(...seen, kind.isAgreed ? 1 : 0, agreedVersion, agreedAtUs, coverage, coverageReason, id);
+      const seen = [id, group, resource, resumeVersion, seenVersion, seenAtUs, kind.isSynced ? 1 : 0];
+      upsert.run(...seen, kind.isAgreed ? 1 : 0, agreedVersion, agreedAtUs, coverage, coverageReason);
     },
   };
 }

@@ -234,7 +234,7 @@ test('mistrusted, every kind is listed again, and that is committed with the seq
   known.kind('', 'pods').stage({ progress });
   stage(known, delta('a', 1, 1), Promise.resolve({ firstSequence: 1, lastSequence: 1 }));
   await known.kind('', 'pods').flush();
-  known.mistrust(9);
+  await known.mistrust(9);
   const image = newPath();
   for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) cpSync(path + suffix, image + suffix);
   for (const each of [known, openKnown({ path: image, epoch: 'e' })]) {

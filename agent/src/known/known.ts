@@ -30,6 +30,8 @@ export type KnownKind = {
   stage(staged: Staged): void;
   /** Resolves when all that was staged for this kind is written. Rejects when the spool refused a message. */
   settled(): Promise<void>;
+  /** Resolves when the file can be written again, since it cannot: take nothing more meanwhile. Undefined when it can. */
+  blocked(): Promise<void> | undefined;
   /** The same, and committed. */
   flush(): Promise<void>;
   /** What is written; await settled first. Do not stage while iterating. */
@@ -61,10 +63,12 @@ export type Known = {
   kinds(): readonly KnownKind[];
   /**
    * Messages up to this one are lost that these objects never took over. What is known of each kind is then where it
-   * stood before: it begins with a list as in a new epoch, which is compared and not told. Committed when it returns.
-   * Call it when nothing is staged.
+   * stood before: it begins with a list as in a new epoch, which is compared and not told. Committed, all at once, when it
+   * resolves. Call it when nothing is staged.
    */
-  mistrust(sequence: number): void;
+  mistrust(sequence: number): Promise<void>;
+  /** Why the file cannot be written now, and nothing more is taken; undefined when it can. */
+  trouble(): string | undefined;
   /** Objects written. */
   count(): number;
   /** Applies what is durable, commits and closes. */
@@ -76,9 +80,18 @@ export type KnownLimits = {
   readonly commitIntervalMs: number;
   /** And after this many. */
   readonly maxUncommittedChanges: number;
+  /** Pause after a failed write (full disk) before the same changes are written again. */
+  readonly retryMs: number;
+  /** How long a close waits for what cannot be written: the spool has it, and gives it back at the next start. */
+  readonly closeWaitMs: number;
 };
 
-export const defaultKnownLimits: KnownLimits = { commitIntervalMs: 1000, maxUncommittedChanges: 5000 };
+export const defaultKnownLimits: KnownLimits = {
+  commitIntervalMs: 1000,
+  maxUncommittedChanges: 5000,
+  retryMs: 1000,
+  closeWaitMs: 5000,
+};
 
 type Ports = {
   readonly path: string;
@@ -86,15 +99,21 @@ type Ports = {
   readonly limits?: Partial<KnownLimits>;
   /** Told how long each commit took. */
   readonly onCommit?: (seconds: number) => void;
+  /** Told why the file cannot be written, and with undefined that it can again. */
+  readonly onTrouble?: (error: unknown) => void;
 };
 
 /** A file of another epoch, or one that is damaged, is replaced by an empty one: isNew says so. */
 export function openKnown(ports: Ports): Known {
   const { database, isNew, problem } = openDatabase(ports.path, ports.epoch);
   const limits = { ...defaultKnownLimits, ...ports.limits };
-  const staging = new Staging({ database, limits, onCommit: ports.onCommit });
+  const staging = new Staging({ database, limits, onCommit: ports.onCommit, onTrouble: ports.onTrouble });
   const kinds = new Map<string, KnownKind>();
-  for (const row of database.kinds()) kinds.set(kindKey(row), createKind(row, database, staging));
+  let nextId = 1;
+  for (const row of database.kinds()) {
+    kinds.set(kindKey(row), createKind(row, database, staging));
+    nextId = Math.max(nextId, row.id + 1);
+  }
 
   return {
     isNew,
@@ -106,18 +125,20 @@ export function openKnown(ports: Ports): Known {
       const key = kindKey({ group, resource });
       const existing = kinds.get(key);
       if (existing !== undefined) return existing;
-      const id = staging.write(() => database.addKind(group, resource));
+      const id = nextId++;
       const kind = createKind({ ...newProgress, id, group, resource }, database, staging);
       kinds.set(key, kind);
+      kind.stage({ progress: {} });
       return kind;
     },
     kinds: () => [...kinds.values()],
-    mistrust(sequence) {
+    async mistrust(sequence) {
       const progress = { resumeVersion: '', isSynced: false, isAgreed: false, coverage: '' } as const;
       for (const kind of kinds.values()) kind.stage({ progress });
       staging.advance(sequence);
-      staging.commit();
+      await staging.flush();
     },
+    trouble: () => staging.trouble,
     count: () => database.count(),
     async close() {
       await staging.close();
@@ -154,9 +175,10 @@ function createKind(row: KindRow, database: KnownDatabase, staging: Staging): Kn
     },
     stage: (change) => staged.stage(change),
     settled: () => staging.settled(staged),
+    blocked: () => staging.blocked,
     async flush() {
       await staging.settled(staged);
-      staging.commit();
+      await staging.flush();
     },
     objects: () => database.objects(row.id),
     members: () => membersOf(database.members(row.id), staged),
@@ -197,8 +219,19 @@ function openDatabase(path: string, epoch: string): Opened {
     }
     database.close();
   } catch (error) {
+    // A full disk, or one that fails, says nothing against the file.
+    if (isOfTheDisk(error)) throw error;
     problem = error instanceof Error ? error.message : String(error);
   }
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
   return { database: openKnownDatabase(path, epoch), isNew: true, problem };
+}
+
+/** What SQLite says of the world and not of the file: no permission, busy, input or output failed, full, cannot open. */
+const codesOfTheDisk: ReadonlySet<number> = new Set([3, 5, 8, 10, 13, 14, 23]);
+
+/** Extended codes have theirs in the lower byte. */
+function isOfTheDisk(error: unknown): boolean {
+  const { errcode } = error as { readonly errcode?: unknown };
+  return typeof errcode === 'number' && codesOfTheDisk.has(errcode & 0xff);
 }

@@ -25,22 +25,31 @@ type Ports = {
   readonly database: KnownDatabase;
   readonly limits: KnownLimits;
   readonly onCommit: ((seconds: number) => void) | undefined;
+  /** A write failed (`error`; the changes are kept and tried again), or the writes go through again (undefined). */
+  readonly onTrouble: ((error: unknown) => void) | undefined;
 };
+
+/** The file cannot be written: nothing new goes to it until this is over. */
+type Trouble = { readonly error: unknown; readonly recovered: PromiseWithResolvers<void> };
 
 /**
  * Changes wait here, in the order of their messages, until their messages are durable; then they are written in order
- * within an open transaction, which is committed about each second together with the sequence it reaches.
+ * within an open transaction, which is committed about each second together with the sequence it reaches. Until then
+ * they are kept, so that a transaction that fails (a full disk) can be written once more.
  */
 export class Staging {
   readonly #ports: Ports;
   readonly #dirty = new Set<StagedKind>();
   #queue: Entry[] = [];
   #head = 0;
+  /** Of the open transaction. */
+  #written: Entry[] = [];
+  #writtenChanges = 0;
   #applied: number;
   #committed: number;
-  #uncommittedChanges = 0;
   #isInTransaction = false;
   #timer: NodeJS.Timeout | undefined;
+  #trouble: Trouble | undefined;
   #failure: { readonly error: unknown } | undefined;
   #waiters: Waiter[] = [];
 
@@ -57,44 +66,112 @@ export class Staging {
 
   /** Nothing waits and nothing is uncommitted: every durable message is applied. */
   isIdle(): boolean {
-    return this.#head === this.#queue.length && !this.#isInTransaction;
+    return this.#head === this.#queue.length && !this.#isInTransaction && this.#dirty.size === 0;
   }
 
-  /** Runs a statement inside the open transaction. */
-  write<T>(statement: () => T): T {
-    if (!this.#isInTransaction) {
-      this.#ports.database.begin();
-      this.#isInTransaction = true;
-      this.#timer ??= setTimeout(() => this.commit(), this.#ports.limits.commitIntervalMs);
-    }
-    this.#uncommittedChanges++;
-    return statement();
+  /** Resolves when the file can be written again; undefined when it can. */
+  get blocked(): Promise<void> | undefined {
+    return this.#trouble?.recovered.promise;
   }
 
-  commit(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (!this.#isInTransaction) return;
-    const startedMs = performance.now();
-    for (const kind of this.#dirty) this.#ports.database.writeKind(kind.id, kind.written);
-    this.#dirty.clear();
-    this.#ports.database.commit(this.#applied);
-    this.#isInTransaction = false;
-    this.#uncommittedChanges = 0;
-    this.#committed = this.#applied;
-    this.#ports.onCommit?.((performance.now() - startedMs) / 1000);
+  get trouble(): string | undefined {
+    if (this.#trouble === undefined) return undefined;
+    const { error } = this.#trouble;
+    return `the known objects cannot be written: ${error instanceof Error ? error.message : String(error)}`;
   }
 
   /** Everything up to this sequence is taken care of, with what is written in this turn. */
   advance(sequence: number): void {
-    this.write(() => undefined);
     this.#applied = Math.max(this.#applied, sequence);
   }
 
   markDirty(kind: StagedKind): void {
-    if (this.#dirty.has(kind)) return;
     this.#dirty.add(kind);
-    this.write(() => undefined);
+    this.#schedule(this.#ports.limits.commitIntervalMs);
+  }
+
+  /** Resolves when everything that is written is committed. */
+  async flush(): Promise<void> {
+    while (!this.commit()) await this.blocked;
+  }
+
+  /** False when it failed: it will be tried again. */
+  commit(): boolean {
+    if (this.#trouble !== undefined) return false;
+    try {
+      this.#commit();
+      return true;
+    } catch (error) {
+      this.#stumble(error);
+      return false;
+    }
+  }
+
+  #schedule(waitMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#trouble === undefined) this.commit();
+      else this.#retry();
+    }, waitMs);
+  }
+
+  #begin(): void {
+    if (this.#isInTransaction) return;
+    this.#ports.database.begin();
+    this.#isInTransaction = true;
+    this.#schedule(this.#ports.limits.commitIntervalMs);
+  }
+
+  #commit(): void {
+    const { database, onCommit } = this.#ports;
+    if (!this.#isInTransaction && this.#dirty.size === 0 && this.#applied === this.#committed) return;
+    const startedMs = performance.now();
+    this.#begin();
+    for (const kind of this.#dirty) database.writeKind(kind, kind.written);
+    database.commit(this.#applied);
+    this.#isInTransaction = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dirty.clear();
+    for (const entry of this.#written) entry.kind.committed(entry);
+    this.#written = [];
+    this.#writtenChanges = 0;
+    this.#committed = this.#applied;
+    onCommit?.((performance.now() - startedMs) / 1000);
+  }
+
+  /** What the transaction held is in memory still; it is tried again until it goes through. */
+  #stumble(cause: unknown): void {
+    try {
+      if (this.#isInTransaction) this.#ports.database.rollback();
+    } catch {
+      // SQLite has rolled back by itself.
+    }
+    this.#isInTransaction = false;
+    if (this.#trouble === undefined) {
+      this.#trouble = { error: cause, recovered: Promise.withResolvers<void>() };
+      this.#ports.onTrouble?.(cause);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#schedule(this.#ports.limits.retryMs);
+  }
+
+  #retry(): void {
+    const trouble = this.#trouble;
+    if (trouble === undefined) return;
+    try {
+      this.#begin();
+      for (const entry of this.#written) this.#write(entry);
+      this.#commit();
+    } catch (error) {
+      this.#stumble(error);
+      return;
+    }
+    this.#trouble = undefined;
+    this.#ports.onTrouble?.(undefined);
+    trouble.recovered.resolve();
+    this.#drain();
   }
 
   enqueue(entry: Entry, durable: Promise<SequenceRange>): void {
@@ -107,58 +184,79 @@ export class Staging {
       entry.lastSequence = (await durable).lastSequence;
       this.#drain();
     } catch (error) {
-      this.#failure ??= { error };
-      this.#wake();
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake();
   }
 
   /** Resolves when the kind's staged changes are written (not yet committed); without a kind, when all are. */
   settled(kind?: StagedKind): Promise<void> {
     const isDone = (): boolean =>
-      kind === undefined ? this.#head === this.#queue.length : kind.lastEntry === undefined;
+      this.#trouble === undefined &&
+      (kind === undefined ? this.#head === this.#queue.length : kind.lastEntry === undefined);
     return new Promise((resolve, reject) => {
       this.#waiters.push({ isDone, resolve, reject });
       this.#wake();
     });
   }
 
+  /** Writes what is durable; gives up what cannot be written in time, since the spool has it. */
   async close(): Promise<void> {
+    const timer = setTimeout(() => this.#fail(new Error('closing')), this.#ports.limits.closeWaitMs);
     try {
       await this.settled();
     } catch {
       // The spool refused the rest: it was never promised, and what is durable is applied.
     } finally {
-      this.commit();
+      clearTimeout(timer);
+      if (this.#trouble === undefined) this.commit();
+      else this.#retry();
+      clearTimeout(this.#timer);
     }
   }
 
   /** Writes the durable beginning of the queue. */
   #drain(): void {
-    while (this.#failure === undefined) {
+    while (this.#failure === undefined && this.#trouble === undefined) {
       const entry = this.#queue[this.#head];
       if (entry?.lastSequence === undefined) break;
+      try {
+        this.#apply(entry, entry.lastSequence);
+      } catch (error) {
+        this.#stumble(error);
+        break;
+      }
       this.#head++;
-      this.#apply(entry, entry.lastSequence);
     }
     if (this.#head === this.#queue.length || this.#head > 1024) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#uncommittedChanges >= this.#ports.limits.maxUncommittedChanges) this.commit();
+    if (this.#writtenChanges >= this.#ports.limits.maxUncommittedChanges) this.commit();
     this.#wake();
   }
 
   #apply(entry: Entry, lastSequence: number): void {
     const { kind } = entry;
-    const { database } = this.#ports;
-    for (const change of entry.changes) {
-      const { object } = change;
-      if (object === undefined) this.write(() => database.remove(kind.id, change));
-      else this.write(() => database.put(kind.id, change, object));
-    }
+    this.#begin();
+    this.#write(entry);
+    this.#written.push(entry);
+    this.#writtenChanges += 1 + entry.changes.length;
     kind.applied(entry);
     this.markDirty(kind);
     this.#applied = Math.max(this.#applied, lastSequence);
+  }
+
+  #write({ kind, changes }: Entry): void {
+    const { database } = this.#ports;
+    for (const change of changes) {
+      if (change.object === undefined) database.remove(kind.id, change);
+      else database.put(kind.id, change, change.object);
+    }
   }
 
   #wake(): void {
@@ -173,12 +271,14 @@ export class Staging {
   }
 }
 
-/** A staged change that is not written yet. */
+/** A staged change that is not committed yet. */
 export type Overlaid = { readonly name: ObjectName; readonly object: KnownObject | 'forgotten' };
 
 /** One kind's share: what was staged is what the next diff starts from, durable or not. */
 export class StagedKind {
   readonly id: number;
+  readonly group: string;
+  readonly resource: string;
   readonly #staging: Staging;
   readonly #overlay = new Map<string, Overlaid & { readonly entry: Entry }>();
   #latest: KindProgress;
@@ -187,8 +287,10 @@ export class StagedKind {
   lastEntry: Entry | undefined;
 
   constructor(row: KindRow, staging: Staging) {
-    const { id, group: _group, resource: _resource, ...progress } = row;
+    const { id, group, resource, ...progress } = row;
     this.id = id;
+    this.group = group;
+    this.resource = resource;
     this.#staging = staging;
     this.#latest = progress;
     this.written = progress;
@@ -203,7 +305,7 @@ export class StagedKind {
     return this.#overlay.size === 0 ? undefined : this.#overlay.get(nameKey(name))?.object;
   }
 
-  /** What is staged and not written, by nameKey: the last change of each name. */
+  /** What is staged and not committed, by nameKey: the last change of each name. */
   overlay(): ReadonlyMap<string, Overlaid> {
     return this.#overlay;
   }
@@ -224,12 +326,15 @@ export class StagedKind {
   }
 
   applied(entry: Entry): void {
+    this.written = entry.progress;
+    if (this.lastEntry === entry) this.lastEntry = undefined;
+  }
+
+  committed(entry: Entry): void {
     for (const change of entry.changes) {
       const key = nameKey(change);
       if (this.#overlay.get(key)?.entry === entry) this.#overlay.delete(key);
     }
-    this.written = entry.progress;
-    if (this.lastEntry === entry) this.lastEntry = undefined;
   }
 }
 

@@ -14,7 +14,7 @@ import type { OwedPorts } from './owed-losses.ts';
 import { readLog } from './read-log.ts';
 import type { PlannedHole } from './recover-log.ts';
 import type { LogRecord, Range, Segment, SegmentLog } from './segment-log.ts';
-import { SpoolError } from './spool-error.ts';
+import { SpoolError, closed } from './spool-error.ts';
 import type { NumberedMessage, Spool, SpoolOptions, SpoolPosition } from './spool-options.ts';
 
 /** Batches that share one write and one sync. */
@@ -41,6 +41,7 @@ export class DurableSpool implements Spool {
   #recordedSequence: number;
   #appliedSequence = 0;
   readonly #owed: OwedLosses;
+  #trouble: string | undefined;
   #isShedding = false;
   #isMarkDirty = false;
   #exclusive: Promise<unknown> = Promise.resolve();
@@ -82,6 +83,10 @@ export class DurableSpool implements Spool {
       bytes: this.#log.bytes,
       limitBytes: this.#options.limits.spoolLimitBytes,
     };
+  }
+
+  trouble(): string | undefined {
+    return this.#trouble;
   }
 
   firstHeld(from: number): number {
@@ -270,6 +275,7 @@ export class DurableSpool implements Spool {
       try {
         await this.#log.append(records);
         if (failures > 0) this.#options.logger.info({ event: logEvents.spoolWriteRecovered, failures });
+        this.#trouble = undefined;
         return;
       } catch (error) {
         this.#writeFailed(error, failures);
@@ -283,8 +289,9 @@ export class DurableSpool implements Spool {
 
   #writeFailed(error: unknown, failures: number): void {
     this.#options.metrics.writeFailed();
-    if (failures > 0) return;
     const { code } = error as NodeJS.ErrnoException;
+    this.#trouble = `the spool cannot be written (${code}): nothing is lost, the agent takes nothing more until it can`;
+    if (failures > 0) return;
     const advice =
       code === 'ENOSPC' || code === 'EDQUOT'
         ? 'free space on the volume of the spool; nothing is lost, the agent waits'
@@ -391,6 +398,3 @@ export class DurableSpool implements Spool {
     return result;
   }
 }
-
-const closed = (cause?: unknown): SpoolError =>
-  new SpoolError('closed', 'the spool is closing', cause === undefined ? {} : { cause });

@@ -16,3 +16,7 @@ export class SpoolError extends Error {
     this.retryable = code === 'locked';
   }
 }
+
+/** Of a call that came too late. */
+export const closed = (cause?: unknown): SpoolError =>
+  new SpoolError('closed', 'the spool is closing', cause === undefined ? {} : { cause });

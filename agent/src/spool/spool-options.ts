@@ -64,6 +64,8 @@ export type Spool = MessageSink & {
   /** Durable identity of the stream (uuid). */
   readonly epoch: string;
   position(): SpoolPosition;
+  /** Why nothing can be written now, and appends wait; undefined when it can. */
+  trouble(): string | undefined;
   /** The first sequence at or after `from` that is held; `lastSequence + 1` when nothing is. */
   firstHeld(from: number): number;
   /** The first sequence after this one that was lost to damage; undefined when none was. */

@@ -365,13 +365,19 @@ export class KindLine {
     if (this.#remembered % rememberedAtOnce === 0) await this.#unlessStopped(this.#known.settled());
   }
 
+  /** What is known must keep up, or it would fill the memory. */
+  async #giveBack(bytes: number): Promise<void> {
+    await this.#known.blocked();
+    this.#ports.budget.give(bytes);
+  }
+
   /** Takes over bytes that were taken from the budget and gives them back when the messages are durable. */
   #append({ bodies, bytes, changes = [], progress = {} }: Emission): Promise<SequenceRange> {
     const { budget, onFatal, sink } = this.#ports;
     const durable = sink.append(bodies);
     this.#known.stage({ changes, progress, durable });
     durable.then(
-      () => budget.give(bytes),
+      () => this.#giveBack(bytes),
       (error: unknown) => {
         budget.give(bytes);
         onFatal(error);

@@ -15,6 +15,7 @@ export type WatchMetrics = {
   readonly discoveryFailures: Counter;
   readonly knownCommitSeconds: Histogram;
   readonly knownAppliedSequence: Gauge;
+  readonly knownBlocked: Gauge;
 };
 
 const prefix = 'driftline_agent_';
@@ -41,5 +42,10 @@ export function createWatchMetrics(registry: Registry): WatchMetrics {
     discoveryFailures: counter('discovery_failures_total', 'Discoveries that failed or were incomplete', []),
     knownCommitSeconds: seconds('known_commit_seconds', 'Time of one commit', [0.001, 0.005, 0.02, 0.1, 0.5, 2]),
     knownAppliedSequence: gauge('known_applied_sequence', 'Sequence that the known objects have reached', []),
+    knownBlocked: gauge(
+      'known_blocked',
+      '1 while the known objects cannot be written (full disk) and nothing is taken',
+      [],
+    ),
   };
 }
