@@ -23,7 +23,15 @@ export const smallLimits: SpoolLimits = {
 
 export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'driftline-spool-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 10 }) };
+}
+
+/** Generous: how long it waits costs only where something is broken, and machines can be busy. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const endMs = performance.now() + 120_000; !condition(); ) {
+    if (performance.now() > endMs) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** The state that a process killed now would leave behind. A file that goes while it is copied means copying once more. */

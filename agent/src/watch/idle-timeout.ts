@@ -17,13 +17,16 @@ export async function* withIdleTimeout(
     const turn = ++asked;
     const onEmpty = onAsked?.();
     if (onEmpty === undefined) return;
-    // Between two such turns the event loop reads what the kernel holds.
-    setImmediate(() => setImmediate(() => isWaiting && turn === asked && onEmpty()));
+    afterReading(() => isWaiting && turn === asked && onEmpty());
   }
   const timer = setTimeout(onSilence, idleTimeoutMs);
   function onSilence(): void {
-    if (isWaiting) stream.destroy(new KubeError('timeout', `no byte for ${idleTimeoutMs} ms`));
-    else timer.refresh();
+    const turn = asked;
+    // It may be this process that stood still, and the bytes are there.
+    afterReading(() => {
+      if (isWaiting && turn === asked) stream.destroy(new KubeError('timeout', `no byte for ${idleTimeoutMs} ms`));
+      else timer.refresh();
+    });
   }
   try {
     ask();
@@ -38,4 +41,9 @@ export async function* withIdleTimeout(
     clearTimeout(timer);
     stream.destroy();
   }
+}
+
+/** Between two such turns the event loop reads what the kernel holds. */
+function afterReading(then: () => void): void {
+  setImmediate(() => setImmediate(then));
 }
