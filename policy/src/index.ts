@@ -16,12 +16,18 @@ export type {
   UnansweredChange,
 } from './engine/verdict-book.ts';
 export { ownerLabels, ownerOf } from './score/owner.ts';
-export { percentOf } from './score/score.ts';
+export { percentOf, pointsOf, weightOf } from './score/score.ts';
 export type { PairCounts, Score, ScoreCard, SeverityCounts } from './score/score.ts';
 export { type CaseResult, runCases } from './cases/run-cases.ts';
 export type { Bundle, BundleSource, LoadedControl } from './load/bundle.ts';
+export {
+  exportControl,
+  type ExportOptions,
+  type ExportResult,
+  type ValidationAction,
+} from './export/admission-policy.ts';
 export { exceptControls, exceptionNamedIn } from './exception/except-control.ts';
-export type { Exception } from './exception/exception.ts';
+export { type Exception, holdsIn } from './exception/exception.ts';
 export {
   type ExceptionReportOptions,
   type ExceptionState,
@@ -33,7 +39,12 @@ export { regoLimits } from './language/rego/rego-module.ts';
 export type { ControlCase, ControlFile } from './load/control-file.ts';
 export type { FrameworkFile } from './load/framework-file.ts';
 export { type ClusterSource, clusterView } from './change/cluster-view.ts';
-export { type ChangeJudge, createChangeJudge, type FirstJudgement, type ObservedChange } from './change/judge-change.ts';
+export {
+  type ChangeJudge,
+  createChangeJudge,
+  type FirstJudgement,
+  type ObservedChange,
+} from './change/judge-change.ts';
 export type { KeptReads } from './change/kept-reads.ts';
 export { type BundleResult, loadBundle } from './load/load-bundle.ts';
 export { type PolicyProblem, problemText } from './load/problem.ts';

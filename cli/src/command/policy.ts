@@ -5,6 +5,7 @@ import { printable, table } from '../output/text.ts';
 import { lintBundle } from './lint-bundle.ts';
 import type { Command, CommandContext } from './command.ts';
 import { printExceptions } from './policy-exceptions.ts';
+import { exportHelp, exportOptions, exportPolicies } from './policy-export.ts';
 import { replayHelp, replayOptions, replayPolicies } from './policy-replay.ts';
 import { engine, isOwn, loadPolicies } from './policies.ts';
 import { outputFormat, outputHelp, outputOptions, printData } from './scope.ts';
@@ -21,6 +22,7 @@ const actions: Readonly<Record<string, Action>> = {
   list: { options: [], run: listPolicies },
   exceptions: { options: [], run: printExceptions },
   replay: { options: Object.keys(replayOptions), run: replayPolicies },
+  export: { options: Object.keys(exportOptions), run: exportPolicies },
 };
 
 const commonOptions: readonly string[] = ['output', 'library', 'server', 'token-file', 'ca', 'help'];
@@ -28,13 +30,21 @@ const commonOptions: readonly string[] = ['output', 'library', 'server', 'token-
 export const policyCommand: Command = {
   name: 'policy',
   usage: `policy ${Object.keys(actions).join('|')} [FOLDER…]`,
-  summary: 'run the cases of every control, say what is missing, list them, or judge the recorded past by them',
-  options: { ...outputOptions, ...replayOptions, strict: { type: 'boolean' }, library: { type: 'boolean' } },
+  summary:
+    'run the cases of every control, say what is missing, list or export them, or judge the recorded past by them',
+  options: {
+    ...outputOptions,
+    ...replayOptions,
+    ...exportOptions,
+    strict: { type: 'boolean' },
+    library: { type: 'boolean' },
+  },
   help: [
     ['FOLDER…', "folders with policies and exceptions (default: Driftline's own library)"],
     ['--library', 'our own library beside the folders; exceptions always look at it'],
     ['--strict', 'lint: exit 1 for what is only worth mending, too'],
     ...replayHelp,
+    ...exportHelp,
     ...outputHelp,
   ],
   async run(context) {

@@ -7,6 +7,7 @@ import {
   type Engine,
   exceptControls,
   type Exception,
+  holdsIn,
   type GroupKind,
   type LoadedControl,
   type ObjectChange,
@@ -55,11 +56,6 @@ export function judge(objects: readonly ScannedObject[], policies: Policies, now
     }
   }
   return { findings, unanswered, score: score ?? engine.score() };
-}
-
-/** What is not said to be for a cluster holds in none by accident, whatever pattern the exception has. */
-export function holdsIn({ clusters }: Exception, cluster: string): boolean {
-  return clusters === undefined || cluster !== '';
 }
 
 function controlsOf({ controls, exceptions, cluster }: Policies) {

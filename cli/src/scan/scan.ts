@@ -1,12 +1,12 @@
 /** The line of a scan: read → judge → find credentials → compare with the baseline → order. */
-import type { Bundle } from '@driftline/policy';
+import { type Bundle, holdsIn } from '@driftline/policy';
 import { severityRank } from '../severity.ts';
 import { cliVersion } from '../version.ts';
 import type { Baseline } from './baseline.ts';
 import { credentialFindings, exactPlace } from './credential-findings.ts';
 import { createRedactor } from './credentials.ts';
 import type { ScanFinding } from './finding.ts';
-import { holdsIn, judge } from './judge.ts';
+import { judge } from './judge.ts';
 import { type InputOptions, readInputs } from './read-inputs.ts';
 import type { Report } from './report.ts';
 

@@ -24,6 +24,7 @@ export type Exception = {
   readonly expiresMs: number;
   readonly controls: readonly string[];
   readonly clusters: readonly string[] | undefined;
+  readonly scope: ExceptionFile['scope'];
   /** Everything it says, as text: of two with equal texts each excepts what the other does. */
   readonly content: string;
   isAboutControl(control: string): boolean;
@@ -31,6 +32,11 @@ export type Exception = {
   isAboutObject(object: JsonObject, key: ObjectKey): boolean;
   isAboutPath(path: string): boolean;
 };
+
+/** What is not said to be for a cluster holds in none by accident, whatever pattern the exception has. */
+export function holdsIn({ clusters }: Exception, cluster: string): boolean {
+  return clusters === undefined || cluster !== '';
+}
 
 const dayMs = 86_400_000;
 
@@ -51,6 +57,7 @@ export function compileException(file: ExceptionFile): Exception | undefined {
     expiresMs: Number(instant.nanos / 1_000_000n) + (isDate ? dayMs : 0),
     controls: file.controls,
     clusters,
+    scope: file.scope,
     content: canonicalJson(file as unknown as Json),
     isAboutControl: (control) => oneOf(file.controls, control),
     isAboutCluster: (cluster) => clusters === undefined || oneOf(clusters, cluster),

@@ -5,10 +5,13 @@ import type { Exception } from '../exception/exception.ts';
 import type { OpaBundle } from '../language/rego/opa-bundle.ts';
 import type { RegoModules } from '../language/rego/rego-modules.ts';
 import type { RelationControl } from '../language/relation-control.ts';
-import type { ControlCase } from './control-file.ts';
+import type { CelSection, ControlCase, MatchSection } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
 import type { PolicyProblem } from './problem.ts';
 import type { PolicyFile, Position } from './yaml-file.ts';
+
+/** What a CEL control was made of, for whoever writes it in another form. */
+export type CelSource = { readonly section: CelSection; readonly match: MatchSection; readonly params: JsonObject };
 
 export type LoadedControl = {
   readonly control: CompiledControl;
@@ -16,6 +19,8 @@ export type LoadedControl = {
   readonly at: { readonly file: string } & Position;
   /** What its file says it must answer; none in languages whose files hold no cases. */
   readonly cases: readonly ControlCase[];
+  /** Of our own controls in CEL. */
+  readonly source?: CelSource;
   /** The same control with other parameters, as cases have them. */
   withParams(params: JsonObject): CompiledControl;
 };

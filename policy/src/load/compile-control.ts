@@ -1,12 +1,17 @@
 /** One control file becomes a control that can run. */
 import { canonicalJson, type JsonObject } from '@driftline/proto';
 import type { CompiledControl, ControlMeta } from '../contract.ts';
+import { admissionControl } from '../language/admission/admission-control.ts';
+import { compileCelPolicy } from '../language/admission/cel-policy.ts';
+import { celProblems } from '../language/admission/cel-problems.ts';
+import { createResourceMatch } from '../language/admission/match-resources.ts';
+import { admissionScope } from '../language/admission/request.ts';
 import { compileCelControl } from '../language/compile-cel-control.ts';
 import { compileRelation, type ControlParts } from '../language/compile-relation.ts';
 import { compileRegoControl } from '../language/rego/compile-rego-control.ts';
 import { createMatch } from '../language/match.ts';
 import type { LoadContext, LoadedControl } from './bundle.ts';
-import { type ControlFile, controlFileSchema } from './control-file.ts';
+import { type AdmissionSection, type ControlFile, controlFileSchema } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
 import type { PolicyProblem } from './problem.ts';
 import { readShape } from './read-shape.ts';
@@ -28,6 +33,7 @@ export function compileControl(
     control: compiled.control,
     at: { file: file.path, ...file.at(['id']) },
     cases: data.cases,
+    ...(data.cel === undefined ? {} : { source: { section: data.cel, match: data.match, params } }),
     withParams(others) {
       const again = compile(file, data, { params: { ...params, ...others }, context });
       return 'control' in again ? again.control : compiled.control;
@@ -59,6 +65,7 @@ function compile(file: YamlFile, data: ControlFile, { params, context }: Compile
       })),
     };
   }
+  if (data.admission !== undefined) return compileAdmission(file, data.admission, parts);
   if (data.rego !== undefined) return compileRego(file, data.rego, { parts, context });
   const relation = source.relations.find(({ name }) => name === data.relation);
   if (relation !== undefined) return { control: compileRelation(parts, relation) };
@@ -67,6 +74,18 @@ function compile(file: YamlFile, data: ControlFile, { params, context }: Compile
       problemAt(file, ['relation'], 'unknown-relation', `there is no relation control ${data.relation ?? ''}`),
     ],
   };
+}
+
+function compileAdmission(file: YamlFile, section: AdmissionSection, { meta, digest }: ControlParts): Compilation {
+  const compiled = compileCelPolicy(section, { scope: admissionScope });
+  if ('problems' in compiled)
+    return { problems: celProblems(file, compiled.problems, (keys) => ['admission', ...keys]) };
+  const matches = [createResourceMatch(section.matchConstraints)];
+  const language = 'validating-admission-policy';
+  const control = admissionControl({ meta, language, cel: compiled.policy, params: undefined, matches });
+  if (control.judges === 'change') return { control: { ...control, digest } };
+  const reason = 'it reads neither oldObject nor who asks, so it is about states: write it as cel';
+  return { problems: [problemAt(file, ['admission'], 'not-supported', reason)] };
 }
 
 function compileRego(

@@ -107,6 +107,28 @@ ${rule('need', 'validate: { message: label it, pattern: { metadata: { labels: { 
     assert.match(both.out, /\(\d+ cel, 1 kyverno, \d+ relation\)/);
   });
 
+  test('controls are exported as admission policies that load; what cannot be is named, with why', async () => {
+    const one = ['policy', 'export', '--vap', '--action', 'warn,audit', '--control', 'DL-POD-001'];
+    const run = await runCli(one);
+    assert.deepEqual([run.status, run.err], [0, '']);
+    const exported = join(folder, 'exported');
+    mkdirSync(exported, { recursive: true });
+    writeFileSync(join(exported, 'policies.yaml'), run.out);
+    const list = await runCli(['policy', 'list', exported]);
+    assert.match(list.out, /^vap\/driftline-dl-pod-001\/driftline-dl-pod-001 .*validating-admission-policy/m);
+    assert.match(run.out, /validationActions:\n +- Warn\n +- Audit\n/);
+    const refused = await runCli([...one, '--control', 'DL-NET-002']);
+    assert.equal(refused.status, 1);
+    assert.match(refused.err, /not exported: it joins objects.*: DL-NET-002/);
+    for (const wrong of [
+      ['--action', 'deny,warn'],
+      ['--action', 'shout'],
+      ['--since', '2h'],
+    ])
+      assert.equal((await runCli(['policy', 'export', '--vap', ...wrong])).status, 2, wrong.join(' '));
+    assert.equal((await runCli(['policy', 'export', '--vap', '--control', 'DL-NO-1'])).status, 4);
+  });
+
   test('exceptions are listed with their state and what is wrong with them', async () => {
     const exceptions = join(folder, 'exceptions');
     mkdirSync(exceptions, { recursive: true });
