@@ -10,7 +10,7 @@ import { silentLogger } from './spool/spool-fixture.ts';
 
 test('a state directory is not carried on with another cluster, even one of the same name', async (t) => {
   const parent = await mkdtemp(join(tmpdir(), 'driftline-cluster-uid-'));
-  t.after(() => rm(parent, { recursive: true, force: true }));
+  t.after(() => rm(parent, { recursive: true, force: true, maxRetries: 10 }));
   const stateDir = join(parent, 'state');
   await bindStateToCluster(stateDir, '');
   await bindStateToCluster(stateDir, 'uid-1');

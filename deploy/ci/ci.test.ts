@@ -39,7 +39,7 @@ test('the action runs the scan with its inputs, writes SARIF, and fails as the s
     assert.equal(readFileSync(join(folder, 'output'), 'utf8'), 'exit-code=1\nsarif=out.sarif\n');
     assert.match(readFileSync(join(folder, 'out.sarif'), 'utf8'), /"uri": "pod\.yaml"/);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 });
 

@@ -49,6 +49,6 @@ test('who stops takes away only its own connection', () => {
     writeConnection(home, { url: 'http://127.0.0.1:4', token: 'd', pid: process.pid })();
     assert.match(readFileSync(join(home, 'connection.json'), 'utf8'), /127\.0\.0\.1:3/);
   } finally {
-    rmSync(home, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true, maxRetries: 10 });
   }
 });

@@ -11,7 +11,7 @@ const compiled = join(import.meta.dirname, '../src/language/rego/testing/labels.
 const folders: string[] = [];
 
 afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, maxRetries: 10 });
 });
 
 function folderWith(files: Readonly<Record<string, string>>): string {

@@ -109,7 +109,7 @@ async function measureUnanswered(objects: number) {
     await agent.stop();
     if (isTaking) await taker.close();
     await apiServer.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
@@ -147,7 +147,7 @@ async function measure(objects: number) {
     await agent.stop();
     await taker.close();
     await apiServer.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -81,7 +81,7 @@ async function spool(body: MessageBody, writers: number) {
     return { perSecond: (appends / (performance.now() - startedMs)) * 1_000, us: (cpuUs() - before) / appends };
   } finally {
     await open.close();
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
@@ -105,7 +105,7 @@ async function recover() {
     await again.close();
     return { bytes, seconds };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -120,7 +120,7 @@ async function measure() {
     await looker.stop();
     await apiServer.stop();
     await collector.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

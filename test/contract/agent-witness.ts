@@ -145,7 +145,7 @@ export async function killLife(life: Life): Promise<void> {
 
 export function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'driftline-watch-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 10 }) };
 }
 
 async function* fromArray<T>(items: readonly T[]): AsyncGenerator<T> {

@@ -20,7 +20,7 @@ before(async () => {
 });
 after(async () => {
   await timeline.close();
-  await rm(dataDir, { recursive: true, force: true });
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
 });
 
 timelineContract('ClickHouse timeline', async () => {

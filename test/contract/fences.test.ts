@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'driftline-fences-'));
-after(() => rmSync(folder, { recursive: true }));
+after(() => rmSync(folder, { recursive: true, maxRetries: 10 }));
 
 const forbidden: readonly (readonly [file: string, code: string])[] = [
   ['proto/src/a.ts', "import 'node:fs';"],

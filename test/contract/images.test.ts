@@ -75,7 +75,7 @@ test('the agent has the same flags and allocator in its image, in the local syst
 
 describe('the agent as plain JavaScript', () => {
   const folder = mkdtempSync(join(tmpdir(), 'driftline-plain-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   test('starts without TypeScript, and finds every file that it names', () => {
     execFileSync(process.execPath, [join(root, 'agent/build.mjs'), folder], { stdio: 'pipe' });

@@ -52,7 +52,7 @@ test('SARIF has what its schema requires, with relative addresses and fingerprin
     const prints = results.map(({ partialFingerprints }) => Object.values(partialFingerprints).join());
     assert.equal(new Set(prints).size, prints.length);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 });
 

@@ -189,7 +189,7 @@ test('killed at any moment, the agent loses nothing, repeats nothing and lets no
     await collector.close();
     await cluster.stop();
   }
-  await rm(directory, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const bySequence = (a: Batch, b: Batch): number => a.firstSequence - b.firstSequence;

@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'driftline-tls-'));
 const closers: (() => Promise<void> | void)[] = [];
 after(async () => {
   for (const close of closers.toReversed()) await close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const hourMs = 3_600_000;

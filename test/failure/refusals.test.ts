@@ -156,5 +156,5 @@ cases:
   assert.match(collector.output(), /controls\/syntax\.yaml:16:\d+: .*\S/);
   assert.match(collector.output(), /controls\/unknown\.yaml:16:\d+: .*noSuchFunction/);
   assert.match(collector.output(), /controls\/broken\.yaml:1:\d+: .*\S/);
-  rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true, maxRetries: 10 });
 });

@@ -328,7 +328,7 @@ export class EmbeddedSystem {
     await this.stopCollector().catch(() => undefined);
     for (const { program } of this.#programs) await program.kill();
     await this.cluster.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   #logger() {

@@ -103,18 +103,18 @@ export class SmallSystem {
 
   /** The state is the copy again, or nothing. */
   async setStateBack(): Promise<void> {
-    await rm(this.stateDir, { recursive: true });
+    await rm(this.stateDir, { recursive: true, maxRetries: 10 });
     await cp(join(this.directory, 'copy'), this.stateDir, { recursive: true });
   }
 
   async loseState(): Promise<void> {
-    await rm(this.stateDir, { recursive: true });
+    await rm(this.stateDir, { recursive: true, maxRetries: 10 });
   }
 
   async close(): Promise<void> {
     await this.stopAgent();
     await this.stopCollector();
     await this.cluster.stop();
-    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }

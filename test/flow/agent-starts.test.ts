@@ -54,7 +54,7 @@ async function withAgents(script: Script, test: (setting: Setting) => Promise<vo
     for (const agent of agents) await agent.close();
     await collector.close();
     await cluster.stop();
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

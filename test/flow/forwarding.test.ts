@@ -92,7 +92,7 @@ after(async () => {
   for (const forwarders of opened) await forwarders.close().catch(() => {});
   await line.close();
   await timeline.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const ref = (name: string): ObjectRef => ({

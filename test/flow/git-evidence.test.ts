@@ -104,7 +104,7 @@ describe('what Git says of a change', { skip: isMissing('git') || isMissing('ssh
   test('the same answer after a restart of the collector while the repository is away', async () => {
     gitOps.report(system.cluster.actor(argo), 'shop', signed, 'Progressing');
     const told = await newest('kind=applications&name=shop');
-    rmSync(repository.path, { recursive: true });
+    rmSync(repository.path, { recursive: true, maxRetries: 10 });
     await system.stopCollector();
     await system.startCollector();
     const isFailing = async () => (await system.get<ApiStatus>('status')).gitRepositories[0]?.state === 'failing';

@@ -54,7 +54,7 @@ test('what append has promised is there after a restart, in the same batch, with
   const second = await open(directory);
   t.after(async () => {
     await second.close();
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
   });
   assert.equal(second.epoch, epoch, 'the stream keeps its identity for as long as its disk lives');
   const reading = new AbortController();

@@ -87,7 +87,7 @@ test('a batch reaches the bus under the identity of the credential, and is forgo
     await spool.close();
     await gateway.close();
     await bus.reader.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   await spool.append([{ type: 'rejected', source: 'watch', reason: 'an example', detail: '', bytes: 7 }]);

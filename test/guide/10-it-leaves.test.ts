@@ -41,7 +41,7 @@ test('a finding leaves as an OCSF event with its whole life, whether the receive
   });
   t.after(async () => {
     await system.close();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, maxRetries: 10 });
   });
 
   system.cluster.stories.play('open-ingress');

@@ -59,7 +59,7 @@ before(async () => {
 });
 after(async () => {
   await system.close();
-  rmSync(policyFolder, { recursive: true });
+  rmSync(policyFolder, { recursive: true, maxRetries: 10 });
 });
 
 type Step =

@@ -32,7 +32,7 @@ export function cached(name: string, digest: string, build: (folder: string) => 
     build(unfinished);
     renameSync(unfinished, folder);
   } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
+    rmSync(unfinished, { recursive: true, force: true, maxRetries: 10 });
     if (!existsSync(folder)) throw error;
   }
   return folder;

@@ -24,7 +24,7 @@ after(async () => {
       await once(child, 'exit');
     }
   execFileSync('chmod', ['-R', 'u+rwX', base]);
-  rmSync(base, { recursive: true, force: true });
+  rmSync(base, { recursive: true, force: true, maxRetries: 10 });
 });
 
 type Started = { readonly child: ChildProcess; readonly output: () => string };

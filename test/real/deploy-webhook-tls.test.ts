@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'driftline-webhook-'));
 const closers: (() => Promise<void> | void)[] = [];
 after(async () => {
   for (const close of closers.toReversed()) await close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const file = (name: string, content: string): string => {

@@ -12,7 +12,7 @@ import { packForm, unpackForm } from './packed-form.ts';
 import { type SpooledMessage, replay } from './replay.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftline-known-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 let files = 0;
 const newPath = (): string => join(folder, `known-${files++}.db`);
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

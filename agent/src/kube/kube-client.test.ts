@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'driftline-kube-'));
 const servers: http.Server[] = [];
 after(() => {
   for (const server of servers) server.close().closeAllConnections();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {

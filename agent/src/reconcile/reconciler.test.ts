@@ -18,7 +18,7 @@ import { openReconciler } from './reconciler.ts';
 import type { Reconciler } from './reconciler.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftline-reconciler-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 let files = 0;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const { verdictTimeoutMs, roundsAtOnce, retryMaxMs, selfCheckIntervalMs } = defaultReconcileLimits;

@@ -235,7 +235,7 @@ test('a change was committed between notBefore and its observation, whatever hap
       }
     } finally {
       await host.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     }
   });
   await fc.assert(property, { numRuns: 120 });

@@ -30,7 +30,7 @@ before(() => {
 const start = process.cwd();
 after(() => {
   process.chdir(start);
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** The command as main.ts runs it, in this process. */

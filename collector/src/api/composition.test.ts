@@ -67,7 +67,7 @@ before(async () => {
 });
 after(async () => {
   await collector.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function get<T>(path: string, token = readerToken): Promise<T> {

@@ -20,12 +20,16 @@ const tokens = createTokenBook([
   { token: 'west-token-of-the-test', tenant: 'other', cluster: 'west', role: 'agent' },
   { token: 'reader-token-of-the-test', role: 'reader' },
 ]);
+const narrowBus = { ...defaultMemoryBusLimits, queueBytes: 1, inFlightBytes: 1, chunkBytes: 1 };
 const cleanups: (() => Promise<void>)[] = [];
 after(async () => {
   for (const cleanup of cleanups.toReversed()) await cleanup();
 });
 
-const setUp = async (limits: Partial<IngestLimits> = {}, watermark = 0, busLimits = defaultMemoryBusLimits) => {
+const setUp = async (
+  limits: Partial<IngestLimits> = {},
+  { watermark = 0, busLimits = defaultMemoryBusLimits, now = Date.now } = {},
+) => {
   const bus = openMemoryBus(busLimits);
   const taken: StreamBatch[] = [];
   let gate: Promise<void> = Promise.resolve();
@@ -46,7 +50,7 @@ const setUp = async (limits: Partial<IngestLimits> = {}, watermark = 0, busLimit
     limits: { ...defaultIngestLimits, ...limits },
     metrics,
     logger: pino({ level: 'silent' }),
-    now: Date.now,
+    now,
   });
   cleanups.push(async () => {
     await gateway.close();
@@ -184,20 +188,23 @@ test('a reconnect of the same epoch takes over from the half-open stream', async
 });
 
 test('an agent that falls silent is dropped', async () => {
-  const { gateway } = await setUp({ heartbeatIntervalMs: 100, sessionTimeoutMs: 300 });
+  let passedMs = 0;
+  const { gateway } = await setUp({ heartbeatIntervalMs: 20, sessionTimeoutMs: 300 }, { now: () => passedMs });
   const agent = agentOf(gateway.port, eastToken).send(hello());
   await agent.next('welcome');
   for (let beat = 0; beat < 5; beat++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    passedMs += 200;
     agent.send({ type: 'heartbeat', sentAtUs: 1, lastSequence: 7, spoolBytes: 11, spoolLimitBytes: 22 });
+    await agent.next('ack');
   }
   const [live] = gateway.liveSessions();
   assert.deepEqual([live?.lastSequence, live?.spoolBytes, live?.spoolLimitBytes], [7, 11, 22]);
+  passedMs += 301;
   await until(() => gateway.liveSessions().length === 0, 'the silent session to be dropped');
 });
 
 test('an agent whose disk is older than its record learns so, and what it repeats is not taken', async () => {
-  const { gateway, taken } = await setUp({}, 10);
+  const { gateway, taken } = await setUp({}, { watermark: 10 });
   const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 3, lastSequence: 4 }));
   assert.equal((await agent.next('welcome')).recordedSequence, 10);
   agent.send(batch(3)).send(batch(4));
@@ -263,12 +270,7 @@ test('a batch above its limit is refused before it is read', async () => {
 
 test('an agent that ignores its credit is cut off', async () => {
   const limits = { streamCreditBytes: 1_000, batchBytes: 1_000 };
-  const { gateway, hold } = await setUp(limits, 0, {
-    ...defaultMemoryBusLimits,
-    queueBytes: 1,
-    inFlightBytes: 1,
-    chunkBytes: 1,
-  });
+  const { gateway, hold } = await setUp(limits, { busLimits: narrowBus });
   const gate = Promise.withResolvers<void>();
   void hold(gate.promise);
   const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 9 }));
@@ -281,12 +283,7 @@ test('an agent that ignores its credit is cut off', async () => {
 
 test('while the bus is full, no socket is read beyond the bound, and all arrives when it empties', async () => {
   const limits = { ingestBytes: 1_500, heartbeatIntervalMs: 60_000 };
-  const { gateway, hold, taken } = await setUp(limits, 0, {
-    ...defaultMemoryBusLimits,
-    queueBytes: 1,
-    inFlightBytes: 1,
-    chunkBytes: 1,
-  });
+  const { gateway, hold, taken } = await setUp(limits, { busLimits: narrowBus });
   const gate = Promise.withResolvers<void>();
   void hold(gate.promise);
   const agent = agentOf(gateway.port, eastToken).send(hello({ firstSequence: 1, lastSequence: 30 }));

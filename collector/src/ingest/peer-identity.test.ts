@@ -80,6 +80,6 @@ test('a tokens file that cannot be used says why, without a token in the text', 
     }
     await assert.rejects(readTokens(join(dir, 'absent.json')), /cannot be read/);
   } finally {
-    await rm(dir, { recursive: true });
+    await rm(dir, { recursive: true, maxRetries: 10 });
   }
 });

@@ -15,7 +15,7 @@ afterEach(async () => {
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'driftline-policies-'));
-  closing.push(() => rmSync(made, { recursive: true, force: true }));
+  closing.push(() => rmSync(made, { recursive: true, force: true, maxRetries: 10 }));
   return made;
 }
 
@@ -155,7 +155,7 @@ test('a mounted ConfigMap: generations behind links, swapped at once, seen throu
   renameSync(join(dir, '..data_tmp'), join(dir, '..data'));
   await look();
   assert.deepEqual([has(source, 'XX-A-001'), has(source, 'XX-B-001'), changes.length], ['high', 'high', 1]);
-  rmSync(join(dir, '..2026_1'), { recursive: true });
+  rmSync(join(dir, '..2026_1'), { recursive: true, maxRetries: 10 });
   await look();
   assert.deepEqual([source.refusal(), changes.length], [undefined, 1]);
 });

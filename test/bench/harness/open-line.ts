@@ -68,7 +68,7 @@ export async function openLine(bundle: PolicyBundle): Promise<Line> {
       await running;
       await pipeline.close();
       await timeline.close();
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

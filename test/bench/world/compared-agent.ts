@@ -145,6 +145,6 @@ export async function reconcile(objects: readonly Listed[], to: { readonly port:
     await uplink.close();
     await known.close();
     await spool.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }

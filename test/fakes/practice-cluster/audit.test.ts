@@ -130,7 +130,7 @@ describe('audit', () => {
     const lines = readFileSync(logFile, 'utf8').trim().split('\n');
     assert.equal(lines.length, cluster.audit.events);
     assert.deepEqual(JSON.parse(lines.at(-1)!), events.at(-1));
-    rmSync(directory, { recursive: true });
+    rmSync(directory, { recursive: true, maxRetries: 10 });
   });
 
   test('a watch is recorded when it starts and when it ends', async (t) => {

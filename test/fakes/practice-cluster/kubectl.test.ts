@@ -48,7 +48,7 @@ describe('kubectl', { skip: kubectl === undefined }, () => {
   });
   after(async () => {
     await cluster.stop();
-    rmSync(directory, { recursive: true });
+    rmSync(directory, { recursive: true, maxRetries: 10 });
   });
 
   const run = (args: readonly string[], options: { input?: string; user?: string; editor?: string } = {}) =>

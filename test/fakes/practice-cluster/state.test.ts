@@ -66,5 +66,5 @@ test('a second start goes on: objects, versions, tokens, kinds and the watch win
   t.after(() => third.stop());
   assert.equal(third.store.revision, from + 2);
   await third.stop();
-  rmSync(stateDir, { recursive: true });
+  rmSync(stateDir, { recursive: true, maxRetries: 10 });
 });

@@ -17,7 +17,7 @@ before(async () => {
 });
 after(async () => {
   await world.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 // oxlint-disable-next-line no-control-regex -- what a terminal would obey

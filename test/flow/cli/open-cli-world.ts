@@ -71,7 +71,7 @@ export async function openCliWorld(): Promise<CliWorld> {
     run: (args, env) => runCli(args, { DRIFTLINE_URL: url, DRIFTLINE_TOKEN: readerToken, ...env }),
     async close() {
       await collector.close();
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

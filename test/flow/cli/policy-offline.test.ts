@@ -7,7 +7,7 @@ import { after, describe, test } from 'node:test';
 import { runCli } from './open-cli-world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftline-cli-policy-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 
 describe('policy, offline', () => {
   test('the library passes its own cases', async () => {

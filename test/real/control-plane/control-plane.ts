@@ -97,7 +97,7 @@ export function startControlPlane(options: ControlPlaneOptions = {}): ControlPla
     },
   });
   if (up.status !== 0) {
-    rmSync(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
     throw new Error(`the control plane did not start: ${up.stderr}`);
   }
   const variables = Object.fromEntries(
@@ -147,7 +147,7 @@ export function startControlPlane(options: ControlPlaneOptions = {}): ControlPla
     },
     stop() {
       spawnSync(script, ['down', dir], { stdio: 'ignore' });
-      rmSync(dir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

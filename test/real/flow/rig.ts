@@ -102,7 +102,7 @@ export async function openRig(options: { readonly users: string; readonly cluste
       for (const process of processes.toReversed()) await process.stop();
       for (const close of closers.toReversed()) await close();
       control.stop();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -54,7 +54,7 @@ export async function startKafka(count = 1): Promise<KafkaCluster> {
   const brokers = nodes.map((node) => openBroker({ ...node, dir: join(dir, `node-${node.id}`), lib }));
   const destroy = async () => {
     await Promise.all(brokers.map((broker) => broker.kill()));
-    rmSync(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
   };
   try {
     for (const broker of brokers) format(broker, { clusterId, voters, replicas: Math.min(3, count) });

@@ -30,7 +30,7 @@ export const stateFaults = {
     parts: ['agent'],
     act: (stage) =>
       noting(stage, { fault: 'agent lost its state', types: ['blind', 'state-lost', 'unrecorded'] }, () =>
-        withoutAgent(stage, () => rm(stage.system.agentStateDir, { recursive: true, force: true })),
+        withoutAgent(stage, () => rm(stage.system.agentStateDir, { recursive: true, force: true, maxRetries: 10 })),
       ),
   },
   /** The disk kept the beginning of what was written last. */

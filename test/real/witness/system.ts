@@ -103,7 +103,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       await agent.stop();
       await collector.stop();
       await Promise.all([toApiServer.close(), toCollector.close(), front.close()]);
-      if (!keepsFolder) rmSync(folder, { recursive: true, force: true });
+      if (!keepsFolder) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

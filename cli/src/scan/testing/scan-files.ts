@@ -34,7 +34,7 @@ export async function withFiles<T>(files: Files, use: (folder: string) => Promis
     }
     return await use(folder);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

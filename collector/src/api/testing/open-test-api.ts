@@ -117,7 +117,7 @@ export async function openTestApi(
     async close() {
       await server.close();
       await timeline.close();
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

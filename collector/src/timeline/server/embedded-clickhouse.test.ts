@@ -17,7 +17,7 @@ const folders: string[] = [];
 const processes: ChildProcess[] = [];
 after(() => {
   for (const child of processes) child.kill('SIGKILL');
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 function newFolder(): string {

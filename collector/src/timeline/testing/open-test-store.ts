@@ -39,7 +39,7 @@ export async function openTestStore(): Promise<TestStore> {
       await reader.close();
       await owner.close();
       await server.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -48,7 +48,7 @@ export function createPracticeRepository(): PracticeRepository {
       return run(['rev-parse', 'HEAD']);
     },
     write: (text) => run(['hash-object', '-w', '-t', 'commit', '--stdin'], text),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }),
   };
 }
 
