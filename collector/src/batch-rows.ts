@@ -39,6 +39,7 @@ export const openRows = (stream: StreamId, span: RowsSpan): BatchRows => ({
   coverage: [],
   rejected: [],
   changeVerdicts: [],
+  regressions: [],
 });
 
 export const versionRow = (delta: Delta, version: Extract<Applied, { type: 'version' }>, at: At): VersionRow => ({

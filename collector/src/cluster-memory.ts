@@ -10,6 +10,7 @@ import { sha256 } from './inventory/hash.ts';
 import { createInventory } from './inventory/inventory.ts';
 import type { Inventory, InventoryLimits } from './inventory/inventory.ts';
 import type { ClusterJudge } from './judge/cluster-judge.ts';
+import type { ScoreLimits } from './judge/score-limits.ts';
 import type { CoverageRow, PostureRow, TransitionRow, UnjudgedRow } from './timeline/rows.ts';
 import type { ClusterId, OpenVerdict, TimelineRecovery } from './timeline/timeline.ts';
 
@@ -75,12 +76,18 @@ export const streamOf = (memory: ClusterMemory, epoch: string): StreamMemory => 
 export const isNewestEpoch = (memory: ClusterMemory, epoch: string): boolean =>
   [...memory.streams.keys()].at(-1) === epoch;
 
-export type MemoryLimits = { readonly inventory: InventoryLimits; readonly correlator: CorrelatorLimits };
+export type MemoryLimits = {
+  readonly inventory: InventoryLimits;
+  readonly correlator: CorrelatorLimits;
+  readonly scores: ScoreLimits;
+};
 
 /** What an earlier life of the judge ended with. */
 export type JudgedBefore = {
-  readonly findings: readonly TransitionRow[];
+  readonly findings: readonly (TransitionRow & { readonly epoch: string })[];
   readonly posture: readonly PostureRow[];
+  /** Points of the time in which falls count, oldest first. */
+  readonly recentPosture: readonly PostureRow[];
   readonly unjudged: readonly UnjudgedRow[];
   readonly coverage: readonly CoverageRow[];
   readonly openVerdicts: readonly OpenVerdict[];
@@ -116,20 +123,25 @@ const recoverInventory = async (
   return { inventory, wanted };
 };
 
+/** As long as a point of a score still decides what may be written, in microseconds. */
+const spanOf = ({ regressionWindowMs, burstMs }: ScoreLimits): number => Math.max(regressionWindowMs, burstMs) * 1000;
+
 const recoverJudged = async (
   recovery: TimelineRecovery,
   id: ClusterId,
-  { windowUs, windowEntries }: CorrelatorLimits,
+  limits: MemoryLimits,
 ): Promise<JudgedBefore> => {
-  const findings: TransitionRow[] = [];
+  const { windowUs, windowEntries } = limits.correlator;
+  const findings: JudgedBefore['findings'][number][] = [];
   for await (const row of recovery.findings(id)) findings.push(row);
-  const [posture, unjudged, coverage, openVerdicts] = await Promise.all([
+  const [posture, recentPosture, unjudged, coverage, openVerdicts] = await Promise.all([
     recovery.posture(id),
+    recovery.recentPosture(id, { spanUs: spanOf(limits.scores) }),
     recovery.unjudged(id),
     recovery.coverage(id),
     recovery.openVerdicts(id, { spanUs: windowUs, entries: windowEntries }),
   ]);
-  return { findings, posture, unjudged, coverage, openVerdicts };
+  return { findings, posture, recentPosture, unjudged, coverage, openVerdicts };
 };
 
 export const recoverCluster = async (
@@ -141,7 +153,7 @@ export const recoverCluster = async (
   const epochs = await recovery.epochs(id);
   const newestEpoch = epochs.findLast(({ epoch }) => epoch !== collectorEpoch)?.epoch;
   const { inventory, wanted } = await recoverInventory(recovery, id, { limits: limits.inventory, newestEpoch });
-  const before = await recoverJudged(recovery, id, limits.correlator);
+  const before = await recoverJudged(recovery, id, limits);
   const correlator = createCorrelator(limits.correlator);
   const streams = new Map<string, StreamMemory>();
   let own = openStream(collectorEpoch, 0);

@@ -169,12 +169,14 @@ class Composition {
       metrics.judgingFailures.inc();
       logger.error({ event: logEvents.judgingFailed, ...id, err: error });
     };
+    const onScoreLeftOut = (scope: string): void => metrics.scoresLeftOut.inc({ scope });
     const open = async (): Promise<Pipeline> =>
       openPipeline({
         writer: timeline.writer,
         recovery: timeline.recovery,
         feedback: reader,
-        openJudge: (id, inventory, before) => openClusterJudge({ bundle: policy, onFailure }, id, inventory, before),
+        openJudge: (id, inventory, before) =>
+          openClusterJudge({ bundle: policy, onFailure, onScoreLeftOut }, id, inventory, before),
         limits: defaultPipelineLimits,
         metrics,
         logger,

@@ -22,6 +22,7 @@ export type CollectorMetrics = {
   readonly links: Counter;
   readonly changeVerdicts: Counter<'state'>;
   readonly judgingFailures: Counter;
+  readonly scoresLeftOut: Counter<'scope'>;
   readonly recordedBatches: Counter;
   readonly recoveryFailures: Counter;
   readonly storeFailures: Counter<'outcome'>;
@@ -116,6 +117,12 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
       registers: [registry],
     }),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),
+    scoresLeftOut: new Counter({
+      name: 'driftline_score_left_out_total',
+      help: 'Namespaces and owners that came when as many as a cluster may have scores of had them',
+      labelNames: ['scope'],
+      registers: [registry],
+    }),
     ...recordMetrics(registry),
   };
 };

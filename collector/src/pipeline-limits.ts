@@ -7,6 +7,7 @@ import type { FullRequestLimits } from './full-requests.ts';
 import { defaultGroupLimits } from './group-recorder.ts';
 import type { GroupLimits } from './group-recorder.ts';
 import { defaultInventoryLimits } from './inventory/inventory.ts';
+import { defaultScoreLimits } from './judge/score-limits.ts';
 
 export type PipelineLimits = MemoryLimits &
   GroupLimits &
@@ -28,6 +29,7 @@ export type PipelineLimits = MemoryLimits &
 export const defaultPipelineLimits: PipelineLimits = {
   inventory: defaultInventoryLimits,
   correlator: defaultCorrelatorLimits,
+  scores: defaultScoreLimits,
   ...defaultGroupLimits,
   batchUncompressedBytes: maxUncompressedBatchBytes,
   auditEventBytes: 8 * 1024 * 1024,

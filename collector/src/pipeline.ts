@@ -355,7 +355,11 @@ class PipelineOfClusters implements Pipeline {
     const nowMs = this.#deps.now();
     await this.#publish(askAgain(memory, nowMs, this.#deps.limits));
     const dueMs = memory.judge.nextDeadlineMs();
-    if (dueMs === undefined || dueMs > nowMs) return { done: Promise.resolve() };
+    if (dueMs === undefined || dueMs > nowMs) {
+      const scoresDueMs = memory.judge.scoresDueMs() ?? Number.POSITIVE_INFINITY;
+      if (scoresDueMs > nowMs) return { done: Promise.resolve() };
+      return this.#recordOwn(line, memory, { atMs: nowMs, write: () => {} });
+    }
     return this.#recordOwn(line, memory, { atMs: dueMs, write: (at, rows) => memory.judge.deadline(dueMs, at, rows) });
   }
 

@@ -64,7 +64,7 @@ export const scorePosture = (
   rows: BatchRows,
 ): void => {
   try {
-    memory.judge.posture(at, rows);
+    memory.judge.scores(at, rows);
   } catch (error) {
     onPostureFailure(error, memory.id);
   }

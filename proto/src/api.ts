@@ -147,6 +147,8 @@ export type ApiChange = {
   /** Empty: none found. */
   readonly approval: readonly ApiApproval[];
   readonly findings: readonly ApiTransition[];
+  /** Scores that fell, among others by this change. */
+  readonly regressions: readonly Pick<ApiRegression, 'id' | 'scope' | 'from' | 'score' | 'at'>[];
   readonly synthesised: boolean;
 };
 
@@ -246,13 +248,49 @@ export type ApiRecord = {
 
 export type ApiScore = {
   readonly cluster: string;
-  /** cluster | namespace:<name> | category:<name> */
+  /**
+   * cluster | namespace:<name> | owner:<name> | category:<name> | control:<id> | framework:<id>; added up:
+   * requirement:<framework>/<id>, and `tenant`, whose cluster is ''.
+   */
   readonly scope: string;
+  /** 0–100, earned of possible; 100 when nothing could fail. */
   readonly score: number;
   readonly earned: number;
   readonly possible: number;
+  /** Pairs of a control and an object; those that pass or fail make the score. */
+  readonly passing: number;
+  readonly failing: number;
+  readonly excepted: number;
+  readonly notAssessable: number;
+  readonly unjudged: number;
   readonly openBySeverity: Readonly<Record<ApiTransition['severity'], number>>;
   readonly at: string;
+};
+
+/** A score that fell by as much as counts as an event, and what it was due to. */
+export type ApiRegression = {
+  /** Stable for ever. */
+  readonly id: string;
+  readonly cluster: string;
+  readonly scope: string;
+  /** What it fell from. */
+  readonly from: { readonly score: number; readonly at: string };
+  readonly score: number;
+  readonly at: string;
+  /** Findings of the scope that were opened meanwhile. */
+  readonly causes: number;
+  /** The heaviest of them. */
+  readonly findings: readonly {
+    readonly id: string;
+    readonly control: string;
+    readonly title: string;
+    readonly severity: ApiTransition['severity'];
+    readonly object: ApiObject;
+    readonly path: string;
+  }[];
+  /** Ids of the changes that did it; none when policies or a date did. */
+  readonly changes: readonly string[];
+  readonly bundle: string;
 };
 
 export type ApiGap = {

@@ -61,7 +61,8 @@ const idleJudge = {
   coverage: nothing,
   deadline: nothing,
   nextDeadlineMs: nothing,
-  posture: nothing,
+  scores: nothing,
+  scoresDueMs: nothing,
   changes: { change: nothing, link: nothing },
 } as unknown as ClusterJudge;
 const idleCorrelator = {
@@ -78,7 +79,7 @@ function prepareUs(
 ): number {
   const limits = defaultPipelineLimits;
   const inventory = createInventory(limits.inventory);
-  const before = { findings: [], posture: [], unjudged: [], coverage: [], openVerdicts: [] };
+  const before = { findings: [], posture: [], recentPosture: [], unjudged: [], coverage: [], openVerdicts: [] };
   const judge =
     bundle === undefined ? idleJudge : openClusterJudge({ bundle, onFailure: fail }, cluster, inventory, before);
   const correlator = isCorrelating ? createCorrelator(limits.correlator) : idleCorrelator;

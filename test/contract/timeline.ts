@@ -69,7 +69,11 @@ const transition = (sequence: number, change: Partial<TransitionRow> = {}): Tran
   ...change,
 });
 
-const verdict = (sequence: number, changeSequence: number, change: Partial<ChangeVerdictRow> = {}): ChangeVerdictRow => ({
+const verdict = (
+  sequence: number,
+  changeSequence: number,
+  change: Partial<ChangeVerdictRow> = {},
+): ChangeVerdictRow => ({
   sequence,
   changeEpoch: 'e1',
   changeSequence,
@@ -108,6 +112,7 @@ const batch = (stream: StreamId, firstSequence: number, rows: Partial<RecordedBa
   coverage: [],
   rejected: [],
   changeVerdicts: [],
+  regressions: [],
   ...rows,
 });
 
@@ -117,6 +122,7 @@ const all = async <T>(rows: AsyncIterable<T>): Promise<T[]> => {
   return found;
 };
 
+const pairs = { passing: 1, failing: 1, excepted: 2, notAssessable: 3, unjudged: 4, isBaseline: false };
 const openCounts = { critical: 0, high: 1, medium: 0, low: 0, info: 0 };
 
 export const timelineContract = (name: string, open: () => Promise<TimelineUnderTest>): void => {
@@ -210,7 +216,15 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       atUs: baseUs,
       afterOwn: 0,
     } as const;
-    const scope = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts, afterOwn: 0 };
+    const scope = {
+      scope: 'cluster',
+      earned: 1,
+      possible: 2,
+      score: 50,
+      openBySeverity: openCounts,
+      ...pairs,
+      afterOwn: 0,
+    };
     const kind = { group: '', resource: 'configmaps', kind: 'ConfigMap' };
     const seen = { ...kind, state: 'watched', reason: '' } as const;
     const forbidden = { ...kind, state: 'forbidden', reason: 'no permission' } as const;
@@ -236,13 +250,20 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
     ]);
     assert.deepEqual(await recovery.unjudged(stream), [{ ...unjudged, index: 1, name: 'b' }]);
     assert.deepEqual(await recovery.posture(stream), [{ sequence: 2, ...scope, earned: 2, score: 100, atUs: baseUs }]);
+    assert.deepEqual(
+      (await recovery.recentPosture(stream, { spanUs: 0 })).map((row) => [row.sequence, row.score]),
+      [
+        [1, 50],
+        [2, 100],
+      ],
+    );
     assert.deepEqual(await recovery.coverage(stream), [{ sequence: 2, ...forbidden, observedAtUs: baseUs }]);
   });
 
   withTimeline("the collector's own stream does not have the last word for ever", async ({ writer, recovery }) => {
     const stream = newStream();
     const own = { ...stream, epoch: 'collector' };
-    const posture = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts };
+    const posture = { scope: 'cluster', earned: 1, possible: 2, score: 50, openBySeverity: openCounts, ...pairs };
     await writer.record([batch(stream, 1, { transitions: [transition(1)] })]);
     const afterOwn = 1;
     const afresh = transition(1, { state: 'updated', atUs: baseUs + 10 * second, afterOwn });
@@ -271,6 +292,10 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       (await recovery.posture(stream)).map((row) => row.score),
       [100],
     );
+    // In the order of judging; the newest is by its moment.
+    const within = async (spanUs: number) => (await recovery.recentPosture(stream, { spanUs })).map((row) => row.score);
+    assert.deepEqual(await within(5 * second), [50, 100]);
+    assert.deepEqual(await within(4 * second), [50]);
   });
 
   withTimeline('which kinds an epoch has listed completely is known, as far as it is recorded', async (timeline) => {
@@ -316,7 +341,11 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       (await timeline.recovery.openVerdicts(stream, { spanUs, entries })).map(({ row, op, body, before }) =>
         [row.changeSequence, row.state, op, body, before?.body].join(' '),
       );
-    const [first, second2, third] = ['1 unjudged modified {"at":1} ', '2 fail modified {"at":2} {"at":1}', '3 pass deleted  {"at":2}'];
+    const [first, second2, third] = [
+      '1 unjudged modified {"at":1} ',
+      '2 fail modified {"at":2} {"at":1}',
+      '3 pass deleted  {"at":2}',
+    ];
     assert.deepEqual(await open(100 * second, 100), [first, second2, third]);
     assert.deepEqual(await open(100 * second, 1), [third]);
     assert.deepEqual(await open(1 * second, 100), [second2, third]);

@@ -135,6 +135,11 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
     async posture(id) {
       return [...lastBy(judged(id, 'posture'), ({ row }) => row.scope).values()].map(({ row }) => row);
     },
+    async recentPosture(id, { spanUs }) {
+      const all = judged(id, 'posture').map(({ row }) => row);
+      const newestUs = all.reduce((newest, { atUs }) => Math.max(newest, atUs), 0);
+      return all.filter(({ atUs }) => atUs >= newestUs - spanUs);
+    },
     async unjudged(id) {
       const last = lastBy(judged(id, 'unjudged'), ({ row }) => `${row.control}\n${placeOf(row)}`);
       return [...last.values()].map(({ row }) => row).filter((row) => row.state !== 'cleared');

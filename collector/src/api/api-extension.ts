@@ -15,7 +15,7 @@ import type { TimelineReader } from '../timeline/reader/timeline-reader.ts';
 import { openTlsFiles } from '../tls/tls-files.ts';
 import type { TlsSource } from '../tls/tls-files.ts';
 import { defaultApiLimits } from './limits.ts';
-import type { Reader } from './operations.ts';
+import type { Reader } from './reader.ts';
 import { type ApiServer, openApi } from './server.ts';
 
 export const apiExtensionLog = { listening: 'api.listening' } as const;

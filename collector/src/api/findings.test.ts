@@ -195,6 +195,11 @@ test('a score has its parts', async () => {
     score: 80,
     earned: 8,
     possible: 10,
+    passing: 4,
+    failing: 1,
+    excepted: 0,
+    notAssessable: 0,
+    unjudged: 0,
     openBySeverity: severe(1, 1),
     at: '2026-01-01T00:00:04.000000Z',
   });

@@ -11,31 +11,25 @@ import {
   type RecordPosition,
   type RecordQuestion,
 } from '../forensics/query/records/record-query.ts';
-import { queryScores } from '../forensics/query/score-query.ts';
 import { queryStates, type StatePosition } from '../forensics/query/state-query.ts';
 import { type ConnectedAgent, queryKinds, queryStatus } from '../forensics/query/status-query.ts';
 import { endOfTimeUs, type TenantTimeline, type TenantTimelines } from '../forensics/query/timeline-query.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { endOfSecond, kindOf, limitOf, momentOf, oneOf, type RawQuery, selectorOf } from './parameters.ts';
 import { Problem } from './problem.ts';
+import { clusterOf, type Reader } from './reader.ts';
+import { scoreOperations } from './score-operations.ts';
 
 export type ApiPorts = {
   readonly timelines: TenantTimelines;
   readonly connectedAgents: () => readonly ConnectedAgent[];
   readonly control: (id: string) => ControlMeta | undefined;
   /** The policies that are in force now. */
-  readonly policies: () => Pick<Bundle, 'controls' | 'exceptions'>;
+  readonly policies: () => Pick<Bundle, 'controls' | 'exceptions' | 'frameworks'>;
   readonly commits: CommitResolver;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly about: () => Pick<ApiStatus, 'version' | 'bundle' | 'controls' | 'mode' | 'policies'>;
-};
-
-/** Who asks; from the credential, never from the request. */
-export type Reader = {
-  readonly tenant: string;
-  /** The only cluster this credential may see; '' for all of the tenant. */
-  readonly cluster: string;
 };
 
 export type Operation = {
@@ -198,21 +192,7 @@ export const operations: readonly Operation[] = [
       return { items, next: encodeCursor(next) };
     },
   },
-  {
-    path: 'score',
-    summary: 'Posture per cluster, category and namespace',
-    answer: 'Score[]; the whole answer, so `next` is always null',
-    isList: true,
-    parameters: { ...scope, at: 'the moment (default: now)' },
-    async run(ports, reader, query) {
-      const filter = {
-        cluster: clusterOf(reader, query),
-        namespace: query.namespace ?? '',
-        atUs: endOfSecond(query.at, momentOf(query, 'at', endOfTimeUs)),
-      };
-      return { items: await queryScores(await ports.timelines.of(reader.tenant), filter), next: null };
-    },
-  },
+  ...scoreOperations,
   {
     path: 'status',
     summary: 'Agents, lag, gaps, coverage',
@@ -272,14 +252,6 @@ const anyFinding = {
 
 function agentsOf(ports: ApiPorts, { tenant }: Reader): readonly ConnectedAgent[] {
   return ports.connectedAgents().filter((agent) => agent.tenant === tenant);
-}
-
-/** A credential for one cluster narrows every question to it. */
-function clusterOf(reader: Reader, query: RawQuery): string {
-  const wanted = query.cluster ?? '';
-  if (reader.cluster === '' || wanted === reader.cluster) return wanted;
-  if (wanted === '') return reader.cluster;
-  throw new Problem('forbidden', `cluster: this token may read ${reader.cluster} only`);
 }
 
 async function kindParameter(

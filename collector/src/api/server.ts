@@ -15,10 +15,11 @@ import { type ApiLimits, maxCursorCharacters, maxParameterCharacters } from './l
 import { createListener } from './listener.ts';
 import { type ApiMetrics, createApiMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
-import { type ApiPorts, operations, type Reader } from './operations.ts';
+import { type ApiPorts, operations } from './operations.ts';
 import type { RawQuery } from './parameters.ts';
 import { TimelineError } from '../timeline/timeline-error.ts';
 import { Problem } from './problem.ts';
+import type { Reader } from './reader.ts';
 import { RequestSlots } from './request-slots.ts';
 
 export type ApiOptions = ApiPorts & {

@@ -4,7 +4,6 @@
  */
 import { createEngine, exceptControls } from '@driftline/policy';
 import type {
-  Category,
   CompiledControl,
   Engine,
   Exception,
@@ -20,14 +19,14 @@ import type { At, BatchRows } from '../batch-rows.ts';
 import type { JudgedBefore } from '../cluster-memory.ts';
 import { sha256 } from '../inventory/hash.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import type { TransitionRow } from '../timeline/rows.ts';
+import type { TransitionRow, VersionRow } from '../timeline/rows.ts';
 import type { ClusterId } from '../timeline/timeline.ts';
 import { defaultChangeBookLimits, openChangeBook } from './change-book.ts';
 import type { ChangeBook, ChangeBookLimits } from './change-book.ts';
-import { createOpenFindings } from './open-findings.ts';
-import type { OpenFindings } from './open-findings.ts';
-import { createPostureBook } from './posture-book.ts';
-import type { PostureBook } from './posture-book.ts';
+import { ClusterScores } from './cluster-scores.ts';
+import type { ClusterScoresOptions } from './cluster-scores.ts';
+import { defaultScoreLimits } from './score-limits.ts';
+import type { ScoreLimits } from './score-limits.ts';
 import { createUnjudgedBook } from './unjudged-book.ts';
 import type { UnjudgedBook } from './unjudged-book.ts';
 
@@ -43,14 +42,16 @@ export type ClusterJudge = {
   begin(at: At, rows: BatchRows): void;
   /** Judges by another bundle from now on, and again what that changes. */
   adopt(bundle: PolicyBundle, at: At, rows: BatchRows): void;
-  change(change: ObjectChange, at: At, rows: BatchRows): void;
+  change(change: ObjectChange, at: At & Pick<VersionRow, 'op' | 'paths'>, rows: BatchRows): void;
   coverage(kind: GroupKind, state: CoverageState, at: At, rows: BatchRows): void;
   /** Judges what has come due at `nowMs`. */
   deadline(nowMs: number, at: At, rows: BatchRows): void;
   /** Milliseconds since the Unix epoch, or undefined when no answer depends on time. */
   nextDeadlineMs(): number | undefined;
-  /** Posture rows of every scope whose score differs from the recorded one. */
-  posture(at: At, rows: BatchRows): void;
+  /** Points of the scores that differ from the recorded ones and need not wait, and regressions. */
+  scores(at: At, rows: BatchRows): void;
+  /** When a score that waits may be written, milliseconds since the Unix epoch; undefined: none waits. */
+  scoresDueMs(): number | undefined;
   readonly engine: Engine;
   /** What is said of changes, apart from what is found of states. */
   readonly changes: ChangeBook;
@@ -59,6 +60,8 @@ export type ClusterJudge = {
 export type JudgeDeps = {
   readonly bundle: PolicyBundle;
   readonly onFailure: (error: unknown, id: ClusterId) => void;
+  readonly onScoreLeftOut?: ClusterScoresOptions['onLeftOut'];
+  readonly scoreLimits?: ScoreLimits;
   readonly changeLimits?: ChangeBookLimits;
 };
 
@@ -107,12 +110,9 @@ class EngineOfCluster implements ClusterJudge {
   readonly #deps: JudgeDeps;
   readonly #id: ClusterId;
   readonly #coverage: Map<string, CoverageState>;
-  readonly #open: OpenFindings;
-  readonly #postures: PostureBook;
+  readonly #scores: ClusterScores;
   readonly #unjudged: UnjudgedBook;
   #bundle: PolicyBundle;
-  #categories: ReadonlyMap<string, Category>;
-  #isDirty = true;
 
   constructor(deps: JudgeDeps, id: ClusterId, inventory: Inventory, before: JudgedBefore) {
     const { bundle } = deps;
@@ -120,16 +120,19 @@ class EngineOfCluster implements ClusterJudge {
     this.#id = id;
     this.#coverage = new Map(before.coverage.map((row) => [kindKey(row), row.state]));
     this.#bundle = bundle;
-    this.#categories = categoriesOf(bundle);
-    this.#open = createOpenFindings((control) => this.#categories.get(control));
-    this.#postures = createPostureBook(before.posture);
     this.#unjudged = createUnjudgedBook(before.unjudged, () => this.#bundle.version);
     const covers = (kind: GroupKind): boolean => isVisible(this.#coverage.get(kindKey(kind)));
     this.engine = createEngine({ controls: controlsOf(bundle, id), covers, store: storeOf(inventory) });
     const { changeLimits: limits = defaultChangeBookLimits } = deps;
     const onFailure = (error: unknown): void => deps.onFailure(error, id);
     this.changes = openChangeBook({ id, bundle, inventory, covers, limits, onFailure }, before.openVerdicts);
-    for (const row of before.findings) this.#open.move(row);
+    this.#scores = new ClusterScores({
+      engine: this.engine,
+      before,
+      bundle: () => this.#bundle,
+      limits: deps.scoreLimits ?? defaultScoreLimits,
+      onLeftOut: deps.onScoreLeftOut ?? (() => {}),
+    });
     this.engine.restore(before.findings.map(knownFinding));
     this.engine.load(objectsOf(inventory));
   }
@@ -142,14 +145,15 @@ class EngineOfCluster implements ClusterJudge {
   adopt(bundle: PolicyBundle, at: At, rows: BatchRows): void {
     if (bundle === this.#bundle) return;
     this.#bundle = bundle;
-    this.#categories = categoriesOf(bundle);
-    this.#open.recount();
     this.changes.adopt(bundle);
     this.#guarded(at, rows, () => this.engine.setControls(controlsOf(bundle, this.#id), msOf(at)));
   }
 
-  change(change: ObjectChange, at: At, rows: BatchRows): void {
+  change(change: ObjectChange, at: At & Pick<VersionRow, 'op' | 'paths'>, rows: BatchRows): void {
     this.#guarded(at, rows, () => this.engine.apply([change], msOf(at)));
+    // The same rule as the log's: a snapshot with other content than before is a change.
+    const isFirstSight = at.op === 'snapshot' && at.paths.length === 0;
+    this.#scores.judged({ changeId: `${rows.stream.epoch}:${at.sequence}`, isFirstSight });
   }
 
   coverage(kind: GroupKind, state: CoverageState, at: At, rows: BatchRows): void {
@@ -167,15 +171,16 @@ class EngineOfCluster implements ClusterJudge {
     return this.engine.deadline();
   }
 
-  posture(at: At, rows: BatchRows): void {
-    if (!this.#isDirty) return;
-    this.#isDirty = false;
-    rows.posture.push(...this.#postures.changed(this.engine.score(), this.#open, { ...at, afterOwn: rows.afterOwn }));
+  scoresDueMs(): number | undefined {
+    return this.#scores.dueMs();
+  }
+
+  scores(at: At, rows: BatchRows): void {
+    this.#scores.record(at, rows);
   }
 
   /** The engine promises not to throw; recording does not rely on it. */
   #guarded(at: At, rows: BatchRows, judge: () => readonly JudgedTransition[]): void {
-    this.#isDirty = true;
     try {
       this.#record(judge(), at, rows);
     } catch (error) {
@@ -190,7 +195,7 @@ class EngineOfCluster implements ClusterJudge {
     for (const transition of transitions) {
       const { afterOwn } = rows;
       const row = transitionRow(this.#id, transition, { ...at, afterOwn, index, bundle: this.#bundle.version });
-      this.#open.move(row);
+      this.#scores.moved(row, rows.stream.epoch);
       rows.transitions.push(row);
       index += 1;
     }
@@ -200,9 +205,6 @@ class EngineOfCluster implements ClusterJudge {
 
 const controlsOf = ({ controls, exceptions = [] }: PolicyBundle, { cluster }: ClusterId) =>
   exceptControls(controls, exceptions, cluster);
-
-const categoriesOf = ({ controls }: PolicyBundle): ReadonlyMap<string, Category> =>
-  new Map(controls.map(({ meta }) => [meta.id, meta.category]));
 
 const transitionRow = (
   id: ClusterId,

@@ -22,7 +22,15 @@ export {
   openEmbeddedClickHouse,
 } from './server/embedded-clickhouse.ts';
 export { type AgentSession, type AgentSessions, openAgentSessions } from './sessions/agent-sessions.ts';
-export type { ClusterId, ListedKind, OpenVerdict, RecentRows, RefusedStream, TimelineRecovery, TimelineWriter } from './timeline.ts';
+export type {
+  ClusterId,
+  ListedKind,
+  OpenVerdict,
+  RecentRows,
+  RefusedStream,
+  TimelineRecovery,
+  TimelineWriter,
+} from './timeline.ts';
 export { TimelineError, type TimelineErrorCode } from './timeline-error.ts';
 export {
   type ClickHouseTimelineWriter,

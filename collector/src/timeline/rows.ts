@@ -165,16 +165,43 @@ export type RejectedRow = {
   readonly observedAtUs: number;
 };
 
-/** Posture after a batch, per scope, written when it changed. */
+/** A point of a scope's score, written when it changed (SCHEMA.md, Scores). Counts are of pairs of a control and an object. */
 export type PostureRow = {
   readonly sequence: number;
-  /** cluster | namespace:<name> | category:<name> */
+  /** cluster | namespace:<name> | owner:<name> | category:<name> | control:<id> | framework:<id> */
   readonly scope: string;
   readonly earned: number;
   readonly possible: number;
   /** 0–100; 100 when nothing could be judged. */
   readonly score: number;
   readonly openBySeverity: Readonly<Record<Severity, number>>;
+  readonly passing: number;
+  readonly failing: number;
+  /** Counted for no score, as the next two. */
+  readonly excepted: number;
+  readonly notAssessable: number;
+  readonly unjudged: number;
+  /** Falls are counted from here anew: a regression was told, or objects were seen for the first time. */
+  readonly isBaseline: boolean;
+  readonly atUs: number;
+  readonly afterOwn: number;
+};
+
+/** A score fell by as much as counts as an event, within the time that counts. Its point is a row beside it. */
+export type RegressionRow = {
+  readonly sequence: number;
+  readonly scope: string;
+  /** What it fell from: the highest point within the time. */
+  readonly fromScore: number;
+  readonly fromAtUs: number;
+  readonly score: number;
+  /** Findings of the scope that were opened since and still are. */
+  readonly causes: number;
+  /** The heaviest of them, most first. */
+  readonly findingIds: readonly string[];
+  /** `<epoch>:<sequence>` of the changes that opened these or lowered the score; none when a policy or a date did. */
+  readonly changeIds: readonly string[];
+  readonly bundle: string;
   readonly atUs: number;
   readonly afterOwn: number;
 };
@@ -249,4 +276,5 @@ export type RecordedBatch = {
   readonly coverage: readonly CoverageRow[];
   readonly rejected: readonly RejectedRow[];
   readonly changeVerdicts: readonly ChangeVerdictRow[];
+  readonly regressions: readonly RegressionRow[];
 };

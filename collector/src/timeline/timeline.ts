@@ -2,7 +2,6 @@
  * The store port. One implementation (ClickHouse over HTTP), two connections (embedded child, external server).
  * Append only: there is no call that changes or removes a record.
  */
-import type { Op } from '@driftline/proto';
 import type {
   AuditHints,
   AuditRow,
@@ -16,6 +15,7 @@ import type {
   UnjudgedRow,
   VersionRow,
 } from './rows.ts';
+import type { Op } from '@driftline/proto';
 
 export type ClusterId = { readonly tenant: string; readonly cluster: string };
 
@@ -46,8 +46,10 @@ export type TimelineRecovery = {
   inventory(cluster: ClusterId): AsyncIterable<VersionRow & { readonly epoch: string }>;
   /** Last transition of every finding, open or not. */
   findings(cluster: ClusterId): AsyncIterable<TransitionRow & { readonly epoch: string }>;
-  /** Last posture of every scope. */
+  /** Last point of every scope. */
   posture(cluster: ClusterId): Promise<readonly PostureRow[]>;
+  /** Points of all scopes within `spanUs` before the newest of the cluster, oldest first. */
+  recentPosture(cluster: ClusterId, window: { readonly spanUs: number }): Promise<readonly PostureRow[]>;
   /** What could not be judged as of now: the last row of each (control, object), unless that is 'cleared'. */
   unjudged(cluster: ClusterId): Promise<readonly UnjudgedRow[]>;
   /** Kinds that were listed in that epoch, by their coverage rows of `listedReasons`; complete if one says so. */

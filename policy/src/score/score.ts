@@ -53,6 +53,10 @@ export function pointsOf(weight: number): number {
   return Math.round(weight * pointsOfOne);
 }
 
+export function weightOf(points: number): number {
+  return points / pointsOfOne;
+}
+
 /** 0–100, two decimals; 100 when nothing could fail. */
 export function percentOf(earned: number, possible: number): number {
   return possible === 0 ? 100 : Math.round((earned / possible) * 10_000) / 100;
@@ -116,8 +120,7 @@ export class PairSum {
   }
 
   score(scope: string): Score {
-    const earned = this.#earned / pointsOfOne;
-    const possible = this.#possible / pointsOfOne;
+    const [earned, possible] = [weightOf(this.#earned), weightOf(this.#possible)];
     const score = percentOf(this.#earned, this.#possible);
     return { scope, earned, possible, score, ...this.counts, openBySeverity: { ...this.open } };
   }

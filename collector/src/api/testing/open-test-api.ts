@@ -58,7 +58,7 @@ export async function openTestApi(
     readonly tokens?: readonly TokenEntry[];
     /** Instead of the store's own. */
     readonly reader?: TimelineReader;
-    readonly policies?: Pick<Bundle, 'controls' | 'exceptions'>;
+    readonly policies?: Pick<Bundle, 'controls' | 'exceptions'> & Partial<Pick<Bundle, 'frameworks'>>;
     /** Milliseconds since the Unix epoch; default: the clock's. */
     readonly now?: () => number;
     readonly server?: Partial<Pick<ApiOptions, 'host' | 'tls' | 'allowPlaintext' | 'limits' | 'commits'>>;
@@ -78,7 +78,7 @@ export async function openTestApi(
     timelines: createTenantTimelines(options.reader ?? timeline.reader),
     connectedAgents: () => connected,
     control: (id) => (id === control.id ? control : undefined),
-    policies: () => options.policies ?? { controls: [], exceptions: [] },
+    policies: () => ({ controls: [], exceptions: [], frameworks: [], ...options.policies }),
     now: options.now ?? Date.now,
     about: () => ({
       version: '0.1.0',

@@ -37,6 +37,7 @@ export function batch(
     coverage: [],
     rejected: [],
     changeVerdicts: [],
+    regressions: [],
     ...rows,
   };
 }
@@ -155,6 +156,12 @@ export function posture(sequence: number, rest: Partial<PostureRow> = {}): Postu
     possible: 10,
     score: 80,
     openBySeverity: { critical: 0, high: 1, medium: 0, low: 0, info: 0 },
+    passing: 4,
+    failing: 1,
+    excepted: 0,
+    notAssessable: 0,
+    unjudged: 0,
+    isBaseline: false,
     atUs: startUs + sequence * secondUs,
     afterOwn: 0,
     ...rest,

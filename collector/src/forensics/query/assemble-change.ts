@@ -13,6 +13,7 @@ import { approvalOfChange, extractApproval } from '../approval.ts';
 import { classifyOrigin } from '../origin.ts';
 import type { LinkRow, TransitionRow } from '../../timeline/rows.ts';
 import { apiObject, type ObjectColumns, type VersionColumns } from './object-key.ts';
+import type { ShortRegression } from './regression-query.ts';
 import { toRfc3339 } from './timeline-query.ts';
 
 export type ChangeRow = VersionColumns & {
@@ -41,6 +42,7 @@ export type ChangeFacts = {
   readonly after: JsonObject | undefined;
   readonly link: LinkColumns | undefined;
   readonly transitions: readonly TransitionColumns[];
+  readonly regressions: readonly ShortRegression[];
 };
 
 export function assembleChange(facts: ChangeFacts): ApiChange {
@@ -61,6 +63,7 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
     origin,
     approval: approvalOfChange(before, after, { origin: origin.kind, isHelm: isHelm(row, link) }),
     findings: facts.transitions.map(transition),
+    regressions: facts.regressions,
     synthesised: row.synthesised,
   };
 }

@@ -14,6 +14,7 @@ import {
   type TransitionColumns,
 } from './assemble-change.ts';
 import { charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
+import { keyOf, regressionsByChange } from './regression-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 import { endOfTimeUs, inParameters, type TenantTimeline } from './timeline-query.ts';
 import { fetchBodies, labelsOf, predecessors, type Predecessor } from './version-bodies.ts';
@@ -170,12 +171,13 @@ function changesParameter(rows: readonly ChangeRow[]): readonly TupleParam[] {
 async function assemble(timeline: TenantTimeline, facts: readonly Facts[]): Promise<readonly ApiChange[]> {
   if (facts.length === 0) return [];
   const rows = facts.map(({ row }) => row);
-  const [bodies, transitions] = await Promise.all([
+  const [bodies, transitions, regressions] = await Promise.all([
     fetchBodies(
       timeline,
       facts.flatMap(({ row, previous }) => (previous === undefined ? [row] : [row, previous])),
     ),
     transitionsOf(timeline, rows),
+    regressionsByChange(timeline, rows.map(messageOf)),
   ]);
   const findings = attribute(rows, transitions);
   return facts.map(({ row, link, previous }) =>
@@ -186,8 +188,18 @@ async function assemble(timeline: TenantTimeline, facts: readonly Facts[]): Prom
       after: bodies.get(versionKey(row)),
       link,
       transitions: findings.get(versionKey(row)) ?? [],
+      regressions: isFirst(row) ? (regressions.get(regressionKey(row)) ?? []) : [],
     }),
   );
+}
+
+function regressionKey(row: ChangeRow): string {
+  const { cluster, id } = messageOf(row);
+  return keyOf(cluster, id);
+}
+
+function messageOf({ cluster, epoch, sequence }: ChangeRow): { readonly cluster: string; readonly id: string } {
+  return { cluster, id: `${epoch}:${sequence}` };
 }
 
 async function transitionsOf(

@@ -7,8 +7,8 @@ import type { StreamId } from '../rows.ts';
 import { type Column, countsType, managersType } from '../writer/tables.ts';
 
 /** What is recorded now. Version 1 lacks the columns that came later (`Column.since`). */
-export const chainVersion = 2;
-export const chainVersions: readonly number[] = [1, chainVersion];
+export const chainVersion = 3;
+export const chainVersions: readonly number[] = [1, 2, chainVersion];
 
 /** `prev` of a stream's first batch. */
 export const genesisLink = '0'.repeat(64);

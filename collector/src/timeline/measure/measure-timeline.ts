@@ -96,6 +96,7 @@ function batchOf(rows: readonly VersionRow[]): RecordedBatch {
     coverage: [],
     rejected: [],
     changeVerdicts: [],
+    regressions: [],
   };
   return {
     stream,

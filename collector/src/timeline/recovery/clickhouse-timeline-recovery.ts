@@ -5,6 +5,7 @@ import type { TimelineReader } from '../reader/timeline-reader.ts';
 import { listedReasons } from '../rows.ts';
 import type { AuditHints, CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
 import type { ClusterId, ListedKind, RecentRows, TimelineRecovery } from '../timeline.ts';
+
 import { openVerdicts } from './open-verdicts.ts';
 
 const sql = {
@@ -13,6 +14,7 @@ const sql = {
   inventory: loadSql(import.meta.url, './inventory.sql'),
   findings: loadSql(import.meta.url, './findings.sql'),
   posture: loadSql(import.meta.url, './posture.sql'),
+  recentPosture: loadSql(import.meta.url, './recent-posture.sql'),
   unjudged: loadSql(import.meta.url, './unjudged.sql'),
   listedKinds: loadSql(import.meta.url, './listed-kinds.sql'),
   coverage: loadSql(import.meta.url, './coverage.sql'),
@@ -30,6 +32,8 @@ export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
     inventory: (cluster) => reader.query<VersionRow & { readonly epoch: string }>(sql.inventory, of(cluster)),
     findings: (cluster) => reader.query<TransitionRow & { readonly epoch: string }>(sql.findings, of(cluster)),
     posture: (cluster) => reader.all<PostureRow>(sql.posture, of(cluster)),
+    recentPosture: (cluster, { spanUs }) =>
+      reader.all<PostureRow>(sql.recentPosture, { ...of(cluster), spanUs: Math.trunc(spanUs) }),
     unjudged: (cluster) => reader.all<UnjudgedRow>(sql.unjudged, of(cluster)),
     listedKinds: ({ tenant, cluster, epoch }) =>
       reader.all<ListedKind>(sql.listedKinds, { tenant, cluster, epoch, ...listedReasons }),

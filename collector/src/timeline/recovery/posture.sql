@@ -6,7 +6,8 @@ WITH recorded AS (
   WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   GROUP BY epoch
 )
-SELECT sequence, scope, earned, possible, score, open_by_severity, at_us, after_own
+SELECT sequence, scope, earned, possible, score, open_by_severity, passing, failing, excepted, not_assessable, unjudged,
+  is_baseline, at_us, after_own
 FROM posture_samples
 WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   AND (scope, epoch_ordinal, sequence, `index`) IN (

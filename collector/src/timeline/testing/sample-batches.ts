@@ -8,6 +8,7 @@ import type {
   LinkRow,
   PostureRow,
   RecordedBatch,
+  RegressionRow,
   RejectedRow,
   StreamId,
   TransitionRow,
@@ -144,6 +145,25 @@ const posture: fc.Arbitrary<Bare<PostureRow>> = fc.record({
   possible: fraction,
   score: fraction,
   openBySeverity: fc.record({ critical: count, high: count, medium: count, low: count, info: count }),
+  passing: count,
+  failing: count,
+  excepted: count,
+  notAssessable: count,
+  unjudged: count,
+  isBaseline: fc.boolean(),
+  atUs: timeUs,
+  afterOwn: count,
+});
+
+const regression: fc.Arbitrary<Bare<RegressionRow>> = fc.record({
+  scope: text,
+  fromScore: fraction,
+  fromAtUs: timeUs,
+  score: fraction,
+  causes: count,
+  findingIds: texts,
+  changeIds: texts,
+  bundle: text,
   atUs: timeUs,
   afterOwn: count,
 });
@@ -213,6 +233,7 @@ const message = fc.record({
   coverage: fc.array(coverage, { maxLength: 1 }),
   rejected: fc.array(rejected, { maxLength: 1 }),
   changeVerdicts: fc.array(changeVerdict, { maxLength: 2 }),
+  regressions: fc.array(regression, { maxLength: 1 }),
 });
 
 /** Consecutive batches of one stream, of one to three messages each. */
@@ -253,6 +274,7 @@ function toBatch(stream: StreamId, firstSequence: number, messages: readonly Mes
     coverage: numbered(({ coverage }) => coverage),
     rejected: numbered(({ rejected }) => rejected),
     changeVerdicts: numbered(({ changeVerdicts }) => changeVerdicts),
+    regressions: numbered(({ regressions }) => regressions),
   };
 }
 

@@ -67,6 +67,7 @@ const noRows = {
   coverage: [],
   rejected: [],
   changeVerdicts: [],
+  regressions: [],
 };
 
 const bare = (stream: StreamId, rows: readonly VersionRow[]): RecordedBatch => ({

@@ -11,6 +11,7 @@ import type {
   LinkRow,
   PostureRow,
   RecordedBatch,
+  RegressionRow,
   RejectedRow,
   TransitionRow,
   UnjudgedRow,
@@ -77,11 +78,19 @@ function table<Row extends object>(
 
 export function column(field: string, type: ColumnType): Column {
   const isLong = type === text && longFields.includes(field);
-  return { field, name: snakeCase(field), type, isLong, since: sinceVersion2.includes(field) ? 2 : 1 };
+  return { field, name: snakeCase(field), type, isLong, since: sinceVersion[field] ?? 1 };
 }
 
 const longFields: readonly string[] = ['body', 'event'];
-const sinceVersion2: readonly string[] = ['afterOwn'];
+const sinceVersion: Readonly<Record<string, number>> = {
+  afterOwn: 2,
+  passing: 3,
+  failing: 3,
+  excepted: 3,
+  notAssessable: 3,
+  unjudged: 3,
+  isBaseline: 3,
+};
 
 export function snakeCase(field: string): string {
   return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -228,6 +237,12 @@ const posture = table<PostureRow>(
     openBySeverity: countsType,
     atUs: time,
     afterOwn: 'UInt64',
+    passing: 'UInt32',
+    failing: 'UInt32',
+    excepted: 'UInt32',
+    notAssessable: 'UInt32',
+    unjudged: 'UInt32',
+    isBaseline: 'Bool',
   },
   (batch) => batch.posture,
 );
@@ -289,6 +304,23 @@ const changeVerdicts = table<ChangeVerdictRow>(
   (batch) => batch.changeVerdicts,
 );
 
+const regressions = table<RegressionRow>(
+  'score_regressions',
+  {
+    scope: word,
+    fromScore: 'Float64',
+    fromAtUs: time,
+    score: 'Float64',
+    causes: 'UInt32',
+    findingIds: words,
+    changeIds: words,
+    bundle: word,
+    atUs: time,
+    afterOwn: 'UInt64',
+  },
+  (batch) => batch.regressions,
+);
+
 /** In the order in which their rows enter a batch's root. */
 export const recordTables: readonly Table[] = [
   versions,
@@ -301,6 +333,7 @@ export const recordTables: readonly Table[] = [
   coverage,
   rejected,
   changeVerdicts,
+  regressions,
 ];
 
 /** One row for each recorded batch, written last. */
