@@ -1,9 +1,8 @@
 /** The command line: parse, dispatch, print, exit code. The one reader of the process in this room. */
 import { text as readAll } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { createApiClient } from './api-client.ts';
 import { atCommand } from './command/at.ts';
-import type { Command, OptionConfig, OptionValues } from './command/command.ts';
+import type { Command, OptionConfig } from './command/command.ts';
 import { text } from './command/command.ts';
 import { exceptionsCommand } from './command/exceptions.ts';
 import { findingsCommand } from './command/findings.ts';
@@ -13,9 +12,11 @@ import { scanCommand } from './command/scan.ts';
 import { scoreCommand } from './command/score.ts';
 import { showCommand } from './command/show.ts';
 import { statusCommand } from './command/status.ts';
+import { closest } from './closest.ts';
 import { findConnection } from './connection.ts';
 import { CliError, type ExitCode, exitCode } from './exit-code.ts';
 import { createPaint, printable } from './output/text.ts';
+import { parseCommandLine } from './parse-command-line.ts';
 import { cliVersion } from './version.ts';
 
 const commands: readonly Command[] = [
@@ -72,7 +73,7 @@ async function dispatch(args: readonly string[], settle: (code: ExitCode) => voi
     return exitCode.ok;
   }
   const command = commandNamed(name);
-  const { values, positionals } = parse(command, rest);
+  const { values, positionals } = parseCommandLine(rest, { ...command.options, ...commonOptions }, command.name);
   if (values.help === true) {
     console.log(usage(command));
     return exitCode.ok;
@@ -124,29 +125,17 @@ function commandFirst(args: readonly string[]): readonly string[] {
 function commandNamed(name: string): Command {
   const command = commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return command;
+  const names = commands.map((known) => known.name);
+  const meant = closest(name, names);
   throw new CliError(
     exitCode.usage,
-    `no command '${name}'; there are: ${commands.map((known) => known.name).join(', ')}`,
+    `no command '${name}'${meant === undefined ? '' : `: did you mean ${meant}?`}; there are: ${names.join(', ')}`,
   );
 }
 
 function help([topic]: readonly string[]): ExitCode {
   console.log(topic === undefined || topic.startsWith('-') ? overview() : usage(commandNamed(topic)));
   return exitCode.ok;
-}
-
-function parse(command: Command, args: readonly string[]): { values: OptionValues; positionals: readonly string[] } {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { ...command.options, ...commonOptions },
-      allowPositionals: true,
-      strict: true,
-    });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/\. To specify a positional.*$/s, '') : String(cause);
-    throw new CliError(exitCode.usage, `${reason}. See 'driftline help ${command.name}'`, { cause });
-  }
 }
 
 function overview(): string {

@@ -53,7 +53,7 @@ export const policyCommand: Command = {
     if (action === undefined)
       throw new CliError(
         exitCode.usage,
-        `say what to do: ${Object.keys(actions)
+        `${name === '' ? 'say what to do' : `policy has no '${name}'`}: ${Object.keys(actions)
           .map((known) => `driftline policy ${known}`)
           .join(', ')}`,
       );
