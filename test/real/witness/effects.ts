@@ -51,12 +51,17 @@ export function allowancesOf(
   const blind = effects.filter(({ type }) => type === 'blind');
   const unrecorded = effects.filter(({ type }) => type === 'unrecorded');
   const allowances: Allowance[] = [];
-  const allow = (effect: Effect, causes: readonly string[], others: readonly Effect[]): void => {
+  const allow = (
+    effect: Effect,
+    causes: readonly string[],
+    others: readonly Effect[],
+    kinds?: readonly string[],
+  ): void => {
     const { fromMs, toMs } = joined(effect, others);
     allowances.push({
       fault: effect.fault,
       causes,
-      kinds: undefined,
+      kinds,
       fromRevision: times.revisionAt(fromMs - inFlightMs),
       toRevision: times.revisionAt(toMs + recoveryMs),
     });
@@ -77,6 +82,8 @@ export function allowancesOf(
         break;
       case 'spool-damaged':
         allow(effect, ['spool_damage', 'sequence_hole', 'undecodable', 'epoch_start'], [...blind, ...unrecorded]);
+        // That there was such a kind at all was in the lost messages.
+        allow(effect, ['relist'], [...blind, ...unrecorded], customKindsOf(histories));
         break;
       case 'compacted':
         for (const later of blind) if (later.toMs + recoveryMs >= effect.fromMs) allow(later, ['relist'], blind);
@@ -112,9 +119,8 @@ function kindsThatComeAndGo(
   times: TimesOfRevisions,
   blind: readonly Effect[],
 ): readonly Allowance[] {
-  const definitions = histories.filter(({ kind }) => kind === 'customresourcedefinitions.apiextensions.k8s.io');
-  return definitions.flatMap(({ key, runs }) => {
-    const name = key.slice(key.indexOf('/') + 1);
+  return definitionsOf(histories).flatMap(({ key, runs }) => {
+    const name = definedBy(key);
     return runs.flatMap(({ form, revisions: [revision = 0] }, at): readonly Allowance[] => {
       const isGone = form === undefined;
       const isNew = !isGone && (at === 0 || runs[at - 1]?.form === undefined);
@@ -130,3 +136,12 @@ function kindsThatComeAndGo(
     });
   });
 }
+
+const definitionsOf = (histories: readonly ObjectHistory[]): readonly ObjectHistory[] =>
+  histories.filter(({ kind }) => kind === 'customresourcedefinitions.apiextensions.k8s.io');
+
+/** A definition is named as its kind is. */
+const definedBy = (key: string): string => key.slice(key.indexOf('/') + 1);
+
+const customKindsOf = (histories: readonly ObjectHistory[]): readonly string[] =>
+  definitionsOf(histories).map(({ key }) => definedBy(key));

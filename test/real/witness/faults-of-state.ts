@@ -33,22 +33,22 @@ export const stateFaults = {
         withoutAgent(stage, () => rm(stage.system.agentStateDir, { recursive: true, force: true, maxRetries: 10 })),
       ),
   },
-  /** The disk kept the beginning of what was written last. */
+  /** The disk kept the beginning of what was written last. What is torn off may be as old as the file's last change. */
   'tear-spool': {
     parts: ['agent'],
     act: (stage) =>
-      noting(stage, { fault: 'spool torn', types: ['blind', 'unrecorded', 'spool-damaged'] }, () =>
+      noting(stage, { fault: 'spool torn', types: ['blind', 'unrecorded'] }, () =>
         withoutAgent(stage, async () => {
           const segment = newestSegment(stage.system);
           if (segment === undefined) return;
+          const toMs = performance.now();
+          const fromMs = toMs - Math.max(0, Date.now() - statSync(segment.path).mtimeMs);
+          stage.note({ type: 'spool-damaged', fault: 'spool torn', fromMs, toMs });
           truncateSync(segment.path, Math.max(0, segment.bytes - stage.random.between(1, 400)));
         }),
       ),
   },
-  /**
-   * No file of the agent can grow, while everything goes on. The agent may end itself (its database of known objects cannot
-   * take a commit back): then it is started again when there is room, as its supervisor would.
-   */
+  /** No file of the agent can grow, while everything goes on. It must live through that. */
   'fill-disk': {
     parts: ['agent'],
     act: (stage) =>
@@ -57,13 +57,8 @@ export const stateFaults = {
         const logBytes = statSync(join(folder, 'logs', 'agent.log')).size;
         limitFileSize(agent.pid, Math.max(newestSegment(stage.system)?.bytes ?? 0, logBytes + 32_768));
         await sleep(stage.random.between(1_000, 6_000));
-        if (isAlive(agent.pid)) {
-          limitFileSize(agent.pid, 'unlimited');
-          return;
-        }
-        await agent.kill();
-        agent.start();
-        await agent.ready();
+        if (!isAlive(agent.pid)) throw new Error('the agent ended because its disk was full');
+        limitFileSize(agent.pid, 'unlimited');
       }),
   },
   /** etcd forgets its past. An API server with a watch cache does not notice. */

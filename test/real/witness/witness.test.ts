@@ -18,7 +18,7 @@ const schedules: readonly { readonly seed: number; readonly faults: readonly Fau
   { seed: 2, faults: ['kill-apiserver', 'kill-agent'] },
   { seed: 3, faults: ['cut-api', 'break-api', 'slow-api'] },
   { seed: 4, faults: ['cut-collector', 'stall-collector', 'break-collector'] },
-  { seed: 5, faults: ['term-agent', 'fill-disk'] },
+  { seed: 5, faults: ['tear-spool', 'fill-disk', 'term-agent'] },
   { seed: 6, faults: ['api-429', 'api-500', 'api-503'] },
   { seed: 7, faults: ['wipe-agent', 'collector-away'] },
   { seed: 8, faults: ['expire-token', 'stall-api'] },
