@@ -38,7 +38,8 @@ async function withCluster(run: (setup: Setup) => Promise<void>, controllers = f
   try {
     await run({ cluster, folder: folder.path, begin });
   } finally {
-    await Promise.all(lives.map((life) => life.watch.close()));
+    // Those that a test has ended are ended.
+    await Promise.allSettled(lives.map(endLife));
     await cluster.stop();
     folder.remove();
   }
@@ -174,9 +175,13 @@ test('a line that cannot be read is rejected, and the kind is listed again with 
     const random = seeded(5);
     for (const line of ['{"type":"MODIFIED","object":{"metad\n', 'null\n', '{"type":"ADDED","object":{"\xff":1}}x\n']) {
       const before = gaps(sink).length;
+      const isTold = (): boolean => gaps(sink).length > before;
       await until(() => cluster.injectRawWatchLine('configmaps', line) > 0, 'a watch is open');
       for (let i = 0; i < 10; i++) write(cluster, random);
-      await until(() => gaps(sink).length > before, 'a gap');
+      // The watch may have been one that the agent had left already, which the server had not noticed yet.
+      while (!isTold()) {
+        await until(isTold, 'a gap', 2_000).catch(() => cluster.injectRawWatchLine('configmaps', line));
+      }
     }
     await caughtUp(cluster, sink, onlyMaps(seen.history));
     assert.ok(
@@ -184,7 +189,7 @@ test('a line that cannot be read is rejected, and the kind is listed again with 
         .slice(1)
         .every((gap) => gap.cause === 'undecodable'),
     );
-    assert.equal(sink.messages.filter(({ body }) => body.type === 'rejected').length, 3);
+    assert.ok(sink.messages.filter(({ body }) => body.type === 'rejected').length >= 3);
     await endLife(life);
   });
 });
@@ -257,7 +262,7 @@ test('a new CRD is picked up, and its objects end with it', async () => {
     await until(() => boats('created'), 'the boat is told');
     admin.delete(boatDefinitionName);
     await until(() => states(life.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
-    assert.ok(boats('deleted'));
+    await until(() => boats('deleted'), 'the end of the boat is told');
     const boatGaps = gaps(sink).filter(({ resource }) => resource === 'boats');
     assert.deepEqual(
       boatGaps.map(({ cause, fromVersion }) => [cause, fromVersion]),

@@ -100,7 +100,7 @@ export async function observe(access: KubeAccessSource, options: LifeOptions): P
   const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
   const onAnswered = clock.answered.bind(clock);
   const kube = openKubeClient({ access, userAgent: 'driftline-test', onAnswered });
-  const known = openKnown({ path: options.knownPath, epoch: 'one', limits: { commitIntervalMs: 40 } });
+  const known = openKnown({ path: options.knownPath, epoch: 'one', limits: { commitIntervalMs: 40, closeWaitMs: 50 } });
   await replay(known, fromArray(options.sink.messages));
   const limits = {
     ...defaultWatchLimits,
@@ -136,11 +136,10 @@ export function crashImage(knownPath: string, newPath: string): void {
   }
 }
 
-/** Stops without closing anything in order: what was not durable never was. */
+/** Stops without closing anything in order: what was not durable never was. Its files are what crashImage took before. */
 export async function killLife(life: Life): Promise<void> {
   life.sink.crash();
-  await life.watch.close();
-  life.kube.close();
+  await endLife(life);
 }
 
 export function temporaryFolder(): { readonly path: string; remove(): void } {
