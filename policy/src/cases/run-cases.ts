@@ -1,7 +1,14 @@
-/** The cases of control files, run as the engine would: the first object judged, the others the cluster around it. */
+/**
+ * The cases of control files, run as the engine would: the first object judged, the others the cluster around it; or a
+ * change judged, in the cluster before it.
+ */
 import type { Json, JsonObject } from '@driftline/proto';
-import type { CompiledControl, GroupKind, ObjectChange } from '../contract.ts';
+import { clusterView } from '../change/cluster-view.ts';
+import { createChangeJudge } from '../change/judge-change.ts';
+import type { CompiledControl, GroupKind, ObjectChange, Verdict } from '../contract.ts';
 import { createEngine } from '../engine/engine.ts';
+import { compareKeys } from '../engine/graph.ts';
+import { resourceNameOf } from '../language/admission/resource-name.ts';
 import { objectKeyOf, stringAt } from '../language/read-json.ts';
 import type { Bundle, LoadedControl } from '../load/bundle.ts';
 import type { ControlCase } from '../load/control-file.ts';
@@ -27,9 +34,10 @@ function runCase(loaded: LoadedControl, one: ControlCase, parseTime: (iso: strin
   const control = one.params === undefined ? loaded.control : loaded.withParams(one.params as JsonObject);
   const nowMs = one.now === undefined ? defaultCaseTimeMs : parseTime(one.now);
   const expected = describeExpected(one);
-  const answer = judgeFirst(control, one, nowMs);
+  const answer = one.change === undefined ? judgeFirst(control, one, nowMs) : judgeChange(control, one, nowMs);
   const actual = one.violations === undefined && one.expect === 'fail' ? (answer.split(' ')[0] ?? '') : answer;
-  const ok = actual === expected || (one.expect === 'not-assessable' && answer.startsWith(`${one.expect}: `));
+  const isReasoned = one.expect === 'not-assessable' || one.expect === 'unjudged';
+  const ok = actual === expected || (isReasoned && answer.startsWith(`${one.expect}: `));
   return {
     control: control.meta.id,
     file: loaded.at.file,
@@ -54,11 +62,41 @@ function judgeFirst(control: CompiledControl, one: ControlCase, nowMs: number): 
   if (first === undefined) return 'no object';
   const key = objectKeyOf(first);
   if (!control.kinds.some((kind) => kind.group === key.group && kind.kind === key.kind)) return 'not-applicable';
-  const hidden = (kind: GroupKind) =>
-    (one.uncovered ?? []).some((other) => other.group === kind.group && other.kind === kind.kind);
-  const engine = createEngine({ controls: [control], covers: (kind) => !hidden(kind) });
+  const engine = createEngine({ controls: [control], covers: (kind) => covers(one, kind) });
   engine.apply(objects.map(changeOf), nowMs);
-  const verdict = engine.verdict(key, control.meta.id);
+  return textOf(engine.verdict(key, control.meta.id));
+}
+
+function judgeChange(control: CompiledControl, one: ControlCase, nowMs: number): string {
+  const { object = null, oldObject = null, user, groups } = one.change ?? {};
+  const forms = { object: object as JsonObject | null, oldObject: oldObject as JsonObject | null };
+  const key = objectKeyOf(forms.object ?? forms.oldObject ?? {});
+  const resource = resourceNameOf(key.kind);
+  if (control.judgesChangesOf?.({ ...key, resource }) !== true) return 'not-applicable';
+  const objects = one.objects as readonly JsonObject[];
+  const view = clusterView(
+    {
+      get: (wanted) => objects.find((other) => compareKeys(objectKeyOf(other), wanted) === 0),
+      list: (kind, namespace) =>
+        objects.filter((other) => {
+          const { group, kind: name, namespace: within } = objectKeyOf(other);
+          return group === kind.group && name === kind.kind && (namespace ?? within) === within;
+        }),
+      covers: (kind) => covers(one, kind),
+    },
+    nowMs,
+  );
+  const judge = createChangeJudge({ key: { ...key, resource }, ...forms });
+  const { verdict, kept } = judge.judge(control, view, nowMs);
+  if (kept === undefined || user === undefined) return textOf(verdict);
+  return textOf(judge.judgeAgain(control, kept, { username: user, groups }));
+}
+
+function covers({ uncovered = [] }: ControlCase, kind: GroupKind): boolean {
+  return !uncovered.some((other) => other.group === kind.group && other.kind === kind.kind);
+}
+
+function textOf(verdict: Verdict | undefined): string {
   if (verdict?.verdict === 'fail') return `fail ${pathsText(verdict.violations.map(({ path }) => path))}`;
   if (verdict?.verdict === 'not-assessable' || verdict?.verdict === 'unjudged')
     return `${verdict.verdict}: ${verdict.reason}`;

@@ -49,9 +49,19 @@ function equalLists(a: readonly Value[], b: readonly Value[]): boolean {
   return a.every((element, i) => equal(element, b[i]));
 }
 
+/** Member by member, and none that only one of them has is read: a host may tell which values were looked at. */
+function equalMembers(a: Readonly<Record<string, Value>>, b: Value): boolean {
+  for (const key of Object.keys(a)) {
+    const other = mapGet(b, key);
+    if (other === undefined || !equal(a[key], other)) return false;
+  }
+  return true;
+}
+
 function equalMaps(a: Value, b: Value): boolean {
   const size = mapSize(a);
   if (size !== mapSize(b)) return false;
+  if (isPlainObject(a)) return equalMembers(a, b);
   for (const [key, value] of mapPairs(a)) {
     const other = mapGet(b, key);
     if (other === undefined || !equal(value, other)) return false;

@@ -208,6 +208,12 @@ describe('redacted values', () => {
       'not-assessable: it reads /data/key, whose value is redacted',
     ]);
     assert.deepEqual(told(literal, update(marker('a'), 'plain')), ['pass']);
+    const whole = vap({ validations: [{ expression: 'object.data == oldObject.data', message: 'changed' }] });
+    const two = (first: string, second: string) => settings({ a: marker(first), b: marker(second) });
+    assert.deepEqual(told(whole, change(two('a', 'b'), two('c', 'b'))), ['fail: changed']);
+    assert.deepEqual(told(whole, change(settings({ a: marker('a') }), settings({ b: marker('a') }))), [
+      'fail: changed',
+    ]);
   });
 
   test('elsewhere in the object hinder nothing', () => {

@@ -16,7 +16,8 @@ export function createRedactedReads(): RedactedReads {
   const reads = { old: new Set<string>(), new: new Set<string>() };
   return {
     watch(form, object) {
-      return object === null ? null : (watched(object, '', (path) => void reads[form].add(path)) as JsonObject);
+      if (object === null || !holdsMarker(object)) return object;
+      return watched(object, '', (path) => void reads[form].add(path)) as JsonObject;
     },
     readAlone() {
       const alone = (a: ReadonlySet<string>, b: ReadonlySet<string>) => [...a].filter((path) => !b.has(path));
@@ -27,6 +28,13 @@ export function createRedactedReads(): RedactedReads {
       reads.new.clear();
     },
   };
+}
+
+/** Most objects hold none, and are not copied. */
+function holdsMarker(value: Json): boolean {
+  if (typeof value === 'string') return isRedacted(value);
+  if (isJsonArray(value)) return value.some(holdsMarker);
+  return isJsonObject(value) && Object.values(value).some(holdsMarker);
 }
 
 function watched(value: Json, path: string, note: (path: string) => void): Json {

@@ -3,6 +3,8 @@
  * this schema is what decides. Unknown fields are refused: a typing error must never switch a check off in silence.
  */
 import { z } from 'zod';
+import { matchResourcesSchema } from '../language/admission/match-resources.ts';
+import { namedExpressionSchema } from '../language/admission/shapes.ts';
 
 export const fileApiVersion = 'driftline.dev/v1';
 
@@ -70,14 +72,57 @@ const celSchema = z.strictObject({
   validations: z.array(validationSchema).min(1),
 });
 
+/** The `spec` of a ValidatingAdmissionPolicy, without parameters; its validations say why. */
+const admissionSchema = z.strictObject({
+  failurePolicy: z.enum(['Fail', 'Ignore']).optional(),
+  matchConstraints: matchResourcesSchema,
+  matchConditions: z.array(namedExpressionSchema).optional(),
+  variables: z.array(namedExpressionSchema).optional(),
+  validations: z
+    .array(
+      z
+        .strictObject({
+          expression,
+          message: text.optional(),
+          messageExpression: expression.optional(),
+          reason: text.optional(),
+        })
+        .refine((validation) => validation.message !== undefined || validation.messageExpression !== undefined, {
+          message: 'needs message or messageExpression: a violation without a reason helps nobody',
+          path: ['message'],
+        }),
+    )
+    .min(1),
+});
+
 const jsonObject = z.record(z.string(), z.json());
+
+/** The forms of an object before and after; who asked, where that is known. */
+const caseChangeSchema = z
+  .strictObject({
+    oldObject: jsonObject.optional(),
+    object: jsonObject.optional(),
+    user: text.optional(),
+    groups: z.array(text).min(1).optional(),
+  })
+  .refine(({ oldObject, object }) => oldObject !== undefined || object !== undefined, {
+    message: 'needs object, oldObject or both',
+    path: ['object'],
+  })
+  .refine(({ user, groups }) => user !== undefined || groups === undefined, {
+    message: 'nobody has groups: needs user',
+    path: ['groups'],
+  });
 
 const caseSchema = z
   .strictObject({
     name: text,
-    expect: z.enum(['pass', 'fail', 'not-applicable', 'not-assessable']),
-    /** The first is judged; the others are the cluster around it. */
-    objects: z.array(jsonObject).min(1),
+    /** unjudged: of a change whose requester nobody knows. */
+    expect: z.enum(['pass', 'fail', 'not-applicable', 'not-assessable', 'unjudged']),
+    /** What is judged instead of a state. */
+    change: caseChangeSchema.optional(),
+    /** The first is judged; the others are the cluster around it. With `change`, all of them are the cluster before it. */
+    objects: z.array(jsonObject).default([]),
     /** Exactly the paths that must be reported, in any order. */
     violations: z.array(z.string()).min(1).optional(),
     /** Parameters that differ from the control's defaults. */
@@ -90,6 +135,10 @@ const caseSchema = z
   .refine((one) => one.violations === undefined || one.expect === 'fail', {
     message: 'only a case that expects fail has violations',
     path: ['violations'],
+  })
+  .refine((one) => one.change !== undefined || one.objects.length > 0, {
+    message: 'needs objects: the first is judged',
+    path: ['objects'],
   });
 
 export const controlFileSchema = z
@@ -106,9 +155,12 @@ export const controlFileSchema = z
     references: z.array(z.url()).min(1),
     /** Framework id → requirement ids; both must exist in library/frameworks. */
     frameworks: z.record(text, z.array(text).min(1)),
-    match: matchSchema,
+    /** A control with `admission` is about what its matchConstraints say. */
+    match: matchSchema.default({ kinds: [] }),
     params: jsonObject.optional(),
     cel: celSchema.optional(),
+    /** What judges changes. */
+    admission: admissionSchema.optional(),
     /** Name of a relation control in library/relation. */
     relation: text.optional(),
     /** A rule of a bundle that `opa build -t wasm` made; the path is relative to this file. */
@@ -117,9 +169,22 @@ export const controlFileSchema = z
       .optional(),
     cases: z.array(caseSchema).min(2),
   })
-  .refine(({ cel, relation, rego }) => [cel, relation, rego].filter((one) => one !== undefined).length === 1, {
-    message: 'needs exactly one of cel, relation and rego',
-    path: ['cel'],
+  .refine(
+    ({ cel, admission, relation, rego }) =>
+      [cel, admission, relation, rego].filter((one) => one !== undefined).length === 1,
+    { message: 'needs exactly one of cel, admission, relation and rego', path: ['cel'] },
+  )
+  .refine(({ admission, match }) => (admission === undefined) === match.kinds.length > 0, {
+    message: 'needs match.kinds, or admission with matchConstraints instead',
+    path: ['match'],
+  })
+  .refine(({ admission, params }) => admission === undefined || params === undefined, {
+    message: 'a control with admission has no parameters',
+    path: ['params'],
+  })
+  .refine(({ admission, cases }) => cases.every(({ change }) => (change === undefined) === (admission === undefined)), {
+    message: 'cases of a control with admission, and only those, have a change',
+    path: ['cases'],
   })
   .refine(
     (control) =>
@@ -131,6 +196,7 @@ export const controlFileSchema = z
   );
 
 export type ControlFile = z.infer<typeof controlFileSchema>;
+export type AdmissionSection = z.infer<typeof admissionSchema>;
 export type CelSection = z.infer<typeof celSchema>;
 export type CelValidation = z.infer<typeof validationSchema>;
 export type EachSection = z.infer<typeof eachSchema>;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { JsonObject } from '@driftline/proto';
+import { runCases } from '../cases/run-cases.ts';
 import type { RelationControl } from '../language/relation-control.ts';
 import { loadBundle } from './load-bundle.ts';
 import { problemText } from './problem.ts';
@@ -154,7 +155,12 @@ const refusals: readonly (readonly [name: string, from: string, to: string, expe
     '',
     /^controls\/c\.yaml:19:7: cel\.validations\[0\]\.message: needs message/,
   ],
-  ['cel and relation at once', 'cases:', 'relation: known\ncases:', /needs exactly one of cel, relation and rego$/],
+  [
+    'cel and relation at once',
+    'cases:',
+    'relation: known\ncases:',
+    /needs exactly one of cel, admission, relation and rego$/,
+  ],
   [
     'an unknown requirement',
     'pss: [host]',
@@ -228,4 +234,65 @@ test('hostile YAML is refused, not followed', () => {
   );
   load(polluting);
   assert.equal('polluted' in {}, false);
+});
+
+const admission = `apiVersion: driftline.dev/v1
+kind: Control
+id: DL-CHG-900
+title: A ConfigMap must not be deleted
+severity: low
+weight: 1
+category: governance
+rationale: Whoever reads it stops.
+remediation: { summary: Restore it., fields: [data], impact: Nothing. }
+references: [https://example.org]
+frameworks: { pss: [host] }
+admission:
+  matchConstraints:
+    resourceRules: [{ apiGroups: [''], apiVersions: [v1], operations: [DELETE], resources: [configmaps] }]
+  validations:
+    - expression: oldObject.metadata.name.startsWith('temporary-')
+      message: it was meant to stay
+cases:
+  - name: a temporary one
+    expect: pass
+    change: { oldObject: { apiVersion: v1, kind: ConfigMap, metadata: { name: temporary-1 } } }
+  - name: another one
+    expect: fail
+    change: { oldObject: { apiVersion: v1, kind: ConfigMap, metadata: { name: settings } } }
+`;
+
+test('a control about changes: its cases are changes, and it judges nothing else', () => {
+  const result = load(admission);
+  assert.ok(result.ok, JSON.stringify(result));
+  const [loaded] = result.bundle.controls;
+  assert.deepEqual([loaded?.control.judges, loaded?.control.kinds], ['change', []]);
+  assert.deepEqual(
+    runCases(result.bundle, Date.parse).map(({ difference }) => difference),
+    ['', ''],
+  );
+  const swapped = load(
+    admission.replace('expect: pass', 'expect: x').replace('fail', 'pass').replace('expect: x', 'expect: fail'),
+  );
+  assert.ok(swapped.ok);
+  assert.deepEqual(
+    runCases(swapped.bundle, Date.parse).map(({ difference }) => difference),
+    ['expected fail, got pass', 'expected pass, got fail [""]'],
+  );
+  const refused = (from: string, to: string): string => {
+    const again = load(admission.replace(from, to));
+    return again.ok ? 'loaded' : again.problems.map(problemText).join();
+  };
+  assert.match(
+    refused('oldObject.metadata', 'oldObjekt.metadata'),
+    /^controls\/c\.yaml:16:19: expression: .*oldObjekt/,
+  );
+  assert.match(
+    refused('admission:', 'match: { kinds: [pod-bearing] }\nadmission:'),
+    /needs match\.kinds, or admission/,
+  );
+  assert.match(refused('change: { oldObject:', 'objects: [] # {'), /cases/);
+  const ofState = admission.replace('[DELETE]', '[CREATE]').replace('oldObject.metadata', 'object.metadata');
+  const stateful = load(ofState);
+  assert.match(stateful.ok ? '' : stateful.problems.map(problemText).join(), /c\.yaml:13:3: .*write it as cel/);
 });
