@@ -65,7 +65,16 @@ before(async () => {
 });
 after(() => api.close());
 
-const operations = ['log', 'findings', 'objects?kind=deploy', 'records?cluster=east', 'score', 'status'];
+const operations = [
+  'log',
+  'findings',
+  'objects?kind=deploy',
+  'records?cluster=east',
+  'score',
+  'score/history',
+  'score/regressions',
+  'status',
+];
 const codeOf = (body: unknown) => (body as ApiError).error.code;
 
 test('no operation answers without a token, with a wrong one, or with an agent’s', async () => {
@@ -246,6 +255,16 @@ test('paths, methods and health that are not about any cluster', async () => {
   const document = (await (await fetch(`${api.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
   assert.deepEqual(
     Object.keys(document.paths),
-    ['log', 'findings', 'exceptions', 'objects', 'records', 'score', 'status'].map((path) => `/api/v1/${path}`),
+    [
+      'log',
+      'findings',
+      'exceptions',
+      'objects',
+      'records',
+      'score',
+      'score/history',
+      'score/regressions',
+      'status',
+    ].map((path) => `/api/v1/${path}`),
   );
 });

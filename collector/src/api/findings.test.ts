@@ -1,11 +1,25 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { ApiFinding, ApiScore } from '@driftline/proto';
+import { after, before, describe, test } from 'node:test';
+import type { LoadedControl } from '@driftline/policy';
+import type { ApiChange, ApiFinding, ApiRegression, ApiScore } from '@driftline/proto';
 import { batch, coverage, posture, secondUs, startUs, stream, transition, version } from './testing/rows.ts';
 import { control, openTestApi, type TestApi } from './testing/open-test-api.ts';
 
 let api: TestApi;
 
+const pss = {
+  apiVersion: 'driftline.dev/v1',
+  kind: 'Framework',
+  id: 'pss',
+  title: 'Pod Security Standards',
+  version: '1',
+  url: 'https://kubernetes.io/docs/concepts/security/pod-security-standards/',
+  requirements: [
+    { id: 'baseline/privileged', title: 'Privileged' },
+    { id: 'other', title: 'Other' },
+    { id: 'process', title: 'Process', cannotShow: 'it is about people' },
+  ],
+} as const;
 const own = { ...stream, epoch: 'collector' };
 const labels = (name: string, app: string) => ({
   metadata: { name, namespace: 'shop', labels: { app } },
@@ -13,7 +27,14 @@ const labels = (name: string, app: string) => ({
 const severe = (critical: number, high: number) => ({ critical, high, medium: 0, low: 0, info: 0 });
 
 before(async () => {
-  api = await openTestApi();
+  const frameworks = [{ framework: 'pss', requirements: ['baseline/privileged'] }];
+  api = await openTestApi({
+    policies: {
+      controls: [{ control: { meta: { ...control, frameworks } } } as unknown as LoadedControl],
+      exceptions: [],
+      frameworks: [{ ...pss, requirements: [...pss.requirements] }],
+    },
+  });
   await api.record(
     batch([1, 4], {
       coverage: [coverage(1)],
@@ -202,5 +223,131 @@ test('a score has its parts', async () => {
     unjudged: 0,
     openBySeverity: severe(1, 1),
     at: '2026-01-01T00:00:04.000000Z',
+  });
+});
+
+describe('scores of several clusters', () => {
+  const inCluster = (cluster: string) => ({ tenant: 'default', cluster, epoch: `of-${cluster}` });
+  before(async () => {
+    await api.record(
+      batch(
+        [1, 3],
+        {
+          versions: [version(2, { name: 'web', paths: ['/x'] })],
+          transitions: [transition(2, { findingId: 'r1', control: 'DL-POD-001', name: 'web' })],
+          posture: [
+            posture(1, { score: 80, earned: 8 }),
+            posture(1, { scope: 'owner:shop-team', score: 80, earned: 8 }),
+            posture(1, { scope: 'control:DL-POD-001', score: 100, earned: 4, possible: 4, failing: 0 }),
+            posture(1, { scope: 'framework:pss', score: 100, earned: 4, possible: 4 }),
+            posture(2, { score: 60, earned: 6, isBaseline: true }),
+            posture(2, { scope: 'owner:shop-team', score: 60, earned: 6 }),
+            posture(3, {
+              scope: 'owner:hidden',
+              score: 100,
+              earned: 0,
+              possible: 0,
+              passing: 0,
+              failing: 0,
+              notAssessable: 3,
+            }),
+          ],
+          regressions: [
+            {
+              sequence: 2,
+              scope: 'cluster',
+              fromScore: 80,
+              fromAtUs: startUs + secondUs,
+              score: 60,
+              causes: 1,
+              findingIds: ['r1'],
+              changeIds: ['of-red:2'],
+              bundle: 'b1',
+              atUs: startUs + 2 * secondUs,
+              afterOwn: 0,
+            },
+          ],
+        },
+        inCluster('red'),
+      ),
+    );
+    const control = posture(1, { scope: 'control:DL-POD-001', score: 0, earned: 0, possible: 4, atUs: startUs });
+    await api.record(batch([1, 1], { posture: [posture(1, { atUs: startUs }), control] }, inCluster('blue')));
+  });
+  const told = async (query: string) =>
+    (await api.all<ApiScore>(query)).map(({ cluster, scope, score, earned }) => [cluster, scope, score, earned]);
+
+  test('they can be asked for by what they are of, page by page', async () => {
+    const owners = [
+      ['red', 'owner:hidden', 100, 0],
+      ['red', 'owner:shop-team', 60, 6],
+    ];
+    assert.deepEqual(await told('score?cluster=red&by=owner'), owners);
+    assert.deepEqual(await told('score?cluster=red&by=owner&limit=1'), owners);
+    assert.deepEqual(await told('score?scope=control:DL-POD-001'), [
+      ['blue', 'control:DL-POD-001', 0, 0],
+      ['red', 'control:DL-POD-001', 100, 4],
+    ]);
+    assert.equal((await api.get('score?by=colour')).status, 400);
+    assert.equal((await api.get('score?scope=cluster&namespace=shop')).status, 400);
+  });
+
+  test('those of a tenant are those of its clusters added up, now and over time', async () => {
+    const [now] = await api.all<ApiScore>('score?by=tenant');
+    assert.deepEqual([now?.cluster, now?.scope, now?.earned, now?.possible], ['', 'tenant', 9 + 6 + 8, 30]);
+    const points = await told(
+      'score/history?by=tenant&since=2026-01-01T00:00:01.5Z&until=2026-01-01T00:00:04Z&limit=1',
+    );
+    assert.deepEqual(
+      points.map(([, , score]) => score),
+      // red 80, east 50, blue 80; then red 60; then east 80
+      [70, 63.33, 73.33],
+    );
+  });
+
+  test('over time each scope begins with its last point before', async () => {
+    const since = 'since=2026-01-01T00:00:02Z';
+    const points = [
+      ['red', 'cluster', 80, 8],
+      ['red', 'cluster', 60, 6],
+    ];
+    assert.deepEqual(await told(`score/history?cluster=red&by=cluster&${since}`), points);
+    assert.deepEqual(await told(`score/history?cluster=red&by=cluster&${since}&limit=1`), points);
+    assert.deepEqual(await told('score/history?cluster=red&by=cluster&since=2026-01-01T00:00:09Z'), points.slice(1));
+  });
+
+  test('a regression names its findings and changes, and its change names it', async () => {
+    const [regression, ...others] = await api.all<ApiRegression>('score/regressions?cluster=red');
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [regression?.from.score, regression?.score, regression?.causes, regression?.changes],
+      [80, 60, 1, ['of-red:2']],
+    );
+    assert.deepEqual(
+      regression?.findings.map(({ id, control, object }) => [id, control, object.kind, object.name]),
+      [['r1', 'DL-POD-001', 'Deployment', 'web']],
+    );
+    assert.deepEqual(await api.all('score/regressions?by=namespace'), []);
+    const [change] = await api.all<ApiChange>('log?cluster=red');
+    const { id, scope, from, score, at } = regression!;
+    assert.deepEqual(change?.regressions, [{ id, scope, from, score, at }]);
+  });
+
+  test('a framework is told by its requirements, and what no control shows of it', async () => {
+    const { body, status } = await api.get('score?framework=pss&cluster=red');
+    assert.equal(status, 200);
+    const { items, framework } = body as { items: ApiScore[]; framework: { id: string; notShown: unknown[] } };
+    assert.deepEqual(
+      items.map(({ scope, score }) => [scope, score]),
+      [
+        ['framework:pss', 100],
+        ['requirement:pss/baseline/privileged', 100],
+      ],
+    );
+    assert.deepEqual(framework.notShown, [
+      { id: 'other', title: 'Other', reason: 'nothing here is judged by a control for it' },
+      { id: 'process', title: 'Process', reason: 'it is about people' },
+    ]);
+    assert.equal((await api.get('score?framework=none')).status, 404);
   });
 });
