@@ -322,8 +322,6 @@ test('what has no commit row is not sent', async () => {
   const { connection } = timeline;
   const before = open([{ name: 'torn', type: 'file', path }]);
   await until(() => linesOf(path).length > 0, 'the past');
-  let count = -1;
-  for (; count !== linesOf(path).length; await sleep(1_200)) count = linesOf(path).length;
   const insert = `INSERT INTO finding_transitions SELECT * REPLACE (sequence + 1000 AS sequence) FROM finding_transitions WHERE cluster = 'east'`;
   const response = await fetch(`${connection.url}/?database=${connection.database}`, {
     method: 'POST',
@@ -333,7 +331,10 @@ test('what has no commit row is not sent', async () => {
   assert.equal(response.status, 200, await response.text());
   await sleep(1_200);
   await before.forwarders.close();
-  assert.equal(linesOf(path).length, count);
+  assert.deepEqual(
+    linesOf(path).filter((event) => /:1\d{3}\b/.test(event.metadata.uid)),
+    [],
+  );
 });
 
 test('a forwarders file that is wrong is refused by position, without its secrets', () => {

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { systemClock } from '../clock.ts';
-import { openTestSpool, silentLogger, temporaryDirectory } from '../spool/spool-fixture.ts';
+import { openTestSpool, silentLogger, temporaryDirectory, until } from '../spool/spool-fixture.ts';
 import {
   auditEvent,
   canary,
@@ -187,11 +187,13 @@ describe('audit webhook', () => {
 
   it('asks the API server to come back when too much waits', async () => {
     const first = eventList([auditEvent(1)]);
-    await withWebhook({ limits: { waitingLimitBytes: first.length + 100 } }, async ({ sink, post }) => {
+    let waitingBytes = 0;
+    const metrics = { ...noAuditMetrics, webhookWaitingBytes: (bytes: number) => void (waitingBytes = bytes) };
+    await withWebhook({ metrics, limits: { waitingLimitBytes: first.length + 100 } }, async ({ sink, post }) => {
       const durable = Promise.withResolvers<void>();
       sink.hold(durable.promise);
       const waiting = post(first);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(() => waitingBytes > 0, 'the first is being held');
       const refused = await post(eventList([auditEvent(2)]));
       assert.equal(refused.status, 429);
       assert.equal(refused.headers.get('retry-after'), '5');
