@@ -84,6 +84,8 @@ describe('the comparison with the baseline', () => {
     const names = [
       'capture-cost',
       'policy-change',
+      'fan-out',
+      'cel-check',
       'collector-line',
       'bytes-per-change',
       'agent-memory',

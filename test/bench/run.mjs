@@ -12,6 +12,8 @@ import { comparisonTable, figuresTable } from './harness/table.ts';
 const benches = [
   'capture-cost',
   'policy-change',
+  'fan-out',
+  'cel-check',
   'collector-line',
   'bytes-per-change',
   'agent-memory',
