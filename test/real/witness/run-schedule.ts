@@ -62,18 +62,23 @@ export async function runSchedule(
 ): Promise<Outcome> {
   const startedMs = performance.now();
   const { control, redactionKey } = cluster;
-  const system = await openSystem({ control, redactionKey, useWatchList: schedule.useWatchList });
+  const { useWatchList } = schedule;
+  const hasFakeClocks = schedule.tracks.flat().some(({ fault }) => faults[fault].needsFakeTime === true);
+  const system = await openSystem({ control, redactionKey, useWatchList, hasFakeClocks });
   let problems: readonly Problem[] | undefined;
   try {
     system.collector.start();
     await system.collector.ready();
     system.agent.start();
     await system.agent.ready();
+    const secondsSince = (): string => `${Math.round((performance.now() - startedMs) / 1000)} s`;
+    options.say(`ready after ${secondsSince()}`);
     const firstLookRevision = await cluster.etcd.caughtUp();
     const versionsBefore = cluster.history.versionCount();
     const effects: Effect[] = [];
     const done: string[] = [];
     const writes = await runFaults(schedule, { cluster, system, effects, done, options });
+    options.say(`through after ${secondsSince()}`);
     const judge = (): Promise<Judged> => judgeNow(cluster, system, { effects, firstLookRevision });
     const { verdict, gaps } = await settled(judge, options.settleTimeoutMs);
     problems = [...verdict.problems, ...(await recordingProblems(system))];

@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import { openWitnessedCluster } from './cluster.ts';
 import type { WitnessedCluster } from './cluster.ts';
+import { fakeTimeLibrary } from './fake-time.ts';
 import { faultNames } from './faults.ts';
 import type { FaultName } from './faults.ts';
 import { runSchedule } from './run-schedule.ts';
@@ -34,6 +35,10 @@ const chosen = values.faults?.split(',').map((name): FaultName => {
   return name as FaultName;
 });
 
+const withFakeTime = fakeTimeLibrary() !== undefined;
+if (!withFakeTime)
+  console.log('libfaketime cannot be had: no seed chooses a fault of clocks, which changes what it chooses');
+
 let failed = 0;
 let cluster: WitnessedCluster | undefined;
 // Agent and collector die with this process; the control plane is on its own.
@@ -49,6 +54,7 @@ try {
     const schedule = planSchedule(seed, {
       stepsPerTrack: Number(values.steps),
       withLong: values.long,
+      withFakeTime,
       ...(chosen === undefined ? {} : { faults: chosen }),
     });
     if (cluster !== undefined && cluster.hasWatchCache !== schedule.hasWatchCache) {

@@ -20,14 +20,18 @@ export type ScheduleOptions = {
   readonly stepsPerTrack: number;
   /** Faults of minutes, too. */
   readonly withLong?: boolean;
+  /** Faults for which libfaketime is needed. */
+  readonly withFakeTime?: boolean;
 };
 
 export function planSchedule(
   seed: number,
-  { faults: only, stepsPerTrack, withLong = false }: ScheduleOptions,
+  { faults: only, stepsPerTrack, withLong = false, withFakeTime = false }: ScheduleOptions,
 ): Schedule {
   const random = seededRandom(`schedule ${seed}`);
-  const eligible = faultNames.filter((name) => withLong || faults[name].isLong !== true);
+  const eligible = faultNames.filter(
+    (name) => (withLong || faults[name].isLong !== true) && (withFakeTime || faults[name].needsFakeTime !== true),
+  );
   const chosen = only ?? Array.from({ length: random.between(1, 5) }, () => random.pick(eligible));
   const trackCount = chosen.length > 1 && random.chance(0.5) ? 2 : 1;
   const stepCount = only === undefined ? stepsPerTrack : Math.max(stepsPerTrack, Math.ceil(only.length / trackCount));

@@ -8,6 +8,8 @@ import { Process } from '../flow/processes.ts';
 import { embeddedStore } from '../flow/recorded.ts';
 import type { StoreAccess } from '../flow/recorded.ts';
 import { ApiFront } from './api-front.ts';
+import { fakeTimeLibrary, openFakeClock } from './fake-time.ts';
+import type { FakeClock } from './fake-time.ts';
 import { Link } from './link.ts';
 
 export const agentUser = 'witnessed-agent';
@@ -19,6 +21,8 @@ export type SystemOptions = {
   readonly redactionKey: Buffer;
   readonly spoolLimit?: string;
   readonly useWatchList?: boolean;
+  /** Agent and collector have clocks of their own. */
+  readonly hasFakeClocks?: boolean;
 };
 
 export type System = {
@@ -29,6 +33,7 @@ export type System = {
   readonly front: ApiFront;
   readonly toApiServer: Link;
   readonly toCollector: Link;
+  readonly clocks: { readonly agent: FakeClock; readonly collector: FakeClock } | undefined;
   store(): StoreAccess;
   /** Gives the agent another token and lets the old one expire. */
   writeToken(token: string): void;
@@ -55,6 +60,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     return join(folder, name);
   };
   const tokenFile = file('kube-token', front.token);
+  const clocks = options.hasFakeClocks === true ? openClocks(folder) : undefined;
   const agentStateDir = join(folder, 'agent');
   const agent = new Process({
     name: 'agent',
@@ -70,6 +76,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       DRIFTLINE_AGENT_KUBECONFIG: file('kubeconfig', kubeconfigText({ control, port: apiLinkPort, tokenFile })),
       DRIFTLINE_AGENT_HEALTH_LISTEN: `127.0.0.1:${healthPort}`,
       DRIFTLINE_AGENT_LOG_LEVEL: 'debug',
+      ...clocks?.agent.environment,
       ...(options.spoolLimit === undefined ? {} : { DRIFTLINE_AGENT_SPOOL_LIMIT: options.spoolLimit }),
       ...(options.useWatchList === false ? { DRIFTLINE_AGENT_USE_WATCH_LIST: 'false' } : {}),
     },
@@ -87,6 +94,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       DRIFTLINE_API_LISTEN: `127.0.0.1:${apiPort}`,
       DRIFTLINE_TOKENS_FILE: file('tokens.json', JSON.stringify({ tokens })),
       DRIFTLINE_LOG_LEVEL: 'debug',
+      ...clocks?.collector.environment,
     },
   });
   return {
@@ -97,6 +105,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     front,
     toApiServer,
     toCollector,
+    clocks,
     store: () => embeddedStore(dataDir),
     writeToken: (token) => void file('kube-token', token),
     async close({ keepsFolder }) {
@@ -106,6 +115,13 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       if (!keepsFolder) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
+}
+
+function openClocks(folder: string): System['clocks'] {
+  const library = fakeTimeLibrary();
+  if (library === undefined) return undefined;
+  const clock = (name: string): FakeClock => openFakeClock(library, join(folder, `${name}-clock`));
+  return { agent: clock('agent'), collector: clock('collector') };
 }
 
 type KubeconfigOptions = { readonly control: ControlPlane; readonly port: number; readonly tokenFile: string };
