@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -193,7 +193,14 @@ test('a kubeconfig gives server, token, groups and context', async () => {
   assert.deepEqual(here.headers['impersonate-group'], ['a', 'b']);
   const there = await kubeconfigAccess(path, 'there').read('scheduled');
   assert.deepEqual([there.server, there.verifiesServer, there.serverName], ['https://there.example', false, 'sni']);
-  assert.equal((await failure(kubeconfigAccess(path, 'nowhere').read('scheduled'))).code, 'credentials');
+  const nowhere = await failure(kubeconfigAccess(path, 'nowhere').read('scheduled'));
+  assert.equal(nowhere.code, 'credentials');
+  assert.match(nowhere.message, /it has no context 'nowhere'; there are: here, there/);
+  const open = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  delete open['current-context'];
+  writeFileSync(path, JSON.stringify(open));
+  const none = await failure(kubeconfigAccess(path).read('scheduled'));
+  assert.match(none.message, /it has no current context, and none was named; there are: here, there/);
   assert.equal((await failure(kubeconfigAccess(join(folder, 'none')).read('scheduled'))).code, 'credentials');
 });
 

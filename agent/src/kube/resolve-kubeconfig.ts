@@ -18,7 +18,7 @@ async function main(path: string, context: string): Promise<ResolvedKubeconfig> 
   config.loadFromFile(path);
   if (context !== '') config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Error(`context '${context || config.currentContext}' names no cluster`);
+  if (cluster === null) throw new Error(missingCluster(config, context));
   const user = config.getCurrentUser();
   allowPlainHttp(config, cluster.server);
   const options: RequestOptions = { headers: {} };
@@ -44,6 +44,17 @@ async function main(path: string, context: string): Promise<ResolvedKubeconfig> 
     },
     isDynamic: user?.exec !== undefined || (user?.authProvider !== undefined && user.authProvider.name !== 'tokenFile'),
   };
+}
+
+/** What is missing, and what there is: the package gives an absent current context as undefined, or as ''. */
+function missingCluster(config: KubeConfig, context: string): string {
+  const wanted: string | undefined = context === '' ? config.currentContext : context;
+  const names = config.contexts.map(({ name }) => name);
+  const others = names.length === 0 ? 'it has no contexts' : `there are: ${names.join(', ')}`;
+  if (wanted === undefined || wanted === '') return `it has no current context, and none was named; ${others}`;
+  return names.includes(wanted)
+    ? `its context '${wanted}' names a cluster that it does not have`
+    : `it has no context '${wanted}'; ${others}`;
 }
 
 /** The package refuses http:// unless verification is off; there is nothing to verify on http://. */

@@ -1,9 +1,10 @@
 /** `driftline log`: the changes, newest first. */
 import type { ApiChange } from '@driftline/proto';
+import type { Query } from '../api-client.ts';
 import { CliError, exitCode } from '../exit-code.ts';
 import { parseMoment, parsePastMoment } from '../moment.ts';
 import { changeBlock, changeLine } from '../output/change.ts';
-import { table } from '../output/text.ts';
+import { printable, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
 import { limitHelp, limitOption, printListing } from './listing.ts';
 import {
@@ -58,6 +59,7 @@ export const logCommand: Command = {
       origin: text(values, 'origin'),
       snapshots: values.snapshots === true ? true : undefined,
     };
+    const nothing = nothingText(context, query);
     await printListing<ApiChange>(context, {
       path: 'log',
       query,
@@ -66,7 +68,7 @@ export const logCommand: Command = {
       async people(items, isWide) {
         if (values.oneline === true) {
           const rows = await Array.fromAsync(items, (change) => changeLine(change));
-          print(rows.length === 0 ? 'No changes.' : table(onelineHeader, rows, { columns, flexible: [4, 5] }));
+          print(rows.length === 0 ? nothing : table(onelineHeader, rows, { columns, flexible: [4, 5] }));
           return;
         }
         let count = 0;
@@ -74,7 +76,7 @@ export const logCommand: Command = {
           print(`${changeBlock(change, { paint, isWide })}\n`);
           count += 1;
         }
-        if (count === 0) print('No changes.');
+        if (count === 0) print(nothing);
       },
     });
     return exitCode.ok;
@@ -82,6 +84,22 @@ export const logCommand: Command = {
 };
 
 const onelineHeader = ['TIME', 'CLUSTER', 'OBJECT', 'OP', 'FIELDS', 'WHO', 'ORIGIN', 'APPROVAL', 'FINDINGS'];
+
+/** Nothing is an answer, with exit 0: it says of what, so that a mistyped name is seen. */
+function nothingText({ positionals, values }: CommandContext, query: Query): string {
+  const { cluster, namespace, selector } = query;
+  const what = [
+    positionals.length === 0 ? '' : `for ${positionals.join(' ')}`,
+    namespace === undefined ? '' : `in namespace ${namespace}`,
+    cluster === undefined ? '' : `of ${cluster}`,
+    selector === undefined ? '' : `with labels ${selector}`,
+    ...['user', 'origin', 'since', 'until'].map((name) => {
+      const value = text(values, name);
+      return value === undefined ? '' : `--${name} ${value}`;
+    }),
+  ].filter((part) => part !== '');
+  return printable(what.length === 0 ? 'No changes recorded.' : `No changes recorded ${what.join(', ')}.`);
+}
 
 function range({ values, now }: CommandContext): { readonly since?: string; readonly until?: string } {
   const since = text(values, 'since');

@@ -13,19 +13,21 @@ import {
   refuseArguments,
   requireKnownScope,
 } from './scope.ts';
+import { printRejected } from './status-rejected.ts';
 import { auditingText } from './status-auditing.ts';
 
 export const statusCommand: Command = {
   name: 'status',
   usage: 'status [options]',
   summary: 'agents, lag, gaps, coverage; exit 1 when an agent is away or policies are refused',
-  options: { ...clusterOptions, ...outputOptions },
-  help: [...clusterHelp, ...outputHelp],
+  options: { ...clusterOptions, ...outputOptions, rejected: { type: 'boolean' } },
+  help: [...clusterHelp, ['--rejected', 'instead: the input that could not be read, newest first'], ...outputHelp],
   async run(context) {
     refuseArguments(context);
     const status = await context.api().get<ApiStatus>('status', { cluster: text(context.values, 'context') });
     if (status.agents.length === 0) await requireKnownScope(context);
     const format = outputFormat(context.values);
+    if (context.values.rejected === true) return printRejected(context, status);
     if (format === 'json' || format === 'yaml') await printData(context, status);
     else printStatus(context, status, format === 'wide');
     return status.policies.refused === null &&
@@ -71,7 +73,7 @@ function printStatus(context: CommandContext, status: ApiStatus, isWide: boolean
   if (auditing !== '') print(`\n${auditing}`);
   printRepositories(context, status);
   print(
-    `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}.`,
+    `\nJudging: ${status.unjudged} unjudged, ${status.notAssessable} not assessable. Input rejected: ${status.rejected}${status.rejected === 0 ? '' : " ('driftline status --rejected' shows it)"}.`,
   );
 }
 

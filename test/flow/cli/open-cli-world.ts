@@ -207,6 +207,7 @@ async function tell(collector: Collector): Promise<CliWorld['moments']> {
   audit(agent, debug, { user: hostile, agent: hostile, verb: 'create' });
   agent.put(ref('', 'Pod', 'shop', hostile), pod(hostile));
   agent.wait(minuteUs);
+  agent.send({ type: 'audit', digest: 'audit-torn', event: '{"torn": ', source: 'webhook' });
   agent.remove(debug);
   agent.send({
     type: 'gap',
