@@ -81,7 +81,11 @@ describe('log', () => {
     const { beforeHotfix, afterHotfix } = world.moments;
     assert.deepEqual(await names('--since', beforeHotfix, '--until', afterHotfix), ['oncall']);
     assert.equal((await names('--limit', '2')).length, 2);
-    assert.equal(await driftline(0, 'log', '-n', 'shop', '--origin', 'pipeline'), 'No changes.\n');
+    assert.equal(
+      await driftline(0, 'log', '-n', 'shop', '--origin', 'pipeline'),
+      'No changes recorded in namespace shop, --origin pipeline.\n',
+    );
+    assert.equal(await driftline(0, 'log', 'deploy/nothing'), 'No changes recorded for deploy/nothing.\n');
     assert.deepEqual(await names('-n', 'shop', '--origin', 'pipeline'), []);
     assert.match(await driftline(0, 'log', '--limit', '2'), /The newest 2; --limit N shows more\.\n$/);
   });
@@ -235,6 +239,15 @@ describe('show, at, findings, score, status', () => {
     }
   });
 
+  test('input that could not be read is told of, with where it stood and why', async () => {
+    assert.match(await driftline(1, 'status'), /Input rejected: 1 \('driftline status --rejected' shows it\)/);
+    assert.match(await driftline(0, 'status', '--rejected'), /^TIME.*\n.*prod +audit +not-an-event +9 /);
+    const run = await world.run(['status', '--rejected', '-o', 'json']);
+    const [rejected] = (JSON.parse(run.out) as { items: { cluster: string; bytes: number }[] }).items;
+    assert.deepEqual([rejected?.cluster, rejected?.bytes], ['prod', 9]);
+    assert.equal(await driftline(0, 'status', '--rejected', '--context', 'staging'), 'No input was rejected.\n');
+  });
+
   test('status says what is not seen; exit 1 while an agent is away', async () => {
     const text = await driftline(1, 'status');
     assert.match(text, /^Driftline \d+\.\d+\.\d+ \(embedded\), \d+ controls, policy bundle [0-9a-f]+\n/);
@@ -294,8 +307,10 @@ describe('formats', () => {
 describe('connection and usage', () => {
   test('wrong usage is exit 2 with what to do', async () => {
     assert.match(await driftline(2, 'bogus'), /no command 'bogus'; there are: log, show/);
-    assert.match(await driftline(2, 'log', '--nope'), /Unknown option '--nope'\. See 'driftline help log'/);
+    assert.match(await driftline(2, 'log', '--nope'), /there is no option '--nope'; 'driftline help log'/);
     assert.match(await driftline(2, 'log', '-o', 'xml'), /use json, yaml or wide/);
+    assert.match(await driftline(2, 'log', '--limit', '-5'), /--limit takes a whole number .* not '-5'/);
+    assert.match(await driftline(2, 'stauts'), /no command 'stauts': did you mean status\?/);
     assert.match(await driftline(2, 'log', '--limit', 'many'), /--limit takes a whole number/);
     assert.match(await driftline(2, 'log', '-n', 'a', '-A'), /either --namespace or --all-namespaces/);
     assert.match(await driftline(2, 'log', '-l', 'a=b=c'), /not a label selector/);
@@ -309,7 +324,7 @@ describe('connection and usage', () => {
       ['score', '--at', '2199-01-01'],
     ])
       assert.match(await driftline(2, ...command), /'2199-01-01' is in the future/);
-    assert.match(await driftline(2, 'status', '-A'), /Unknown option '-A'/);
+    assert.match(await driftline(2, 'status', '-A'), /there is no option '-A'/);
     assert.match(await driftline(2, 'help', 'bogus'), /no command 'bogus'/);
     for (const command of ['status', 'score'])
       assert.match(await driftline(2, command, 'prod'), /too many arguments: prod/);
