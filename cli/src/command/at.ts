@@ -6,6 +6,7 @@ import { parsePastMoment } from '../moment.ts';
 import { localTime, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
 import { limitHelp, limitOption, printListing } from './listing.ts';
+import { scoreCommand, scoreHelp, scoreOptions } from './score.ts';
 import {
   kindAndName,
   outputHelp,
@@ -21,14 +22,19 @@ const peopleLimit = 1_000;
 
 export const atCommand: Command = {
   name: 'at',
-  usage: 'at MOMENT get KIND[/NAME] [options]',
-  summary: 'the objects as they were at a moment, and how sure that is',
-  options: { ...scopeOptions, ...selectorOptions, ...outputOptions, ...limitOption },
-  help: [...scopeHelp, ...selectorHelp, limitHelp('objects', peopleLimit), ...outputHelp],
+  usage: 'at MOMENT get KIND[/NAME] | score [options]',
+  summary: 'the objects as they were at a moment, and how sure that is; or the score of then',
+  options: { ...scopeOptions, ...selectorOptions, ...outputOptions, ...limitOption, ...scoreOptions },
+  help: [...scopeHelp, ...selectorHelp, limitHelp('objects', peopleLimit), ...scoreHelp, ...outputHelp],
   async run(context) {
     const { positionals, values } = context;
+    if (positionals.length > 1 && positionals.at(-1) === 'score') {
+      const at = positionals.slice(0, -1).join(' ');
+      return scoreCommand.run({ ...context, positionals: [], values: { ...values, at } });
+    }
     const verb = positionals.indexOf('get');
-    if (verb < 1) throw new CliError(exitCode.usage, 'say when and what: driftline at 2h get deploy -n shop');
+    if (verb < 1)
+      throw new CliError(exitCode.usage, 'say when and what: driftline at 2h get deploy -n shop, or at 2h score');
     const moment = parsePastMoment(positionals.slice(0, verb).join(' '), context.now());
     const { kind, name } = kindAndName(positionals.slice(verb + 1));
     if (kind === undefined)

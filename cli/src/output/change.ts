@@ -1,5 +1,6 @@
 /** One change for people: when, where, what, who, why it was allowed, and what it broke or mended. */
 import type { ApiApproval, ApiChange, ApiFieldChange, ApiTransition, ApiWho, Json } from '@driftline/proto';
+import { fallText } from './score.ts';
 import { localTime, type Paint, printable, shorten } from './text.ts';
 
 const valueWidth = 72;
@@ -13,6 +14,7 @@ export function changeBlock(change: ApiChange, options: { readonly paint: Paint;
   const head = `${paint.bold(isWide ? change.observedAt : localTime(change.observedAt))}  ${opColour(change.op)}  ${paint.cyan(objectName(change))}  ${paint.dim(`in ${printable(change.object.cluster)}`)}`;
   const what = fieldLines(change, isWide).map((line, index) => [index === 0 ? 'what' : '', line]);
   const findings = findingLines(change, options).map((line, index) => [index === 0 ? 'findings' : '', line]);
+  const falls = change.regressions.map((fall, index) => [index === 0 ? 'score' : '', fallText(fall, paint)]);
   const lines = [
     // Who made an object that was there before is not known and not asked.
     ...(change.op === 'snapshot'
@@ -20,6 +22,7 @@ export function changeBlock(change: ApiChange, options: { readonly paint: Paint;
       : [['who', whoLine(change.who, isWide)], ['origin', originLine(change, paint)], ...what]),
     ...(change.op === 'snapshot' ? [] : [['approval', approvalLine(change.approval, isWide)]]),
     ...findings,
+    ...falls,
     ...(isWide ? wideLines(change) : []),
   ];
   return [head, ...lines.map(([label = '', text = '']) => `  ${paint.dim(label.padEnd(9))}${text}`)].join('\n');

@@ -177,7 +177,7 @@ describe('show, at, findings, score, status', () => {
   test('score has a gate too, and a past', async () => {
     assert.match(
       await driftline(0, 'score'),
-      /^CLUSTER +SCOPE +SCORE +POINTS +CRITICAL +HIGH +MEDIUM +LOW +INFO\nprod +cluster +\d+\.\d/,
+      /^CLUSTER +SCOPE +SCORE +POINTS +CRITICAL +HIGH +MEDIUM +LOW +INFO +EXCEPTED +NOT ASSESSABLE\nprod +cluster +\d+\.\d/,
     );
     await driftline(1, 'score', '--min-score', '99.5');
     await driftline(0, 'score', '--min-score', '1');
@@ -188,6 +188,26 @@ describe('show, at, findings, score, status', () => {
       (await json<{ items: ApiScore[] }>('score', '-n', 'shop')).items.every(({ scope }) => scope === 'namespace:shop'),
     );
     assert.match(await driftline(0, 'score', '--at', '1w'), /Nothing has been judged yet/);
+    assert.match(await driftline(0, 'at', '1w', 'score', '--by', 'owner'), /Nothing has been judged yet/);
+  });
+
+  test('score by owner, control, framework and tenant, and over time', async () => {
+    const scopesBy = async (by: string) =>
+      (await json<{ items: ApiScore[] }>('score', '--by', by)).items.map(({ scope }) => scope);
+    assert.ok((await scopesBy('owner')).every((scope) => scope.startsWith('owner:')));
+    assert.ok((await scopesBy('control')).length > 10);
+    assert.deepEqual(await scopesBy('tenant'), ['tenant']);
+    assert.match(await driftline(0, 'score', '--framework', 'pss', '-o', 'wide'), /requirement:pss\/\S+ +\d/);
+    await driftline(4, 'score', '--framework', 'none');
+    assert.match(
+      await driftline(0, 'score', '--since', '1h', '--by', 'category'),
+      /THEN +LAST +CHANGE[^]*category:compute/,
+    );
+    const points = (await json<{ items: ApiScore[] }>('score', '--since', '1h')).items;
+    assert.ok(points.length > 0 && points.every(({ scope }) => scope === 'cluster'));
+    await driftline(2, 'score', '--since', '1h', '--at', '1h');
+    await driftline(2, 'score', '--regressions', '--framework', 'pss');
+    assert.match(await driftline(0, 'score', '--regressions', '--until', '1w'), /No score fell/);
   });
 
   test('a gate on nothing does not pass', async () => {
