@@ -61,11 +61,28 @@ export function writeConnection(
 
 /** Whether the process that left the connection is still there. */
 function isRunning(connection: string): boolean {
-  const { pid } = JSON.parse(connection) as { readonly pid?: number };
+  const { pid } = parse(connection);
   if (pid === undefined || pid === process.pid) return false;
   try {
     return process.kill(pid, 0);
   } catch {
     return false;
+  }
+}
+
+/** What another process says of itself in this home, if it is still there. */
+export function runningConnection(home: string): { readonly url: string; readonly pid: number } | undefined {
+  const path = join(home, 'connection.json');
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const { url, pid } = parse(text);
+  return url !== undefined && pid !== undefined && isRunning(text) ? { url, pid } : undefined;
+}
+
+/** A file that somebody has damaged names nobody. */
+function parse(connection: string): { readonly url?: string; readonly pid?: number } {
+  try {
+    return JSON.parse(connection) as { readonly url?: string; readonly pid?: number };
+  } catch {
+    return {};
   }
 }

@@ -1,7 +1,8 @@
 /** The flags of `npm start`. */
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { contextOf } from './kubeconfig.ts';
+import { UsageError } from './usage-error.ts';
 
 export type LocalFlags = {
   /** A real cluster to watch; undefined: the practice cluster. */
@@ -31,20 +32,17 @@ Runs Driftline on this machine: collector with its own ClickHouse, an agent, and
   --pace SECONDS      time between the steps of the practice cluster's stories (default: 8; 0: play none)
   --help`;
 
-export class UsageError extends Error {}
-
 export function parseFlags(args: readonly string[], root: string): LocalFlags | 'help' {
   const values = read(args);
   if (values.help === true) return 'help';
   // npm runs scripts in the checkout; paths are meant from where the person stands.
   const here = process.env.INIT_CWD ?? process.cwd();
   const kubeconfig = values.kubeconfig === undefined ? undefined : resolve(here, values.kubeconfig);
-  if (kubeconfig !== undefined) requireReadable(kubeconfig);
   if (values.context !== undefined && kubeconfig === undefined)
     throw new UsageError('--context goes with --kubeconfig');
   return {
     kubeconfig,
-    context: values.context,
+    context: kubeconfig === undefined ? undefined : contextOf(kubeconfig, values.context),
     isDefaultHome: values['data-dir'] === undefined,
     home: values['data-dir'] === undefined ? join(root, '.driftline') : resolve(here, values['data-dir']),
     apiPort: values['api-port'] === undefined ? undefined : wholeNumber('api-port', values['api-port'], 1, 65_535),
@@ -66,20 +64,6 @@ function read(args: readonly string[]) {
     return parseArgs({ args: [...args], options }).values;
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
-}
-
-function requireReadable(kubeconfig: string): void {
-  try {
-    readFileSync(kubeconfig);
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    const reasons: Readonly<Record<string, string>> = {
-      ENOENT: `there is no file ${kubeconfig}`,
-      EISDIR: `${kubeconfig} is a folder`,
-      EACCES: `you may not read ${kubeconfig}`,
-    };
-    throw new UsageError(`--kubeconfig: ${reasons[code] ?? `${kubeconfig} cannot be read (${code})`}`, { cause });
   }
 }
 

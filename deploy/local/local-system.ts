@@ -3,16 +3,17 @@
  * starts lives under `home`, in a folder for each watched cluster with a timeline of its own: what is asked while one is
  * watched is not answered with another that is away.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiStatus } from '@driftline/proto';
 import type { Announcer } from './announce.ts';
 import { type Child, startChild } from './child.ts';
-import { ensureCredentials, writeConnection, writeSecret } from './credentials.ts';
+import { ensureCredentials, runningConnection, writeConnection, writeSecret } from './credentials.ts';
 import { defaultApiPort, type LocalFlags } from './flags.ts';
+import { lockFolder } from './folder-lock.ts';
 import { freePort, portFrom, requirePort } from './ports.ts';
+import { UsageError } from './usage-error.ts';
 
 export type LocalSystem = {
   readonly apiUrl: string;
@@ -75,13 +76,14 @@ class System {
   readonly #folder: string;
   #apiUrl = '';
   #removeConnection = () => {};
+  #unlock = () => {};
   #isClosing = false;
   #unseenKinds = 0;
 
   constructor(flags: LocalFlags, announcer: Announcer) {
     this.#flags = flags;
     this.#announcer = announcer;
-    this.#cluster = flags.kubeconfig === undefined ? 'practice' : clusterName(flags.kubeconfig, flags.context);
+    this.#cluster = flags.kubeconfig === undefined ? 'practice' : clusterName(flags.context);
     this.#folder =
       flags.kubeconfig === undefined
         ? join(flags.home, 'practice')
@@ -104,7 +106,7 @@ class System {
 
   async start(): Promise<void> {
     const { home } = this.#flags;
-    mkdirSync(join(this.#folder, 'logs'), { recursive: true, mode: 0o700 });
+    this.#lock();
     const apiPort = await this.#apiPort();
     this.#apiUrl = `http://127.0.0.1:${apiPort}`;
     const credentials = ensureCredentials(this.#folder, this.#cluster);
@@ -134,6 +136,29 @@ class System {
     this.#isClosing = true;
     this.#removeConnection();
     for (const child of this.#children.toReversed()) await child.stop();
+    this.#unlock();
+  }
+
+  /** Before anything is started, or written over what runs. */
+  #lock(): void {
+    const { home } = this.#flags;
+    try {
+      mkdirSync(join(this.#folder, 'logs'), { recursive: true, mode: 0o700 });
+      const unlock = lockFolder(this.#folder);
+      if (unlock !== undefined) {
+        this.#unlock = unlock;
+        return;
+      }
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new UsageError(`cannot keep anything in ${home}: ${reason}. Choose another folder with --data-dir`, {
+        cause,
+      });
+    }
+    const running = runningConnection(home);
+    throw new UsageError(
+      `${this.#cluster} is watched from ${home} by another 'npm start' already${running === undefined ? '' : ` (${running.url}, process ${running.pid})`}: use that one, stop it, or choose another folder with --data-dir`,
+    );
   }
 
   get #readerTokenFile(): string {
@@ -293,26 +318,11 @@ class System {
 }
 
 /** The context's name, cut to what a cluster may be called. */
-function clusterName(kubeconfig: string, context: string | undefined): string {
-  const name = context ?? currentContext(kubeconfig) ?? 'cluster';
+function clusterName(context = ''): string {
   return (
-    name
+    context
       .replace(/[^A-Za-z0-9._-]+/g, '-')
       .replace(/^[^A-Za-z0-9]+/, '')
       .slice(0, 200) || 'cluster'
   );
-}
-
-/** What is wrong with a file that cannot be parsed, the agent says: it reads it for real. */
-function currentContext(kubeconfig: string): string | undefined {
-  try {
-    // The CLI's room declares the parser; the workspace's root has no packages of its own.
-    const yaml = createRequire(join(root, 'cli/package.json'))('yaml') as { parse(text: string): unknown };
-    const config = yaml.parse(readFileSync(kubeconfig, 'utf8'));
-    if (typeof config !== 'object' || config === null || !('current-context' in config)) return undefined;
-    const name = config['current-context'];
-    return typeof name === 'string' && name !== '' ? name : undefined;
-  } catch {
-    return undefined;
-  }
 }

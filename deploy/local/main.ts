@@ -6,8 +6,9 @@
  */
 import { join } from 'node:path';
 import { Announcer } from './announce.ts';
-import { parseFlags, UsageError, usage } from './flags.ts';
+import { parseFlags, usage } from './flags.ts';
 import { openLocalSystem } from './local-system.ts';
+import { UsageError } from './usage-error.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -1,7 +1,7 @@
 /** Loopback ports for the local system. */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import { UsageError } from './flags.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Below the ports that the kernel gives to outgoing connections: one of those could take it before its user does. */
 const firstPort = 20_000;

@@ -1,13 +1,15 @@
 /** What `npm start` decides before it starts anything. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeConnection } from './credentials.ts';
-import { parseFlags, UsageError } from './flags.ts';
+import { parseFlags } from './flags.ts';
+import { lockFolder } from './folder-lock.ts';
 import { freePort, portFrom, requirePort } from './ports.ts';
+import { UsageError } from './usage-error.ts';
 
 test('the API keeps its port from start to start, and takes the next one when somebody else has it', async () => {
   const port = await freePort();
@@ -50,5 +52,47 @@ test('who stops takes away only its own connection', () => {
     assert.match(readFileSync(join(home, 'connection.json'), 'utf8'), /127\.0\.0\.1:3/);
   } finally {
     rmSync(home, { recursive: true, force: true, maxRetries: 10 });
+  }
+});
+
+test('a folder is for one start at a time, and free again when that ends', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-lock-'));
+  try {
+    const unlock = lockFolder(folder);
+    assert.ok(unlock !== undefined);
+    assert.equal(lockFolder(folder), undefined);
+    unlock();
+    const again = lockFolder(folder);
+    assert.ok(again !== undefined);
+    again();
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+});
+
+test('a kubeconfig that cannot be used is refused before anything starts, and never quoted', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-kubeconfig-'));
+  try {
+    const path = join(folder, 'config');
+    const parsed = (text: string, ...args: string[]) => {
+      writeFileSync(path, text);
+      return parseFlags(['--kubeconfig', path, ...args], '/checkout');
+    };
+    const config = (current: string) =>
+      `${current}contexts: [{ name: here, context: { cluster: c } }, { name: there, context: { cluster: d } }]\n`;
+    assert.equal((parsed(config('current-context: here\n')) as { context?: string }).context, 'here');
+    assert.equal((parsed(config(''), '--context', 'there') as { context?: string }).context, 'there');
+    assert.throws(() => parsed(config('')), /no current context: choose one with --context \(it has: here, there\)/);
+    assert.throws(() => parsed(config('current-context: x\n')), /is 'x', which that file does not have \(it has: here/);
+    assert.throws(() => parsed(config(''), '--context', 'x'), /--context is 'x', which that file does not have/);
+    assert.throws(() => parsed('hello'), /is no kubeconfig/);
+    assert.throws(
+      () => parsed('users:\n  token: secret-canary\n bad: [\n'),
+      (error: Error) => /is no YAML \(line \d\)/.test(error.message) && !error.message.includes('canary'),
+    );
+    assert.throws(() => parseFlags(['--kubeconfig', join(folder, 'none')], '/checkout'), /there is no file/);
+    assert.throws(() => parseFlags(['--kubeconfig', folder], '/checkout'), /is a folder/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });
