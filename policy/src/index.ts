@@ -15,6 +15,8 @@ export type {
   Unanswered,
   UnansweredChange,
 } from './engine/verdict-book.ts';
+export { factsShownBy } from './risk/evidence.ts';
+export { criticalityLabel, type Risk, type RiskFactor, type RiskFacts, riskOf } from './risk/risk.ts';
 export { ownerLabels, ownerOf } from './score/owner.ts';
 export { percentOf, pointsOf, weightOf } from './score/score.ts';
 export type { PairCounts, Score, ScoreCard, SeverityCounts } from './score/score.ts';
