@@ -147,9 +147,29 @@ export type ApiChange = {
   /** Empty: none found. */
   readonly approval: readonly ApiApproval[];
   readonly findings: readonly ApiTransition[];
+  /** What controls about changes say of it, apart from findings; those that it passes are not listed. */
+  readonly verdicts: readonly ApiChangeVerdict[];
   /** Scores that fell, among others by this change. */
   readonly regressions: readonly Pick<ApiRegression, 'id' | 'scope' | 'from' | 'score' | 'at'>[];
   readonly synthesised: boolean;
+};
+
+export type ApiChangeVerdict = {
+  /** Stable for ever. */
+  readonly id: string;
+  readonly control: string;
+  readonly title: string;
+  readonly severity: ApiTransition['severity'];
+  /** unjudged: mostly because nobody knows who asked; an audit event may still tell. */
+  readonly state: 'fail' | 'excepted' | 'not-assessable' | 'unjudged';
+  readonly reason: string;
+  /** Fields that violate it, where the policy names them. */
+  readonly paths: readonly string[];
+  /** Who is taken to have asked; '' while nobody is known, or where it does not matter. */
+  readonly user: string;
+  /** The policies that were in force at the change. */
+  readonly bundle: string;
+  readonly at: string;
 };
 
 export type ApiFinding = {

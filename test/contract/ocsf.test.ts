@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { apiActivity, complianceFinding, type LinkRow, type Producer, type TransitionRow } from '@driftline/collector';
+import {
+  apiActivity,
+  complianceFinding,
+  detectionFinding,
+  type ForwardedVerdict,
+  type LinkRow,
+  type Producer,
+  type TransitionRow,
+} from '@driftline/collector';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 
 const schema: unknown = JSON.parse(readFileSync(join(import.meta.dirname, 'ocsf-required.schema.json'), 'utf8'));
@@ -58,6 +66,31 @@ const link: LinkRow = {
   uid: 'u1',
 };
 
+const verdict: ForwardedVerdict = {
+  sequence: 9,
+  index: 0,
+  changeEpoch: 'e1',
+  changeSequence: 7,
+  verdictId: 'v1',
+  control: 'DL-CHG-001',
+  severity: 'medium',
+  title: 'What Git declares must not be changed by hand',
+  state: 'fail',
+  stateBefore: 'unjudged',
+  reason: 'changed by alice@example.com',
+  paths: [],
+  user: 'alice@example.com',
+  group: 'apps',
+  resource: 'deployments',
+  kind: 'Deployment',
+  namespace: 'shop',
+  name: 'web',
+  uid: 'u1',
+  bundle: 'b1',
+  context: '{}',
+  atUs: 1_750_000_000_123_456,
+};
+
 function assertValid(event: unknown): void {
   assert.ok(validate(event), JSON.stringify(validate.errors, null, 1));
 }
@@ -88,6 +121,32 @@ test('a linked change is a valid API Activity for every verb, with or without ad
     assertValid(apiActivity(stream, { ...link, verb, sourceIps: [], user: '' }, producer));
   }
   assert.equal(apiActivity(stream, link, producer).type_uid, 600303);
+});
+
+test('a violated change is a valid Detection Finding, which ends when its requester turns out to be another', () => {
+  const rows = [
+    verdict,
+    { ...verdict, stateBefore: 'fail', user: 'bob@example.com' },
+    { ...verdict, state: 'pass', stateBefore: 'fail', reason: '', user: 'system:serviceaccount:argocd:x' },
+    { ...verdict, state: 'excepted', stateBefore: 'fail' },
+    { ...verdict, user: '' },
+  ] as const;
+  const events = rows.map((row, index) => detectionFinding(stream, { ...row, sequence: 9 + index }, producer));
+  for (const event of events) assertValid(event);
+  assert.deepEqual(
+    events.map(({ type_uid, status_id, is_alert }) => [type_uid, status_id, is_alert]),
+    [
+      [200401, 1, true],
+      [200402, 1, true],
+      [200403, 4, false],
+      [200403, 3, false],
+      [200401, 1, true],
+    ],
+  );
+  assert.equal(new Set(events.map((event) => (event.finding_info as { uid: string }).uid)).size, 1);
+  assert.equal(new Set(events.map(({ metadata }) => metadata.uid)).size, events.length);
+  const { finding_info: _removed, ...rest } = events[0] ?? assert.fail();
+  assert.equal(validate(rest), false);
 });
 
 test('the schema refuses an event without what OCSF requires', () => {

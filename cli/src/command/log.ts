@@ -35,6 +35,7 @@ export const logCommand: Command = {
     origin: { type: 'string' },
     oneline: { type: 'boolean' },
     snapshots: { type: 'boolean' },
+    violated: { type: 'boolean' },
   },
   help: [
     ...scopeHelp,
@@ -45,6 +46,7 @@ export const logCommand: Command = {
     limitHelp('changes', peopleLimit),
     ['--oneline', 'a table with one line for each change'],
     ['--snapshots', 'also first sights of objects that were there before'],
+    ['--violated', 'only changes that a control about changes fails'],
     ...outputHelp,
   ],
   async run(context) {
@@ -58,6 +60,7 @@ export const logCommand: Command = {
       user: text(values, 'user'),
       origin: text(values, 'origin'),
       snapshots: values.snapshots === true ? true : undefined,
+      violated: values.violated === true ? true : undefined,
     };
     const nothing = nothingText(context, query);
     await printListing<ApiChange>(context, {

@@ -1,5 +1,13 @@
 /** One change for people: when, where, what, who, why it was allowed, and what it broke or mended. */
-import type { ApiApproval, ApiChange, ApiFieldChange, ApiTransition, ApiWho, Json } from '@driftline/proto';
+import type {
+  ApiApproval,
+  ApiChange,
+  ApiChangeVerdict,
+  ApiFieldChange,
+  ApiTransition,
+  ApiWho,
+  Json,
+} from '@driftline/proto';
 import { fallText } from './score.ts';
 import { localTime, type Paint, printable, shorten } from './text.ts';
 
@@ -14,6 +22,10 @@ export function changeBlock(change: ApiChange, options: { readonly paint: Paint;
   const head = `${paint.bold(isWide ? change.observedAt : localTime(change.observedAt))}  ${opColour(change.op)}  ${paint.cyan(objectName(change))}  ${paint.dim(`in ${printable(change.object.cluster)}`)}`;
   const what = fieldLines(change, isWide).map((line, index) => [index === 0 ? 'what' : '', line]);
   const findings = findingLines(change, options).map((line, index) => [index === 0 ? 'findings' : '', line]);
+  const verdicts = change.verdicts.map((verdict, index) => [
+    index === 0 ? 'policy' : '',
+    verdictLine(verdict, options),
+  ]);
   const falls = change.regressions.map((fall, index) => [index === 0 ? 'score' : '', fallText(fall, paint)]);
   const lines = [
     // Who made an object that was there before is not known and not asked.
@@ -21,6 +33,7 @@ export function changeBlock(change: ApiChange, options: { readonly paint: Paint;
       ? what
       : [['who', whoLine(change.who, isWide)], ['origin', originLine(change, paint)], ...what]),
     ...(change.op === 'snapshot' ? [] : [['approval', approvalLine(change.approval, isWide)]]),
+    ...verdicts,
     ...findings,
     ...falls,
     ...(isWide ? wideLines(change) : []),
@@ -37,7 +50,12 @@ function originLine({ origin, who }: ApiChange, paint: Paint): string {
 export function changeLine(change: ApiChange): readonly string[] {
   const opened = change.findings.filter((finding) => finding.state === 'opened' || finding.state === 'reopened').length;
   const resolved = change.findings.filter((finding) => finding.state === 'resolved').length;
-  const findings = [opened > 0 ? `+${opened}` : '', resolved > 0 ? `-${resolved}` : '']
+  const violated = change.verdicts.filter((verdict) => verdict.state === 'fail').length;
+  const findings = [
+    opened > 0 ? `+${opened}` : '',
+    resolved > 0 ? `-${resolved}` : '',
+    violated > 0 ? `!${violated}` : '',
+  ]
     .filter((text) => text !== '')
     .join(' ');
   const paths = change.fields.map((field) => field.path);
@@ -130,6 +148,19 @@ function commitText({ commit, commitProblem }: ApiApproval, isWide: boolean): st
     ...(signature.state === 'none' && !isWide ? [] : [`signature ${signature.state} ${signature.signer}`.trimEnd()]),
   ];
   return printable(parts.join(', '));
+}
+
+/** `violates medium DL-CHG-001 <title> by <user>  <reason>`. */
+function verdictLine(
+  { state, severity, control, title, user, reason, paths, bundle }: ApiChangeVerdict,
+  { paint, isWide }: { readonly paint: Paint; readonly isWide: boolean },
+): string {
+  const word = state === 'fail' ? paint.red('violates') : paint.yellow(state);
+  const by = user === '' ? '' : ` by ${user}`;
+  const why = [...(isWide ? paths : []), reason, ...(isWide ? [`policies ${bundle}`] : [])].filter(
+    (part) => part !== '',
+  );
+  return `${word} ${severity} ${control} ${printable(`${title}${by}`)}  ${paint.dim(printable(shorten(why.join('; '), isWide ? 1_024 : 160)))}`;
 }
 
 /** Most severe first. */

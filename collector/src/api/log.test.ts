@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ApiChange } from '@driftline/proto';
-import { batch, coverage, link, secondUs, startUs, stream, transition, version } from './testing/rows.ts';
+import { batch, coverage, link, secondUs, startUs, stream, transition, verdict, version } from './testing/rows.ts';
 import { openTestApi, type TestApi } from './testing/open-test-api.ts';
 
 let api: TestApi;
@@ -64,6 +64,14 @@ const story = batch([1, 12], {
     // A later event fits better: this one counts.
     link(6, 4),
     link(9, 7, { name: 'api', uid: 'uid-api', verb: 'delete', user: 'root', impersonatedUser: 'bob@example.com' }),
+  ],
+  changeVerdicts: [
+    verdict(4, 4, { state: 'unjudged', reason: 'nobody knows', user: '' }),
+    verdict(6, 4, { stateBefore: 'unjudged' }),
+    verdict(6, 6, { name: 'api', uid: 'uid-api' }),
+    // Somebody else turned out to have asked.
+    verdict(9, 6, { name: 'api', uid: 'uid-api', state: 'pass', stateBefore: 'fail', reason: '', user: 'argocd' }),
+    verdict(7, 7, { name: 'api', uid: 'uid-api', state: 'unjudged', reason: 'nobody knows', user: '' }),
   ],
   transitions: [
     transition(4),
@@ -135,6 +143,22 @@ test('who did it: the last link counts; then field managers; then nobody', async
 test('who made an object is not taken for who deleted it', async () => {
   const { who, origin } = await one('e1:12');
   assert.deepEqual([who.confidence, who.managers, origin.kind], ['none', [], 'unknown']);
+});
+
+test('what controls about changes say is with the change: the last word of each, passes left out', async () => {
+  const told = (await log()).flatMap(({ id, verdicts }) =>
+    verdicts.map(({ control, state, user }) => [id, control, state, user]),
+  );
+  assert.deepEqual(told, [
+    ['e1:7', 'DL-CHG-001', 'unjudged', ''],
+    ['e1:4', 'DL-CHG-001', 'fail', 'alice@example.com'],
+  ]);
+  assert.deepEqual(await ids('violated=true'), ['e1:4']);
+  const [violation] = (await one('e1:4')).verdicts;
+  assert.deepEqual(
+    [violation?.id, violation?.bundle, violation?.reason, violation?.at],
+    ['v-4', 'b1', 'changed by alice@example.com', '2026-01-01T00:00:06.000000Z'],
+  );
 });
 
 test('when it happened has the bounds and the source of its evidence', async () => {

@@ -69,6 +69,7 @@ export const operations: readonly Operation[] = [
       user: 'linked to this audit user, as itself or impersonated',
       origin: origins.slice(1).join(', '),
       snapshots: 'true: also first sights of objects that were there before the watch',
+      violated: 'true: only changes that a control about changes fails',
     },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);
@@ -83,6 +84,7 @@ export const operations: readonly Operation[] = [
         origin: oneOf(query, 'origin', origins, ''),
         selector: selectorOf(query),
         snapshots: oneOf(query, 'snapshots', ['true', 'false'], 'false') === 'true',
+        violated: oneOf(query, 'violated', ['true', 'false'], 'false') === 'true',
       };
       const after = decodeCursor<ChangePosition>(query.cursor, ['number', 'string', 'number', 'number', 'number']);
       const { items, next } = await queryChanges(timeline, filter, { limit: limitOf(query), after });

@@ -1,6 +1,7 @@
 /**
  * Timeline facts as OCSF events (schema 1.5.0): a finding's transition is a Compliance Finding (class 2003), an audit
- * event linked to a change an API Activity (class 6003). Pure: equal input gives equal output, so a redelivery has the
+ * event linked to a change an API Activity (class 6003), a change that violates a control a Detection Finding (class 2004,
+ * ocsf-detection.ts). Pure: equal input gives equal output, so a redelivery has the
  * same `metadata.uid` and receivers can drop it. Times are milliseconds since the Unix epoch.
  */
 import type { FrameworkMapping, Severity } from '@driftline/policy';
@@ -9,7 +10,7 @@ import type { LinkRow, StreamId, TransitionRow } from '../timeline/rows.ts';
 export type OcsfEvent = {
   readonly activity_id: number;
   readonly category_uid: number;
-  readonly class_uid: 2003 | 6003;
+  readonly class_uid: 2003 | 2004 | 6003;
   readonly type_uid: number;
   readonly severity_id: number;
   readonly time: number;
@@ -25,7 +26,7 @@ export type Producer = {
 };
 
 const schemaVersion = '1.5.0';
-const severities: Readonly<Record<Severity, readonly [number, string]>> = {
+export const severities: Readonly<Record<Severity, readonly [number, string]>> = {
   info: [1, 'Informational'],
   low: [2, 'Low'],
   medium: [3, 'Medium'],
@@ -148,7 +149,7 @@ export function apiActivity(stream: StreamId, row: LinkRow, producer: Producer):
   };
 }
 
-function metadata(stream: StreamId, producer: Producer, uid: string, correlationUid: string) {
+export function metadata(stream: StreamId, producer: Producer, uid: string, correlationUid: string) {
   return {
     uid,
     version: schemaVersion,
@@ -171,7 +172,7 @@ type Named = {
   readonly uid: string;
 };
 
-function resource(stream: StreamId, row: Named) {
+export function resource(stream: StreamId, row: Named) {
   return {
     uid: row.uid === '' ? `${row.group}/${row.kind}/${row.namespace}/${row.name}` : row.uid,
     name: row.name,
@@ -181,7 +182,7 @@ function resource(stream: StreamId, row: Named) {
   };
 }
 
-function objectName(
+export function objectName(
   row: { readonly namespace: string; readonly name: string } & (
     | { readonly kind: string }
     | { readonly resource: string }
@@ -191,6 +192,6 @@ function objectName(
   return `${kind} ${row.namespace === '' ? '' : `${row.namespace}/`}${row.name}`;
 }
 
-function toMs(timeUs: number): number {
+export function toMs(timeUs: number): number {
   return Math.floor(timeUs / 1000);
 }

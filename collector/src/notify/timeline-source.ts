@@ -5,14 +5,18 @@
 import type { TimelineCursors } from '../timeline/cursors/timeline-cursors.ts';
 import { loadSql } from '../timeline/reader/sql-file.ts';
 import type { TimelineReader } from '../timeline/reader/timeline-reader.ts';
-import type { LinkRow, StreamId, TransitionRow } from '../timeline/rows.ts';
+import type { LinkRow, RegressionRow, StreamId, TransitionRow } from '../timeline/rows.ts';
 import type { ForwardPage, ForwardSource } from './forwarder.ts';
 import { apiActivity, complianceFinding, type OcsfEvent, type Producer } from './ocsf.ts';
+import { detectionFinding, type ForwardedVerdict } from './ocsf-detection.ts';
+import { regressionFinding } from './ocsf-regression.ts';
 
 const sql = {
   recorded: loadSql(import.meta.url, 'recorded.sql'),
   transitions: loadSql(import.meta.url, 'forwarded-transitions.sql'),
   links: loadSql(import.meta.url, 'forwarded-links.sql'),
+  verdicts: loadSql(import.meta.url, 'forwarded-verdicts.sql'),
+  regressions: loadSql(import.meta.url, 'forwarded-regressions.sql'),
 };
 
 export type TimelineSourceOptions = {
@@ -96,13 +100,18 @@ async function readPage(
   range: Range,
 ): Promise<ForwardPage> {
   const stream: StreamId = { tenant: recorded.tenant, cluster: recorded.cluster, epoch: recorded.epoch };
-  const [transitions, links] = await Promise.all([
+  const [transitions, links, verdicts, regressions] = await Promise.all([
     reader.all<TransitionRow>(sql.transitions, { ...stream, ...range }),
     reader.all<LinkRow>(sql.links, { ...stream, ...range }),
+    reader.all<ForwardedVerdict>(sql.verdicts, { ...stream, ...range }),
+    reader.all<RegressionRow>(sql.regressions, { ...stream, ...range }),
   ]);
   const ordered: (readonly [sequence: number, event: OcsfEvent])[] = [
     ...links.map((row) => [row.sequence, apiActivity(stream, row, producer)] as const),
     ...transitions.map((row) => [row.sequence, complianceFinding(stream, row, producer)] as const),
+    ...verdicts.map((row) => [row.sequence, detectionFinding(stream, row, producer)] as const),
+    // Behind the findings that it is due to.
+    ...regressions.map((row) => [row.sequence, regressionFinding(stream, row, producer)] as const),
   ];
   ordered.sort(([a], [b]) => a - b);
   return { stream, throughSequence: range.through, events: ordered.map(([, event]) => event) };

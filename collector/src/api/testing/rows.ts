@@ -1,6 +1,7 @@
 /** Rows of a timeline with what a test does not care about filled in. */
 import type {
   AuditRow,
+  ChangeVerdictRow,
   CoverageRow,
   GapRow,
   LinkRow,
@@ -119,6 +120,37 @@ export function link(sequence: number, changeSequence: number, rest: Partial<Lin
     namespace: 'shop',
     name: 'web',
     uid: 'uid-web',
+    ...rest,
+  };
+}
+
+export function verdict(
+  sequence: number,
+  changeSequence: number,
+  rest: Partial<ChangeVerdictRow> = {},
+): ChangeVerdictRow {
+  return {
+    sequence,
+    changeEpoch: stream.epoch,
+    changeSequence,
+    verdictId: `v-${changeSequence}`,
+    control: 'DL-CHG-001',
+    severity: 'medium',
+    title: 'What Git declares must not be changed by hand',
+    state: 'fail',
+    stateBefore: '',
+    reason: 'changed by alice@example.com',
+    paths: [],
+    user: 'alice@example.com',
+    group: 'apps',
+    resource: 'deployments',
+    kind: 'Deployment',
+    namespace: 'shop',
+    name: 'web',
+    uid: 'uid-web',
+    bundle: 'b1',
+    context: '{}',
+    atUs: startUs + sequence * secondUs,
     ...rest,
   };
 }

@@ -62,6 +62,7 @@ const changeWith = (approval: ApiApproval, { origin = 'gitops', confidence = 'ex
   origin: { kind: origin, evidence: '' },
   approval: [approval],
   findings: [],
+  verdicts: [],
   regressions: [],
   synthesised: false,
 });

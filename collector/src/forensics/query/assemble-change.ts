@@ -1,6 +1,7 @@
 /** One change in its public form, from the rows that speak of it. Pure. */
 import {
   type ApiChange,
+  type ApiChangeVerdict,
   type ApiOrigin,
   type ApiTransition,
   type ApiWho,
@@ -43,6 +44,7 @@ export type ChangeFacts = {
   readonly link: LinkColumns | undefined;
   readonly transitions: readonly TransitionColumns[];
   readonly regressions: readonly ShortRegression[];
+  readonly verdicts: readonly ApiChangeVerdict[];
 };
 
 export function assembleChange(facts: ChangeFacts): ApiChange {
@@ -63,6 +65,7 @@ export function assembleChange(facts: ChangeFacts): ApiChange {
     origin,
     approval: approvalOfChange(before, after, { origin: origin.kind, isHelm: isHelm(row, link) }),
     findings: facts.transitions.map(transition),
+    verdicts: facts.verdicts,
     regressions: facts.regressions,
     synthesised: row.synthesised,
   };

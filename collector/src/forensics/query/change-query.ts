@@ -2,7 +2,7 @@
  * Changes with everything that is known of them: field diffs, who, origin, approval evidence, findings. Candidates are
  * found on narrow columns and sifted; bodies are read for what is left, each with the version before it.
  */
-import type { ApiChange } from '@driftline/proto';
+import type { ApiChange, ApiChangeVerdict } from '@driftline/proto';
 import { TupleParam } from '@clickhouse/client';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import {
@@ -15,6 +15,7 @@ import {
 } from './assemble-change.ts';
 import { charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
 import { keyOf, regressionsByChange } from './regression-query.ts';
+import { judgedKey, verdictsOf } from './verdict-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 import { endOfTimeUs, inParameters, type TenantTimeline } from './timeline-query.ts';
 import { fetchBodies, labelsOf, predecessors, type Predecessor } from './version-bodies.ts';
@@ -37,6 +38,8 @@ export type ChangeFilter = {
   readonly origin: string;
   readonly selector: Selector | undefined;
   readonly snapshots: boolean;
+  /** Only changes that a control about changes fails. */
+  readonly violated: boolean;
 };
 
 /** Where a page ended: the position of its last candidate. */
@@ -60,7 +63,7 @@ export async function queryChanges(
   filter: ChangeFilter,
   page: { readonly limit: number; readonly after: ChangePosition | undefined },
 ): Promise<ChangePage> {
-  const isSifted = filter.origin !== '' || filter.selector !== undefined || filter.user !== '';
+  const isSifted = filter.origin !== '' || filter.selector !== undefined || filter.user !== '' || filter.violated;
   // One more than the page: whether there is a next one.
   const wanted = isSifted ? siftedAtOnce : page.limit + 1;
   const kept: Facts[] = [];
@@ -114,8 +117,10 @@ async function sift(
   if (rows.length === 0) return [];
   const links = await linksOf(timeline, rows);
   const { user, origin, selector } = filter;
+  const verdicts = filter.violated ? await verdictsOf(timeline, rows) : undefined;
   const possible = rows.filter((row) => {
     const link = links.get(linkKey(row));
+    if (verdicts !== undefined && !isViolated(verdicts.get(judgedKey(row)))) return false;
     return isBy(user, link) && (origin === '' || possibleOrigins(row, link).some((one) => one === origin));
   });
   const before = await predecessors(timeline, possible);
@@ -132,6 +137,10 @@ async function sift(
 /** The version whose body tells what the object is: of a deleted one, the last that was seen. */
 function describing({ row, previous }: Facts) {
   return row.op === 'deleted' ? (previous ?? row) : row;
+}
+
+function isViolated(verdicts: readonly ApiChangeVerdict[] | undefined): boolean {
+  return verdicts?.some(({ state }) => state === 'fail') === true;
 }
 
 function isBy(user: string, link: LinkColumns | undefined): boolean {
@@ -171,13 +180,14 @@ function changesParameter(rows: readonly ChangeRow[]): readonly TupleParam[] {
 async function assemble(timeline: TenantTimeline, facts: readonly Facts[]): Promise<readonly ApiChange[]> {
   if (facts.length === 0) return [];
   const rows = facts.map(({ row }) => row);
-  const [bodies, transitions, regressions] = await Promise.all([
+  const [bodies, transitions, regressions, verdicts] = await Promise.all([
     fetchBodies(
       timeline,
       facts.flatMap(({ row, previous }) => (previous === undefined ? [row] : [row, previous])),
     ),
     transitionsOf(timeline, rows),
     regressionsByChange(timeline, rows.map(messageOf)),
+    verdictsOf(timeline, rows),
   ]);
   const findings = attribute(rows, transitions);
   return facts.map(({ row, link, previous }) =>
@@ -188,6 +198,7 @@ async function assemble(timeline: TenantTimeline, facts: readonly Facts[]): Prom
       after: bodies.get(versionKey(row)),
       link,
       transitions: findings.get(versionKey(row)) ?? [],
+      verdicts: verdicts.get(judgedKey(row)) ?? [],
       regressions: isFirst(row) ? (regressions.get(regressionKey(row)) ?? []) : [],
     }),
   );

@@ -15,6 +15,9 @@ WHERE tenant = {tenant:String}
   AND ({user:String} = '' OR (v.cluster, v.epoch, sequence) IN (
     SELECT cluster, change_epoch, change_sequence FROM links
     WHERE tenant = {tenant:String} AND (user = {user:String} OR impersonated_user = {user:String})))
+  AND (NOT {violated:Bool} OR (v.cluster, v.epoch, sequence) IN (
+    SELECT cluster, change_epoch, change_sequence FROM change_verdicts
+    WHERE tenant = {tenant:String} AND state = 'fail'))
   AND (observed_at_us, v.cluster, epoch_ordinal, sequence, `index`)
     < ({beforeUs:Int64}, {beforeCluster:String}, {beforeOrdinal:UInt64}, {beforeSequence:UInt64}, {beforeIndex:UInt64})
 ORDER BY observed_at_us DESC, cluster DESC, epoch_ordinal DESC, sequence DESC, `index` DESC
