@@ -1,8 +1,9 @@
 // Runs benches one after another and compares their ratios with the committed baseline.
 //   npm run bench [-- name…] [--update] [--json]
+//   npm run bench -- compare [options of compare/compare.ts]
 // --update makes this run the baseline, --json prints the reports instead of tables. Exit code 1: a bench failed or a
 // ratio is worse than tolerated; absolute times never decide.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,6 +23,12 @@ const benches = [
 ];
 const longestMs = 180_000;
 const baselineFile = join(import.meta.dirname, 'baseline.json');
+
+// Beside other tools, which have to be installed: a command of its own, with tables instead of a baseline.
+if (process.argv[2] === 'compare') {
+  const file = join(import.meta.dirname, 'compare/compare.ts');
+  process.exit(spawnSync(process.execPath, [file, ...process.argv.slice(3)], { stdio: 'inherit' }).status ?? 1);
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
