@@ -192,6 +192,23 @@ export type ApiFinding = {
     readonly fields: readonly string[];
     readonly impact: string;
   } | null;
+  /** As things stand now; null: it is not told. */
+  readonly risk: ApiRisk | null;
+};
+
+export type ApiRisk = {
+  /** 0–100: points times all percents, at most 100. */
+  readonly score: number;
+  /** What the severity alone is worth. */
+  readonly points: number;
+  readonly factors: readonly {
+    readonly name: 'exploitability' | 'exposure' | 'privilege' | 'criticality' | 'age' | 'recurrence';
+    readonly value: string;
+    /** 100 changes nothing. */
+    readonly percent: number;
+    /** What it was read from; '' where nothing says anything. */
+    readonly evidence: string;
+  }[];
 };
 
 /** A waiver of findings, and what it does now. */

@@ -36,6 +36,7 @@ export const findingsCommand: Command = {
     control: { type: 'string' },
     exception: { type: 'string' },
     'fail-on': { type: 'string' },
+    sort: { type: 'string' },
   },
   help: [
     ...scopeHelp,
@@ -44,6 +45,7 @@ export const findingsCommand: Command = {
     ['--severity LEVEL', 'at least this severity: info, low, medium, high, critical'],
     ['--control ID', 'only this control'],
     ['--exception ID', 'only what this exception holds now: what is open again when it ends'],
+    ['--sort ORDER', 'severity (default) or risk; -o wide and json tell what the risk is made of'],
     limitHelp('findings', peopleLimit),
     ['--fail-on LEVEL', 'exit 1 when the scope has an open finding of at least this severity,'],
     ['', 'whatever --state, --severity and --limit show'],
@@ -56,17 +58,18 @@ export const findingsCommand: Command = {
     const scope = { ...scopeQuery(values), kind, name, control: text(values, 'control') };
     const severity = severityOption(values, 'severity');
     const exception = text(values, 'exception');
+    const sort = text(values, 'sort');
     const state = text(values, 'state') ?? (exception === undefined ? 'open' : 'excepted');
     // Before anything is printed: a gate holds even when the reader goes away.
     const gate = failOn === undefined ? exitCode.ok : await gateOf(context, { ...scope, severity: failOn });
     context.settle(gate);
     await printListing<ApiFinding>(context, {
       path: 'findings',
-      query: { ...scope, exception, state, severity },
+      query: { ...scope, exception, state, severity, sort },
       peopleLimit,
-      cutNote: (limit) => `The ${limit} most severe; --limit N shows more.`,
+      cutNote: (limit) => `The ${limit} ${sort === 'risk' ? 'riskiest' : 'most severe'}; --limit N shows more.`,
       async people(items, isWide) {
-        printFindings(context, await Array.fromAsync(items), isWide);
+        printFindings(context, await Array.fromAsync(items), { isWide, isByRisk: sort === 'risk' });
       },
     });
     if (gate === exitCode.failed) context.warn(`there are open findings of severity ${failOn ?? ''} or more: exit 1`);
@@ -79,7 +82,9 @@ async function gateOf({ api }: CommandContext, query: Query): Promise<ExitCode> 
   return items.length > 0 ? exitCode.failed : exitCode.ok;
 }
 
-function printFindings(context: CommandContext, findings: readonly ApiFinding[], isWide: boolean): void {
+type Shown = { readonly isWide: boolean; readonly isByRisk: boolean };
+
+function printFindings(context: CommandContext, findings: readonly ApiFinding[], { isWide, isByRisk }: Shown): void {
   if (findings.length === 0) {
     context.print('No findings.');
     return;
@@ -89,6 +94,7 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
   } else {
     const isAllOpen = findings.every((finding) => finding.state === 'open');
     const rows = findings.map((finding) => [
+      ...(isByRisk ? [String(finding.risk?.score ?? '')] : []),
       finding.severity,
       finding.control,
       finding.object.cluster,
@@ -101,10 +107,25 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
     ]);
     const state = isAllOpen ? [] : ['STATE'];
     context.print(
-      table(['SEVERITY', 'CONTROL', 'CLUSTER', 'NAMESPACE', 'OBJECT', 'WHAT', 'WHERE', ...state, 'SINCE'], rows, {
-        columns: context.columns,
-        flexible: [5, 6, 4],
-      }),
+      table(
+        [
+          ...(isByRisk ? ['RISK'] : []),
+          'SEVERITY',
+          'CONTROL',
+          'CLUSTER',
+          'NAMESPACE',
+          'OBJECT',
+          'WHAT',
+          'WHERE',
+          ...state,
+          'SINCE',
+        ],
+        rows,
+        {
+          columns: context.columns,
+          flexible: isByRisk ? [6, 7, 5] : [5, 6, 4],
+        },
+      ),
     );
   }
   const counts = severities.toReversed().flatMap((severity) => {
@@ -113,6 +134,19 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
   });
   const hint = isWide ? '' : context.paint.dim('  (-o wide shows why, and the remedy)');
   context.print(`\n${findings.length} finding${findings.length === 1 ? '' : 's'}: ${counts.join(', ')}${hint}`);
+}
+
+/** What the risk is made of; factors that change nothing and that nothing says anything of are left out. */
+function riskLines({ risk, severity }: ApiFinding): readonly string[] {
+  if (risk === null) return [];
+  const told = risk.factors.filter(({ percent, evidence }) => percent !== 100 || evidence !== '');
+  return [
+    `${risk.score} of 100: ${risk.points} for ${severity}`,
+    ...told.map(
+      ({ name, value, percent, evidence }) =>
+        `× ${(percent / 100).toFixed(2)} ${name} ${value}${evidence === '' ? '' : ` (${evidence})`}`,
+    ),
+  ];
 }
 
 function stateText({ state, exception }: ApiFinding): string {
@@ -137,6 +171,7 @@ function wideFinding(finding: ApiFinding, paint: Paint): string {
       'state',
       `${stateText(finding)}, opened ${finding.openedAt}, last changed ${finding.changedAt}, judged by bundle ${finding.bundle}`,
     ],
+    ...riskLines(finding).map((line, index) => [index === 0 ? 'risk' : '', line]),
     ...(remediation === null
       ? []
       : [

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { LoadedControl } from '@driftline/policy';
 import type { ApiChange, ApiFinding, ApiRegression, ApiScore } from '@driftline/proto';
-import { batch, coverage, posture, secondUs, startUs, stream, transition, version } from './testing/rows.ts';
+import {
+  batch,
+  coverage,
+  posture,
+  regression,
+  secondUs,
+  startUs,
+  stream,
+  transition,
+  version,
+} from './testing/rows.ts';
 import { control, openTestApi, type TestApi } from './testing/open-test-api.ts';
 
 let api: TestApi;
@@ -252,21 +262,7 @@ describe('scores of several clusters', () => {
               notAssessable: 3,
             }),
           ],
-          regressions: [
-            {
-              sequence: 2,
-              scope: 'cluster',
-              fromScore: 80,
-              fromAtUs: startUs + secondUs,
-              score: 60,
-              causes: 1,
-              findingIds: ['r1'],
-              changeIds: ['of-red:2'],
-              bundle: 'b1',
-              atUs: startUs + 2 * secondUs,
-              afterOwn: 0,
-            },
-          ],
+          regressions: [regression(2, { findingIds: ['r1'], changeIds: ['of-red:2'] })],
         },
         inCluster('red'),
       ),
@@ -349,5 +345,53 @@ describe('scores of several clusters', () => {
       { id: 'process', title: 'Process', reason: 'it is about people' },
     ]);
     assert.equal((await api.get('score?framework=none')).status, 404);
+  });
+});
+
+describe('the risk of findings', () => {
+  const risky = { tenant: 'default', cluster: 'risky', epoch: 'e1' };
+  const shop = { metadata: { name: 'shop', labels: { 'driftline.io/criticality': 'critical' } } };
+  const namespace = { group: '', resource: 'namespaces', kind: 'Namespace', namespace: '', name: 'shop' };
+  before(async () => {
+    const reachable = { control: 'DL-NET-002', state: 'excepted', reason: 'a LoadBalancer leads to it' } as const;
+    await api.record(
+      batch(
+        [1, 3],
+        {
+          versions: [version(1, { ...namespace, object: shop }), version(2, { name: 'quiet' })],
+          transitions: [
+            transition(1, { findingId: 'q1', name: 'quiet', severity: 'critical', namespace: 'other' }),
+            transition(1, { index: 1, findingId: 'w1', name: 'web', severity: 'high' }),
+            transition(2, { findingId: 'w1', name: 'web', severity: 'high', state: 'resolved' }),
+            transition(3, { findingId: 'w1', name: 'web', severity: 'high', state: 'reopened' }),
+            transition(3, { index: 1, findingId: 'w2', name: 'web', ...reachable }),
+          ],
+        },
+        risky,
+      ),
+    );
+  });
+
+  test('it is told with its factors and what each was read from', async () => {
+    const found = await findings('cluster=risky&namespace=shop');
+    assert.deepEqual(
+      found.map(({ id, risk }) => [
+        id,
+        risk?.points,
+        risk?.factors.map(({ name, value }) => `${name} ${value}`).slice(0, 4),
+      ]),
+      [['w1', 32, ['exploitability none known', 'exposure outside', 'privilege node', 'criticality critical']]],
+    );
+    assert.equal(found[0]?.risk?.factors[1]?.evidence, 'DL-NET-002: a LoadBalancer leads to it');
+    assert.equal(found[0]?.risk?.factors[5]?.value, '1 times reopened');
+  });
+
+  test('it orders them, page by page, whatever their severity', async () => {
+    assert.deepEqual(await ids('cluster=risky'), ['q1', 'w1']);
+    assert.deepEqual(await ids('cluster=risky&sort=risk'), ['w1', 'q1']);
+    const whole = await ids('cluster=many&sort=risk');
+    assert.equal(new Set(whole).size, 40);
+    assert.deepEqual(await ids('cluster=many&sort=risk&limit=7'), whole);
+    assert.equal((await api.get('findings?sort=colour')).status, 400);
   });
 });

@@ -1,10 +1,18 @@
 /** Every operation of the public API: its parameters, and what it does. The server and the OpenAPI document are made from this. */
-import type { ApiStatus, KindName } from '@driftline/proto';
+import type { ApiFinding, ApiStatus, KindName } from '@driftline/proto';
 import type { Bundle, ControlMeta } from '@driftline/policy';
 import type { CommitResolver } from '../forensics/git/commit-resolver.ts';
 import { type ChangePosition, queryChanges } from '../forensics/query/change-query.ts';
 import { queryExceptions } from '../forensics/query/exception-query.ts';
-import { type FindingFilter, type FindingPosition, queryFindings } from '../forensics/query/finding-query.ts';
+import {
+  type FindingFilter,
+  type FindingPosition,
+  maxRankedFindings,
+  queryFindings,
+  queryRankedFindings,
+  type RankedPosition,
+  type Telling,
+} from '../forensics/query/finding-query.ts';
 import {
   positionShape,
   queryRecords,
@@ -93,7 +101,7 @@ export const operations: readonly Operation[] = [
   },
   {
     path: 'findings',
-    summary: 'Findings, most severe first',
+    summary: 'Findings, most severe or riskiest first',
     answer: 'Finding[]',
     isList: true,
     parameters: {
@@ -105,6 +113,7 @@ export const operations: readonly Operation[] = [
       severity: `at least this: ${severities.join(', ')}`,
       control: 'only this control',
       exception: 'only what this exception holds (with state=excepted)',
+      sort: 'severity (default) or risk',
     },
     async run(ports, reader, query) {
       const timeline = await ports.timelines.of(reader.tenant);
@@ -119,15 +128,13 @@ export const operations: readonly Operation[] = [
         minSeverity: oneOf(query, 'severity', severities, 'info'),
         selector: selectorOf(query),
       };
-      const [t, n] = ['string', 'number'] as const;
-      const after = decodeCursor<FindingPosition>(query.cursor, [n, t, t, t, t, t, t, t]);
-      const page = { limit: limitOf(query), after };
-      const { items, next } = await queryFindings(timeline, ports.control, filter, page);
+      const isByRisk = oneOf(query, 'sort', ['severity', 'risk'], 'severity') === 'risk';
+      const { items, next } = await (isByRisk ? rankedFindings : severeFindings)(ports, timeline, filter, query);
       if (items.length === 0) {
         requireException(ports, filter.exception);
         await requireControl(ports, timeline, filter);
       }
-      return { items, next: encodeCursor(next) };
+      return { items, next };
     },
   },
   {
@@ -227,12 +234,44 @@ function recordQuestion(reader: Reader, query: RawQuery): RecordQuestion {
   return { cluster, type, when: { sinceUs: endOf('since', -1), untilUs: endOf('until', endOfTimeUs) } };
 }
 
+type FindingsPage = { readonly items: readonly ApiFinding[]; readonly next: string | null };
+
+function tellingOf({ control, now }: ApiPorts): Telling {
+  return { control, nowMs: now() };
+}
+
+async function severeFindings(
+  ports: ApiPorts,
+  timeline: TenantTimeline,
+  filter: FindingFilter,
+  query: RawQuery,
+): Promise<FindingsPage> {
+  const [t, n] = ['string', 'number'] as const;
+  const after = decodeCursor<FindingPosition>(query.cursor, [n, t, t, t, t, t, t, t]);
+  const { items, next } = await queryFindings(timeline, tellingOf(ports), filter, { limit: limitOf(query), after });
+  return { items, next: encodeCursor(next) };
+}
+
+async function rankedFindings(
+  ports: ApiPorts,
+  timeline: TenantTimeline,
+  filter: FindingFilter,
+  query: RawQuery,
+): Promise<FindingsPage> {
+  const after = decodeCursor<RankedPosition>(query.cursor, ['number', 'string', 'string']);
+  const page = { limit: limitOf(query), after };
+  const ranked = await queryRankedFindings(timeline, tellingOf(ports), filter, page);
+  if (ranked !== undefined) return { items: ranked.items, next: encodeCursor(ranked.next) };
+  const what = `sort: more than ${maxRankedFindings} findings to compare; narrow it (cluster, namespace, severity, control)`;
+  throw new Problem('query-limit', what);
+}
+
 /** A control that nobody knows must not pass for one that nothing breaks. Findings of removed controls stay readable. */
 async function requireControl(ports: ApiPorts, timeline: TenantTimeline, filter: FindingFilter): Promise<void> {
   const { control, cluster } = filter;
   if (control === '' || ports.control(control) !== undefined) return;
   const any: FindingFilter = { ...anyFinding, control, cluster };
-  const { items } = await queryFindings(timeline, ports.control, any, { limit: 1, after: undefined });
+  const { items } = await queryFindings(timeline, tellingOf(ports), any, { limit: 1, after: undefined });
   if (items.length === 0) throw new Problem('not-found', `control: the bundle has no '${control}'`);
 }
 

@@ -7,6 +7,7 @@ import type {
   LinkRow,
   PostureRow,
   RecordedBatch,
+  RegressionRow,
   StreamId,
   TransitionRow,
   VersionRow,
@@ -194,6 +195,24 @@ export function posture(sequence: number, rest: Partial<PostureRow> = {}): Postu
     notAssessable: 0,
     unjudged: 0,
     isBaseline: false,
+    atUs: startUs + sequence * secondUs,
+    afterOwn: 0,
+    ...rest,
+  };
+}
+
+/** The cluster's score fell from 80 to 60, by one finding. */
+export function regression(sequence: number, rest: Partial<RegressionRow> = {}): RegressionRow {
+  return {
+    sequence,
+    scope: 'cluster',
+    fromScore: 80,
+    fromAtUs: startUs + secondUs,
+    score: 60,
+    causes: 1,
+    findingIds: [],
+    changeIds: [],
+    bundle: 'b1',
     atUs: startUs + sequence * secondUs,
     afterOwn: 0,
     ...rest,

@@ -1,9 +1,10 @@
 /** Findings as they stand: the last transition of each. */
 import type { ApiFinding } from '@driftline/proto';
-import { type ControlMeta, exceptionNamedIn } from '@driftline/policy';
+import { type ControlMeta, exceptionNamedIn, type Risk } from '@driftline/policy';
 import { apiObject } from './object-key.ts';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryLabels } from './label-query.ts';
+import { queryRisks, type RiskQuestion } from './risk-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
 import { type TenantTimeline, toRfc3339 } from './timeline-query.ts';
 
@@ -25,7 +26,7 @@ export type FindingFilter = {
 
 const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
-type FindingColumns = {
+export type FindingColumns = {
   readonly cluster: string;
   readonly findingId: string;
   readonly group: string;
@@ -36,6 +37,8 @@ type FindingColumns = {
   readonly control: string;
   readonly path: string;
   readonly openedAtUs: number;
+  /** How often it came back. */
+  readonly reopened: number;
   readonly state: string;
   readonly severity: ApiFinding['severity'];
   readonly title: string;
@@ -69,13 +72,19 @@ const fromTheStart: FindingPosition = [severities.length + 1, '', '', '', '', ''
 const maxCandidates = 10_000;
 const siftedAtOnce = 1_000;
 
-/** `control`: the control of the loaded bundle, for the remediation. */
+/** What findings are told with: controls of the loaded bundle, for the remediation and the risk, and the time. */
+export type Telling = Pick<RiskQuestion, 'control' | 'nowMs'>;
+
 export async function queryFindings(
   timeline: TenantTimeline,
-  control: (id: string) => ControlMeta | undefined,
+  telling: Telling,
   filter: FindingFilter,
   page: { readonly limit: number; readonly after: FindingPosition | undefined },
 ): Promise<FindingPage> {
+  const told = async (rows: readonly FindingColumns[]): Promise<readonly ApiFinding[]> => {
+    const risks = await queryRisks(timeline, rows, { ...telling, filter });
+    return rows.map((row, index) => toFinding(row, telling.control(row.control), risks[index]));
+  };
   // One more than the page: whether there is a next one.
   const wanted = filter.selector === undefined ? page.limit + 1 : siftedAtOnce;
   const kept: FindingColumns[] = [];
@@ -87,9 +96,54 @@ export async function queryFindings(
     kept.push(...passed.slice(0, room));
     const last = passed.length >= room ? passed[room - 1] : rows.at(-1);
     if (last !== undefined) after = positionOf(last);
-    if (passed.length <= room && rows.length < wanted) return { items: kept.map(finding(control)), next: undefined };
+    if (passed.length <= room && rows.length < wanted) return { items: await told(kept), next: undefined };
   }
-  return { items: kept.map(finding(control)), next: after };
+  return { items: await told(kept), next: after };
+}
+
+/** Where a page in the order of risk ended. */
+export type RankedPosition = readonly [exact: number, cluster: string, id: string];
+
+/** So many findings are compared at most. */
+export const maxRankedFindings = 10_000;
+
+/** Riskiest first; undefined: more than `maxRankedFindings` would have to be compared. */
+export async function queryRankedFindings(
+  timeline: TenantTimeline,
+  telling: Telling,
+  filter: FindingFilter,
+  page: { readonly limit: number; readonly after: RankedPosition | undefined },
+): Promise<{ readonly items: readonly ApiFinding[]; readonly next: RankedPosition | undefined } | undefined> {
+  const found = await timeline.query<FindingColumns>(sql, parametersOf(filter, fromTheStart, maxRankedFindings + 1));
+  if (found.length > maxRankedFindings) return undefined;
+  const rows = await sift(timeline, filter.selector, found);
+  const risks = await queryRisks(timeline, rows, { ...telling, filter });
+  const ranked = rows
+    .map((row, index): Ranked => ({ row, risk: risks[index] }))
+    .toSorted((a, b) => comparePositions(rankOf(a), rankOf(b)));
+  const { after } = page;
+  const left = after === undefined ? ranked : ranked.filter((each) => comparePositions(rankOf(each), after) > 0);
+  const kept = left.slice(0, page.limit);
+  const last = kept.at(-1);
+  return {
+    items: kept.map(({ row, risk }) => toFinding(row, telling.control(row.control), risk)),
+    next: left.length > page.limit && last !== undefined ? rankOf(last) : undefined,
+  };
+}
+
+type Ranked = { readonly row: FindingColumns; readonly risk: Risk | undefined };
+
+function rankOf({ row, risk }: Ranked): RankedPosition {
+  return [risk?.exact ?? 0, row.cluster, row.findingId];
+}
+
+function comparePositions(a: RankedPosition, b: RankedPosition): number {
+  const [cluster, id] = [compareText(a[1], b[1]), compareText(a[2], b[2])];
+  return b[0] - a[0] || cluster || id;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function parametersOf(filter: FindingFilter, after: FindingPosition, limit: number) {
@@ -126,10 +180,7 @@ async function sift(
   return rows.filter((_, index) => matchesSelector(selector, labels[index] ?? {}));
 }
 
-const finding = (control: (id: string) => ControlMeta | undefined) => (row: FindingColumns) =>
-  toFinding(row, control(row.control));
-
-function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFinding {
+function toFinding(row: FindingColumns, control: ControlMeta | undefined, risk: Risk | undefined): ApiFinding {
   return {
     id: row.findingId,
     state: row.state === 'resolved' || row.state === 'excepted' ? row.state : 'open',
@@ -145,5 +196,6 @@ function toFinding(row: FindingColumns, control: ControlMeta | undefined): ApiFi
     openedAt: toRfc3339(row.openedAtUs),
     changedAt: toRfc3339(row.atUs),
     remediation: control === undefined ? null : control.remediation,
+    risk: risk === undefined ? null : { score: risk.score, points: risk.points, factors: risk.factors },
   };
 }

@@ -1,11 +1,12 @@
 -- The last transition of every finding; since when it has been open. The order of the collector's own stream (deadlines, new bundles)
 -- and the agents' is that of SCHEMA.md, Two kinds of streams.
-SELECT cluster, finding_id, `group`, kind, namespace, name, uid, control, path, opened_at_us,
+SELECT cluster, finding_id, `group`, kind, namespace, name, uid, control, path, opened_at_us, reopened,
   last.1 AS at_us, last.2 AS state, last.3 AS severity, last.4 AS title, last.5 AS value, last.6 AS reason, last.7 AS bundle,
   indexOf(['info', 'low', 'medium', 'high', 'critical'], severity) AS rank
 FROM (
   SELECT t.cluster AS cluster, finding_id, `group`, kind, namespace, name, control,
     any(t.uid) AS uid, any(t.path) AS path, maxIf(t.at_us, t.state IN ('opened', 'reopened')) AS opened_at_us,
+    countIf(t.state = 'reopened') AS reopened,
     argMax((t.at_us, t.state, t.severity, t.title, t.value, t.reason, t.bundle),
       (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM finding_transitions AS t
