@@ -39,17 +39,10 @@ export function judge(objects: readonly ScannedObject[], policies: Policies, now
   const unanswered: Unanswered[] = [];
   let score: ScoreCard | undefined;
   for (const layer of layersOf(objects)) {
-    engine.apply(
-      layer.map((scanned, index) => changeOf(scanned, index)),
-      nowMs,
-    );
+    engine.apply(layer.map(changeOf), nowMs);
     score ??= engine.score();
-    const isWhole = layer.length === objects.length;
-    const told = isWhole ? undefined : new Set(layer.map(({ key }) => keyText(key)));
-    unanswered.push(
-      ...engine.unanswered().filter(({ object, uid }) => uid !== '' && told?.has(keyText(object)) !== false),
-    );
     for (const scanned of layer) {
+      unanswered.push(...engine.unansweredOf(scanned.key));
       const found = findingsOf(engine, scanned, metas);
       findings.push(...found.filter((finding) => !isOpen(finding)));
       unanswered.push(...found.filter(isOpen).map(openQuestion));
@@ -101,8 +94,9 @@ function layersOf(objects: readonly ScannedObject[]): readonly (readonly Scanned
   return layers;
 }
 
-function changeOf({ key, object }: ScannedObject, index: number): ObjectChange {
-  return { key, uid: `scanned-${index}`, after: object };
+/** Of one name is one object, so that another form of it is compared and not judged anew. */
+function changeOf({ key, object }: ScannedObject): ObjectChange {
+  return { key, uid: 'scanned', after: object };
 }
 
 function findingsOf(

@@ -62,6 +62,7 @@ export type Engine = {
   verdict(key: ObjectKey, control: string): Verdict | undefined;
   /** Verdicts that are unjudged or not-assessable now, ordered by object and control. */
   unanswered(): readonly Unanswered[];
+  unansweredOf(key: ObjectKey): readonly Unanswered[];
   /** What became different in `unanswered` since this was last called. */
   takeUnansweredChanges(): readonly UnansweredChange[];
   score(): ScoreCard;
@@ -154,6 +155,11 @@ class IncrementalEngine implements Engine {
     return this.#roster
       .kinds()
       .flatMap((kind) => [...this.#blindness.of(kind), ...this.#inventory.members(kind).flatMap(unansweredOf)]);
+  }
+
+  unansweredOf(key: ObjectKey): readonly Unanswered[] {
+    const subject = this.#inventory.find(key);
+    return subject === undefined ? [] : unansweredOf(subject);
   }
 
   takeUnansweredChanges(): readonly UnansweredChange[] {

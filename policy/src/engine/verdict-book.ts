@@ -203,12 +203,16 @@ function isExcepted({ exception }: Violation): boolean {
 
 /** The answers of one subject that are more than a code. */
 export function toldBy(subject: Subject): readonly { readonly slot: Slot; readonly outcome: Outcome }[] {
-  const { verdicts } = subject;
-  if (verdicts?.told === undefined) return [];
-  return verdicts.slots.flatMap((slot) => {
-    const outcome = verdicts.told?.get(slot.control.meta.id);
-    return outcome === undefined ? [] : [{ slot, outcome }];
-  });
+  const { told, slots = [], codes } = subject.verdicts ?? {};
+  if (told === undefined || codes === undefined) return [];
+  const found: { slot: Slot; outcome: Outcome }[] = [];
+  for (const slot of slots) {
+    const code = codes[slot.position];
+    if (code === outcomeCode.pass || code === outcomeCode.notApplicable) continue;
+    const outcome = told.get(slot.control.meta.id);
+    if (outcome !== undefined) found.push({ slot, outcome });
+  }
+  return found;
 }
 
 export function unansweredState(outcome: Outcome): Unanswered['state'] | undefined {
