@@ -4,7 +4,7 @@ import type { Batch } from '@driftline/proto';
 import { payloadChecksum, readRecordHeader, recordHeaderBytes, segmentHeaderBytes } from './format.ts';
 import type { RecordHeader } from './format.ts';
 import { scanRecords } from './scan-segment.ts';
-import type { Range, Segment, SegmentLog } from './segment-log.ts';
+import type { LogRecord, Range, Segment, SegmentLog } from './segment-log.ts';
 
 export type ReadOptions = {
   /** Keeps waiting at the end of the log for what comes; false: ends at what is durable when it gets there. */
@@ -17,11 +17,11 @@ export type ReadOptions = {
 type Found = {
   /** Undefined at the end of what can be read of the segment. */
   readonly header: RecordHeader | undefined;
-  readonly payload: Buffer;
+  readonly payload: Uint8Array;
   /** Everything before this that was not found is not there. */
   readonly untilSequence: number;
 };
-type FoundRecord = { readonly header: RecordHeader; readonly payload: Buffer };
+type FoundRecord = { readonly header: RecordHeader; readonly payload: Uint8Array };
 
 const nothing = Buffer.alloc(0);
 
@@ -79,13 +79,17 @@ async function* readSegment(
   if (file === undefined) return yield end();
   try {
     let offset = segmentHeaderBytes;
+    let isAtEnd = false;
     while (!isAborted(signal)) {
       if (offset >= segment.bytes) {
         if (!isFollowing || !log.isActive(segment)) return yield end();
         await waitForGrowth(log, segment.lastSequence + 1, signal);
+        isAtEnd = true;
         continue;
       }
-      const found = await readRecord(log, file, offset, next);
+      const latest: LogRecord | undefined = isAtEnd ? log.latest(segment, offset) : undefined;
+      isAtEnd &&= latest !== undefined;
+      const found = latest ?? (await readRecord(log, file, offset, next));
       if (found === undefined) {
         offset = await nextIntact(log, file, segment, offset);
         continue;
@@ -136,7 +140,7 @@ async function readAt(file: FileHandle, offset: number, length: number): Promise
   return bytes.subarray(0, bytesRead);
 }
 
-function batchOf(header: RecordHeader, payload: Buffer): Batch {
+function batchOf(header: RecordHeader, payload: Uint8Array): Batch {
   const { firstSequence, lastSequence, compression, uncompressedBytes } = header;
   return { firstSequence, lastSequence, compression, uncompressedBytes, payload };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { Batch } from '@driftline/proto';
 import { abandonEpoch } from './open-spool.ts';
 import { openSegmentFile } from './segment-log.ts';
 import type { OpenSegmentFile } from './segment-log.ts';
@@ -16,6 +17,9 @@ import {
   temporaryDirectory,
   until,
 } from './spool-fixture.ts';
+
+/** Without the type of the bytes. */
+const plain = (batch: Batch): object => ({ ...batch, payload: Buffer.from(batch.payload).toString('base64') });
 
 describe('spool', () => {
   it('numbers messages without gaps and gives them back after a restart', async () => {
@@ -51,6 +55,36 @@ describe('spool', () => {
     const again = await openTestSpool(directory.path);
     const second = await readOne(again.spool.read(1, AbortSignal.timeout(5_000)));
     assert.deepEqual(second, first);
+    await again.spool.close();
+    await directory.remove();
+  });
+
+  it('a reader that waits at the end has each batch of an append as the disk has it', async () => {
+    const directory = await temporaryDirectory();
+    const limits = { ...smallLimits, batchMaxBytes: 600, segmentBytes: 1024 * 1024 };
+    const { spool } = await openTestSpool(directory.path, { limits });
+    const reading = new AbortController();
+    const live: Batch[] = [];
+    const reader = (async () => {
+      for await (const batch of spool.read(1, reading.signal)) live.push(batch);
+    })();
+    for (let from = 0; from < 40; from += 8) {
+      const bodies = Array.from({ length: 8 }, (_, i) => numberedBody(from + i, 200));
+      const { lastSequence } = await spool.append(bodies);
+      await until(() => live.at(-1)?.lastSequence === lastSequence, `batch up to ${lastSequence}`);
+    }
+    reading.abort();
+    await reader;
+    assert.ok(live.length >= 20, 'several batches in each append');
+    await spool.close();
+    const again = await openTestSpool(directory.path);
+    const stored: Batch[] = [];
+    const rereading = new AbortController();
+    for await (const batch of again.spool.read(1, rereading.signal)) {
+      stored.push(batch);
+      if (batch.lastSequence === 40) rereading.abort();
+    }
+    assert.deepEqual(live.map(plain), stored.map(plain));
     await again.spool.close();
     await directory.remove();
   });
