@@ -31,7 +31,6 @@ test('rows first, commit row last, and a chain that shows every alteration', asy
   assert.ok(loaded.ok);
   const bundle = { controls: loaded.bundle.controls.map(({ control }) => control), version: loaded.bundle.version };
   const store = await openTestStore();
-  t.after(() => store.close());
   const writer = await openTimelineWriter({
     connection: store.connection,
     logger: store.logger,
@@ -51,6 +50,7 @@ test('rows first, commit row last, and a chain that shows every alteration', asy
   t.after(async () => {
     await pipeline.close();
     await writer.close();
+    await store.close();
   });
 
   // Two batches: the binding as it was, and alice's change.

@@ -81,8 +81,8 @@ test('a finding leaves as an OCSF event with its whole life, whether the receive
     });
   });
   receiver.listen(port, '127.0.0.1');
-  t.after(() => receiver.close());
-  await until(() => received.length >= inFile().length, 'the webhook has caught up');
-  const ids = (events: readonly Ocsf[]): string[] => events.map(({ metadata }) => metadata.uid).sort();
-  assert.deepEqual([...new Set(ids(received))], ids(inFile()));
+  t.after(() => receiver.close().closeAllConnections());
+  const ids = (events: readonly Ocsf[]): string[] => [...new Set(events.map(({ metadata }) => metadata.uid))].sort();
+  await until(() => ids(received).join() === ids(inFile()).join(), 'the webhook has caught up');
+  assert.ok(received.length > 0);
 });

@@ -8,7 +8,7 @@ import { systemClock } from '../clock.ts';
 import { followClusterClock } from '../cluster-clock.ts';
 import { fixedAccess } from '../kube/kube-access.ts';
 import { openKubeClient } from '../kube/kube-client.ts';
-import { silentLogger, temporaryDirectory } from '../spool/spool-fixture.ts';
+import { atEnd, silentLogger, temporaryDirectory } from '../spool/spool-fixture.ts';
 import { createHeldSink, createTestRecorder } from './audit-fixture.ts';
 import { defaultServerDropsLimits, followServerDrops } from './server-drops.ts';
 
@@ -49,7 +49,7 @@ async function follow(context: TestContext, server: Server, statePath?: string) 
     limits: { ...defaultServerDropsLimits, pollIntervalMs: 5 },
     onVisible: async (areVisible) => void visible.push(areVisible),
   });
-  context.after(async () => {
+  atEnd(context, async () => {
     await following.close();
     await directory.remove();
     kube.close();
@@ -99,7 +99,7 @@ test('drops are visible once there is permission', async (context) => {
 
 test('what was lost while the agent was away is confessed when it is back', async (context) => {
   const directory = await temporaryDirectory();
-  context.after(() => directory.remove());
+  atEnd(context, () => directory.remove());
   const state = join(directory.path, 'drops.json');
   const server: Server = { startedAtS: 1_700_000_000, webhook: 7, log: 0, status: 200 };
   await writeFile(state, JSON.stringify({ [server.startedAtS.toExponential()]: { count: 3, atUs: 1_000 } }));

@@ -2,6 +2,7 @@
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import type { Message, MessageBody } from '@driftline/proto';
 import { pino } from 'pino';
 import { openSpool } from './open-spool.ts';
@@ -24,6 +25,19 @@ export const smallLimits: SpoolLimits = {
 export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'driftline-spool-'));
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 10 }) };
+}
+
+const closers = new WeakMap<TestContext, (() => unknown)[]>();
+
+/** Runs when the test ends, what was opened last first: the hooks of a test itself run in the order they were given. */
+export function atEnd(context: TestContext, close: () => unknown): void {
+  const known = closers.get(context);
+  if (known !== undefined) return void known.push(close);
+  const list = [close];
+  closers.set(context, list);
+  context.after(async () => {
+    for (const each of list.toReversed()) await each();
+  });
 }
 
 /** Generous: how long it waits costs only where something is broken, and machines can be busy. */

@@ -22,9 +22,22 @@ const needsSsh = { skip: isMissing('git') || isMissing('ssh-keygen') };
 const needsPgp = { skip: isMissing('git') || isMissing('gpg') };
 const unknown = '1'.repeat(40);
 
+const closers = new WeakMap<TestContext, (() => unknown)[]>();
+
+/** Runs when the test ends, what was opened last first: the hooks of a test itself run in the order they were given. */
+function atEnd(t: TestContext, close: () => unknown): void {
+  const known = closers.get(t);
+  if (known !== undefined) return void known.push(close);
+  const list = [close];
+  closers.set(t, list);
+  t.after(async () => {
+    for (const each of list.toReversed()) await each();
+  });
+}
+
 const openRepository = (t: TestContext): PracticeRepository => {
   const repository = createPracticeRepository();
-  t.after(() => repository.remove());
+  atEnd(t, () => repository.remove());
   return repository;
 };
 
@@ -49,7 +62,7 @@ const openMirror = (
     random: () => 0.5,
     onFetch() {},
   });
-  t.after(() => mirror.close());
+  atEnd(t, () => mirror.close());
   return mirror;
 };
 
@@ -261,7 +274,7 @@ test(
     assert.equal(without.status.problem, 'git is not installed where the collector runs');
     const server = createServer(() => {});
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    t.after(() => server.close().closeAllConnections());
+    atEnd(t, () => server.close().closeAllConnections());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/deployments.git`;
     const slow = openMirror(t, repository, { path: undefined, url }, { limits: { fetchTimeoutMs: 300 } });
     assert.equal(await slow.fetch(), false);
@@ -277,7 +290,7 @@ test('credentials reach the server that asks for them, and neither log nor statu
     response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
+  atEnd(t, () => server.close().closeAllConnections());
   const credentialsFile = join(repository.folder, 'credentials');
   writeFileSync(credentialsFile, 'username=reader\npassword=practice-token-1\n');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/deployments.git`;
