@@ -43,7 +43,7 @@ try {
   process.exitCode = await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    console.error(`driftline: ${error.message}\n\n${usage}`);
+    console.error(`driftline: ${error.message}\n('npm start -- --help' lists the flags)`);
     process.exitCode = 2;
   } else {
     console.error(`driftline: ${error instanceof Error ? error.message : String(error)}`);

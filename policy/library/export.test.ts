@@ -133,6 +133,13 @@ test('an owner that anybody can write into a pod is believed of controllers only
   assert.equal(ask(bundle, [pod({ deletionTimestamp: '2030-01-01T00:00:00Z' })]), 'not-applicable');
 });
 
+test('a list that the API server writes out as null is an empty one', () => {
+  const exported = exportControl(find('DL-API-007'), options);
+  assert.ok(exported.ok);
+  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'a', namespace: 'shop' } };
+  assert.equal(ask(loaded(exported), [{ ...role, rules: null }]), 'pass');
+});
+
 function withExceptions(files: readonly JsonObject[], nowMs: number): ExportResult {
   const file = { apiVersion: 'driftline.dev/v1', kind: 'Exception', owner: 'a', approver: 'b', reason: 'c' };
   const result = loadBundle({

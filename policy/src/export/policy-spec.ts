@@ -116,7 +116,7 @@ class Writer {
     const each = eachOf(asked);
     if (each === undefined) return undefined;
     const lists = each.podLists?.map((list) => `${this.#names.get('podSpec')}.?${list}.orValue([])`);
-    const list = lists?.join(' + ') ?? (typeof asked === 'object' ? this.#said(asked.in) : '[]');
+    const list = lists?.join(' + ') ?? (typeof asked === 'object' ? nonNull(this.#said(asked.in)) : '[]');
     return { as: each.as, list: this.#variable('items', list), told: [each.pathName, each.indexName] };
   }
 
@@ -138,6 +138,9 @@ class Writer {
     return `variables.${name}`;
   }
 }
+
+/** Admission sees null where a manifest has nothing: an API server writes out the lists that its types do not leave out. */
+const nonNull = (list: string): string => `optional.ofNonZeroValue(dyn(${list})).orValue([])`;
 
 type Items = { readonly as: string; readonly list: string; readonly told: readonly string[] };
 
