@@ -19,10 +19,10 @@ const suites = {
     ],
     // One more than there are processors: most files wait now and then for something that takes no processor.
     concurrency: Math.min(4, availableParallelism() + 1),
-    fileTimeoutMs: 10 * minuteMs,
+    fileTimeoutMs: 20 * minuteMs,
   },
   // Brings whole clusters of servers: one file at a time.
-  real: { globs: ['test/real/*.test.ts'], concurrency: 1, fileTimeoutMs: 20 * minuteMs },
+  real: { globs: ['test/real/*.test.ts'], concurrency: 1, fileTimeoutMs: 30 * minuteMs },
   // Not a part of the check until its whole set has passed: see test/real/witness/README.md.
   witness: { globs: ['test/real/witness/witness.test.ts'], concurrency: 1, fileTimeoutMs: 24 * 60 * minuteMs },
 };
