@@ -28,6 +28,7 @@ export { ForwardersError, parseForwarders } from './notify/forwarders-file.ts';
 export type { ForwarderEntry } from './notify/forwarders-file.ts';
 export * from './notify/ocsf.ts';
 export * from './notify/ocsf-detection.ts';
+export { regressionFinding } from './notify/ocsf-regression.ts';
 export { openPipeline } from './pipeline.ts';
 export type { Pipeline, PipelineDeps } from './pipeline.ts';
 export { defaultPipelineLimits } from './pipeline-limits.ts';

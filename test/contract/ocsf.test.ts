@@ -9,6 +9,8 @@ import {
   type ForwardedVerdict,
   type LinkRow,
   type Producer,
+  regressionFinding,
+  type RegressionRow,
   type TransitionRow,
 } from '@driftline/collector';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -147,6 +149,35 @@ test('a violated change is a valid Detection Finding, which ends when its reques
   assert.equal(new Set(events.map(({ metadata }) => metadata.uid)).size, events.length);
   const { finding_info: _removed, ...rest } = events[0] ?? assert.fail();
   assert.equal(validate(rest), false);
+});
+
+test('a score that fell is a valid Detection Finding of its own, with what it is due to', () => {
+  const regression: RegressionRow = {
+    sequence: 9,
+    scope: 'namespace:shop',
+    fromScore: 96.25,
+    fromAtUs: 1_750_000_000_000_000,
+    score: 84,
+    causes: 1,
+    findingIds: ['f1'],
+    changeIds: ['e1:7'],
+    bundle: 'b1',
+    atUs: 1_750_000_000_123_456,
+    afterOwn: 0,
+  };
+  const event = regressionFinding(stream, regression, producer);
+  assertValid(event);
+  assertValid(regressionFinding(stream, { ...regression, causes: 0, findingIds: [], changeIds: [] }, producer));
+  assert.deepEqual([event.severity, event.metadata.uid], ['Medium', 'regression/default/prod/e1:9/namespace:shop']);
+  const { related_events: related } = event.finding_info as { related_events: readonly { uid: string }[] };
+  assert.deepEqual(
+    related.map(({ uid }) => uid),
+    [(complianceFinding(stream, transition, producer).finding_info as { uid: string }).uid],
+  );
+  assert.notEqual(
+    regressionFinding(stream, { ...regression, scope: 'cluster' }, producer).metadata.uid,
+    event.metadata.uid,
+  );
 });
 
 test('the schema refuses an event without what OCSF requires', () => {
