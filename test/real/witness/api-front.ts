@@ -8,6 +8,7 @@ import { Agent, createServer, request } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:https';
 import { join } from 'node:path';
+import type { ServingCertificate } from './certificates.ts';
 
 export type ApiFrontOptions = {
   readonly port: number;
@@ -49,6 +50,11 @@ export class ApiFront {
     front.#server.listen(options.port, '127.0.0.1');
     await once(front.#server, 'listening');
     return front;
+  }
+
+  /** For connections to come. */
+  serveWith(certificate: ServingCertificate): void {
+    this.#server.setSecureContext(certificate);
   }
 
   async close(): Promise<void> {

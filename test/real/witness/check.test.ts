@@ -207,6 +207,19 @@ test('a gap of sequences excuses as many versions as it has sequences, between i
   assert.deepEqual(codes({ gaps: [spool], allowances: [wide] }), ['wide-gap']);
 });
 
+test('an end that was inferred when a successor showed bounds nothing of what came between', () => {
+  const acts = [1, 'delete', 1, 'delete', 1] as const;
+  const lives = historyOf(acts.map((act) => ({ name: 'x', act })));
+  const [first, end, , , last] = toldInFull(lives);
+  const inferred = { ...end!, sequence: 14, index: 0, synthesised: true, resourceVersion: '14' };
+  const told = { histories: lives, recorded: [first!, inferred, { ...last!, index: 1 }] };
+  const sequences = { kind: '', cause: 'spool_full', fromVersion: '', toVersion: '' };
+  const lost = gap({ ...sequences, fromSequence: 11, toSequence: 13 });
+  const full: Allowance = { ...forgotten, causes: ['spool_full'], fromRevision: 0, toRevision: 30 };
+  assert.deepEqual(codes({ ...told, gaps: [lost], allowances: [full] }), []);
+  assert.deepEqual(codes({ ...told, gaps: [{ ...lost, toSequence: 11 }], allowances: [full] }), ['missing']);
+});
+
 test('what was over before the first look is not the timeline’s to tell, what lasted is', () => {
   assert.deepEqual(codes({ recorded: without(10, 12), firstLookRevision: 14 }), []);
   assert.deepEqual(codes({ recorded: without(11), firstLookRevision: 14 }), ['missing']);

@@ -132,7 +132,8 @@ function walk(
       if (form !== row.body) found.push({ code: 'altered', where, what: firstDifference(row.body, form) });
       skip(place, row);
       at = place;
-      before = row;
+      // An end that was inferred is told when its successor shows: it says nothing of when what came between was told.
+      if (!(row.op === 'deleted' && row.synthesised && before !== undefined)) before = row;
     }
     if (place !== undefined) taken.add(place);
   }
@@ -233,8 +234,9 @@ function tooWide(
   { histories, firstLookRevision }: Evidence,
 ): string {
   if (to > toRevision) return `${fault} ended at ${toRevision}`;
-  // What a new epoch's agent knows of the time before it is nothing: it cannot say where the gap begins.
-  if (gap.fromVersion === '' && gap.cause === 'epoch_start') return '';
+  // What a new epoch's agent knows of the time before it is nothing, and a collector that never had the object does not
+  // know since when it lacks it: they cannot say where the gap begins.
+  if (gap.fromVersion === '' && (gap.cause === 'epoch_start' || gap.cause === 'undecodable')) return '';
   const needless = histories
     .filter(({ kind }) => gap.kind === '' || kind === gap.kind)
     .flatMap(({ key, runs }) => runs.map(({ revisions: [first = 0] }) => ({ key, first })))

@@ -36,6 +36,8 @@ export type TimesOfRevisions = {
 
 /** What happened this long before a fault may still have been on its way. */
 const inFlightMs = 3_000;
+/** How long a message may have waited when the collector went, while a small spool held its producers back. */
+const backlogMs = 30_000;
 /** Within this time after a fault every part has tried again: the longest pause of a reflector is 30 s. */
 const recoveryMs = 40_000;
 /** Where an API server's watch cache is sure to hold what happened: its guarantee is 75 s. */
@@ -78,7 +80,12 @@ export function allowancesOf(
         allow(effect, ['epoch_start', 'relist', 'spool_damage'], [...blind, ...unrecorded]);
         break;
       case 'spool-short':
-        allow(effect, ['spool_full', 'sequence_hole', 'undecodable'], unrecorded);
+        // A small spool lets its backlog grow before it is full.
+        allow(
+          { ...effect, fromMs: effect.fromMs - backlogMs },
+          ['spool_full', 'sequence_hole', 'undecodable'],
+          unrecorded,
+        );
         break;
       case 'spool-damaged':
         allow(effect, ['spool_damage', 'sequence_hole', 'undecodable', 'epoch_start'], [...blind, ...unrecorded]);

@@ -20,6 +20,8 @@ export type Fault = {
   readonly parts: readonly Part[];
   /** Minutes rather than seconds: not for CI. */
   readonly isLong?: true;
+  /** What the agent's spool may hold in a schedule with this fault. */
+  readonly spoolLimit?: string;
   /** Only where libfaketime can be had. */
   readonly needsFakeTime?: true;
   readonly act: (stage: Stage) => Promise<void>;

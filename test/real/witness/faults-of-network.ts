@@ -1,6 +1,8 @@
 /** Wires that break in every way they can, and an API server that answers with trouble. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiAnswer } from './api-front.ts';
+import { makeCertificate } from './certificates.ts';
 import type { Effect } from './effects.ts';
 import type { Fault, Part, Stage } from './fault.ts';
 import { noting } from './fault.ts';
@@ -101,6 +103,22 @@ export const networkFaults = {
   'api-503': answers(() => status(503), [1_000, 5_000]),
   'api-503-for-long': answers(() => status(503), [30_000, 45_000]),
   'api-silent': answers(() => ({ type: 'silence' }), [65_000, 70_000]),
+  /** The API server's certificate is replaced by one that nobody can check, and then by a good one. */
+  'rotate-certificate': {
+    parts: ['API answers', 'API wire'],
+    act: async (stage) => {
+      const { system, random, cluster } = stage;
+      const pki = join(cluster.control.dir, 'pki');
+      await noting(stage, { fault: 'certificate rotated', types: ['blind'] }, async () => {
+        for (const authority of ['nobody', 'cluster'] as const) {
+          system.front.serveWith(makeCertificate(pki, authority));
+          system.toApiServer.set({ type: 'cut' });
+          system.toApiServer.open();
+          await sleep(random.between(500, 3_000));
+        }
+      });
+    },
+  },
   /** The token expires; the new one comes a little later, as with a slow kubelet. */
   'expire-token': {
     parts: ['API answers', 'API wire'],

@@ -75,6 +75,19 @@ export const processFaults = {
   'kill-collector': restart(collector, 'kill'),
   'term-collector': restart(collector, 'stop'),
   'collector-away': restart(collector, 'kill', [6_000, 12_000]),
+  /** The agent's token for the collector is replaced: a collector reads its tokens when it starts. */
+  'rotate-agent-token': {
+    parts: ['collector'],
+    act: (stage) =>
+      noting(stage, { fault: 'agent token rotated', types: ['unrecorded'] }, async () => {
+        const { system } = stage;
+        const { collector } = system;
+        await collector.stop();
+        system.rotateAgentToken(`agent-token-of-the-witnessed-cluster-${stage.random.between(1, 1e9)}`);
+        collector.start();
+        await collector.ready();
+      }),
+  },
   'agent-away': restart(agent, 'kill', [6_000, 12_000]),
   'agent-away-for-long': restart(agent, 'kill', [80_000, 110_000]),
   'freeze-agent': freezing(agent, (pid) => [pid]),

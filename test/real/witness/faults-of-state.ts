@@ -7,6 +7,10 @@ import type { Fault, Stage } from './fault.ts';
 import { noting } from './fault.ts';
 import { isAlive, limitFileSize } from './processes-of.ts';
 import type { System } from './system.ts';
+import { burst } from './workload.ts';
+
+/** A full spool holds its producers back for 30 s before it lets go of anything. */
+const spoolFillTimeoutMs = 120_000;
 
 /** The spool's segment that is being written. */
 function newestSegment({ agentStateDir }: System): { readonly path: string; readonly bytes: number } | undefined {
@@ -59,6 +63,27 @@ export const stateFaults = {
         await sleep(stage.random.between(1_000, 6_000));
         if (!isAlive(agent.pid)) throw new Error('the agent ended because its disk was full');
         limitFileSize(agent.pid, 'unlimited');
+      }),
+  },
+  /**
+   * The collector is away until the spool has no room left and has begun to let go of the oldest. It ends in good order: see
+   * the README for what a kill in the middle of an insert leaves.
+   */
+  'collector-away-past-spool': {
+    parts: ['agent', 'collector', 'workload'],
+    isLong: true,
+    spoolLimit: '128Ki',
+    act: (stage) =>
+      noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short'] }, async () => {
+        const { system, workload, random } = stage;
+        await system.collector.stop();
+        const endMs = performance.now() + spoolFillTimeoutMs;
+        while ((await system.agentFigure('spool_evicted_messages_total')) === 0) {
+          if (performance.now() > endMs) throw new Error('the spool lets go of nothing');
+          await burst(workload, `${workload.prefix}-a`, random.between(200, 400));
+        }
+        system.collector.start();
+        await system.collector.ready();
       }),
   },
   /** etcd forgets its past. An API server with a watch cache does not notice. */

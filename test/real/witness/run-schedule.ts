@@ -63,8 +63,10 @@ export async function runSchedule(
   const startedMs = performance.now();
   const { control, redactionKey } = cluster;
   const { useWatchList } = schedule;
-  const hasFakeClocks = schedule.tracks.flat().some(({ fault }) => faults[fault].needsFakeTime === true);
-  const system = await openSystem({ control, redactionKey, useWatchList, hasFakeClocks });
+  const planned = schedule.tracks.flat().map(({ fault }) => faults[fault]);
+  const hasFakeClocks = planned.some(({ needsFakeTime }) => needsFakeTime === true);
+  const spoolLimit = planned.find((fault) => fault.spoolLimit !== undefined)?.spoolLimit;
+  const system = await openSystem({ control, redactionKey, useWatchList, hasFakeClocks, spoolLimit });
   let problems: readonly Problem[] | undefined;
   try {
     system.collector.start();

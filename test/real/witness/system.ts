@@ -19,7 +19,7 @@ const agentToken = 'agent-token-of-the-witnessed-cluster';
 export type SystemOptions = {
   readonly control: ControlPlane;
   readonly redactionKey: Buffer;
-  readonly spoolLimit?: string;
+  readonly spoolLimit?: string | undefined;
   readonly useWatchList?: boolean;
   /** Agent and collector have clocks of their own. */
   readonly hasFakeClocks?: boolean;
@@ -35,6 +35,10 @@ export type System = {
   readonly toCollector: Link;
   readonly clocks: { readonly agent: FakeClock; readonly collector: FakeClock } | undefined;
   store(): StoreAccess;
+  /** A figure of the agent's metrics, by its name without the prefix. */
+  agentFigure(name: string): Promise<number>;
+  /** Gives agent and collector another token for each other. The collector must be stopped. */
+  rotateAgentToken(token: string): void;
   /** Gives the agent another token and lets the old one expire. */
   writeToken(token: string): void;
   close(options: { readonly keepsFolder: boolean }): Promise<void>;
@@ -62,6 +66,11 @@ export async function openSystem(options: SystemOptions): Promise<System> {
   const tokenFile = file('kube-token', front.token);
   const clocks = options.hasFakeClocks === true ? openClocks(folder) : undefined;
   const agentStateDir = join(folder, 'agent');
+  const writeAgentToken = (token: string): { readonly agent: string; readonly collector: string } => ({
+    agent: file('agent-token', token),
+    collector: file('tokens.json', JSON.stringify({ tokens: [{ token, cluster: clusterName, role: 'agent' }] })),
+  });
+  const agentTokenFiles = writeAgentToken(agentToken);
   const agent = new Process({
     name: 'agent',
     file: 'agent/src/main.ts',
@@ -70,7 +79,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     environment: {
       DRIFTLINE_AGENT_CLUSTER: clusterName,
       DRIFTLINE_AGENT_COLLECTOR: `http://127.0.0.1:${collectorLinkPort}`,
-      DRIFTLINE_AGENT_TOKEN_FILE: file('agent-token', agentToken),
+      DRIFTLINE_AGENT_TOKEN_FILE: agentTokenFiles.agent,
       DRIFTLINE_AGENT_STATE_DIR: agentStateDir,
       DRIFTLINE_AGENT_REDACTION_KEY_FILE: file('redaction-key', options.redactionKey),
       DRIFTLINE_AGENT_KUBECONFIG: file('kubeconfig', kubeconfigText({ control, port: apiLinkPort, tokenFile })),
@@ -82,7 +91,6 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     },
   });
   const dataDir = join(folder, 'collector');
-  const tokens = [{ token: agentToken, cluster: clusterName, role: 'agent' }];
   const collector = new Process({
     name: 'collector',
     file: 'collector/src/main.ts',
@@ -92,7 +100,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       DRIFTLINE_DATA_DIR: dataDir,
       DRIFTLINE_LISTEN: `127.0.0.1:${gatewayPort}`,
       DRIFTLINE_API_LISTEN: `127.0.0.1:${apiPort}`,
-      DRIFTLINE_TOKENS_FILE: file('tokens.json', JSON.stringify({ tokens })),
+      DRIFTLINE_TOKENS_FILE: agentTokenFiles.collector,
       DRIFTLINE_LOG_LEVEL: 'debug',
       ...clocks?.collector.environment,
     },
@@ -107,6 +115,11 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     toCollector,
     clocks,
     store: () => embeddedStore(dataDir),
+    async agentFigure(name) {
+      const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+      return Number(new RegExp(`^driftline_agent_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+    },
+    rotateAgentToken: (token) => void writeAgentToken(token),
     writeToken: (token) => void file('kube-token', token),
     async close({ keepsFolder }) {
       await agent.stop();

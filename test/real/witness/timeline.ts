@@ -4,7 +4,12 @@ import type { StoreAccess } from '../flow/recorded.ts';
 import type { RecordedGap, RecordedVersion } from './check.ts';
 
 const kind = `if("group" = '', resource, concat(resource, '.', "group"))`;
-const committed = (cluster: string, table: string): string => `${table} WHERE cluster = '${cluster}'`;
+const stored = (cluster: string, table: string): string => `${table} WHERE cluster = '${cluster}'`;
+
+/** What readers are told: a collector that was killed can leave rows behind whose batch was never committed. */
+const recorded = (cluster: string, table: string): string =>
+  `${table} INNER JOIN (SELECT epoch, max(last_sequence) AS watermark FROM ${stored(cluster, 'batch_commits')} GROUP BY epoch)
+     AS commits USING (epoch) WHERE cluster = '${cluster}' AND sequence <= watermark`;
 
 /** In the timeline's order. */
 export const readVersions = (store: StoreAccess, cluster: string): Promise<readonly RecordedVersion[]> =>
@@ -12,7 +17,7 @@ export const readVersions = (store: StoreAccess, cluster: string): Promise<reado
     store,
     `SELECT concat(${kind}, ' ', namespace, '/', name) AS key, epoch_ordinal AS "epochOrdinal", sequence, "index", op,
        synthesised, uid, resource_version AS "resourceVersion", body
-     FROM ${committed(cluster, 'resource_versions')} ORDER BY epoch_ordinal, sequence, "index"`,
+     FROM ${recorded(cluster, 'resource_versions')} ORDER BY epoch_ordinal, sequence, "index"`,
   );
 
 export const readGaps = (store: StoreAccess, cluster: string): Promise<readonly RecordedGap[]> =>
@@ -20,7 +25,7 @@ export const readGaps = (store: StoreAccess, cluster: string): Promise<readonly 
     store,
     `SELECT ${kind} AS kind, epoch_ordinal AS "epochOrdinal", cause, detail, from_version AS "fromVersion",
        to_version AS "toVersion", from_sequence AS "fromSequence", to_sequence AS "toSequence"
-     FROM ${committed(cluster, 'gaps')} ORDER BY epoch_ordinal, sequence, "index"`,
+     FROM ${recorded(cluster, 'gaps')} ORDER BY epoch_ordinal, sequence, "index"`,
   );
 
 /** Sentences about sequences that are neither covered by commits exactly once nor in a gap, and rows that are there twice. */
@@ -29,7 +34,7 @@ export async function brokenSequences(store: StoreAccess, cluster: string): Prom
   const gaps = await readGaps(store, cluster);
   const commits = await ask<{ epoch: string; ordinal: number; first: number; last: number }>(
     store,
-    `SELECT epoch, epoch_ordinal AS ordinal, first_sequence AS first, last_sequence AS last FROM ${committed(cluster, 'batch_commits')}
+    `SELECT epoch, epoch_ordinal AS ordinal, first_sequence AS first, last_sequence AS last FROM ${stored(cluster, 'batch_commits')}
        AND epoch != 'collector' ORDER BY epoch_ordinal, first_sequence`,
   );
   const next = new Map<string, number>();
@@ -47,7 +52,7 @@ export async function brokenSequences(store: StoreAccess, cluster: string): Prom
   for (const table of tables) {
     const [row] = await ask<{ rows: number; distinct: number }>(
       store,
-      `SELECT count() AS rows, uniqExact(epoch, sequence, "index") AS distinct FROM ${committed(cluster, table)}`,
+      `SELECT count() AS rows, uniqExact(epoch, sequence, "index") AS distinct FROM ${stored(cluster, table)}`,
     );
     if (row?.rows !== row?.distinct) broken.push(`${table}: ${row?.rows} rows, ${row?.distinct} of them distinct`);
   }
@@ -58,7 +63,7 @@ export async function brokenSequences(store: StoreAccess, cluster: string): Prom
 export const rejectedInput = async (store: StoreAccess, cluster: string): Promise<readonly string[]> => {
   const rows = await ask<{ source: string; reason: string; detail: string }>(
     store,
-    `SELECT source, reason, detail FROM ${committed(cluster, 'rejected')}`,
+    `SELECT source, reason, detail FROM ${stored(cluster, 'rejected')}`,
   );
   return rows.map(({ source, reason, detail }) => `rejected ${source}: ${reason} ${detail}`);
 };
