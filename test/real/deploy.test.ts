@@ -29,6 +29,15 @@ const withWebhook: Values = {
   'audit.webhook.from': [{ ipBlock: { cidr: '192.0.2.0/28' } }],
 };
 
+/** A client certificate instead of a token. */
+const withCertificate: Values = {
+  ...placeholders.agent,
+  'collector.secretName': '',
+  'collector.clientCertSecretName': 'driftline-agent-tls',
+  'collector.privateCa': true,
+  'collector.serverName': 'central',
+};
+
 describe('charts and manifests', () => {
   test('the plain manifests are what the charts render', () => {
     for (const manifest of manifests)
@@ -44,6 +53,8 @@ describe('charts and manifests', () => {
   test('a chart without what only its user knows says what is missing', () => {
     assert.throws(() => renderChart('driftline-agent'), /cluster is required/);
     assert.throws(() => renderChart('driftline-agent', { cluster: 'c' }), /collector\.address is required/);
+    const nobody = { ...placeholders.agent, 'collector.secretName': '' };
+    assert.throws(() => renderChart('driftline-agent', nobody), /a token or a client certificate says which cluster/);
     const fleet = { mode: 'fleet', 'clickhouse.url': 'http://c:8123' };
     assert.throws(() => renderChart('driftline-collector', fleet), /kafka\.brokers is required/);
     assert.throws(() => renderChart('driftline-collector', { mode: 'other' }), /mode must be embedded or fleet/);
@@ -57,7 +68,7 @@ describe('charts and manifests', () => {
     objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
 
   test('the agent reads every variable that its chart sets', () => {
-    const configs = [placeholders.agent, withWebhook].map((values) => {
+    const configs = [placeholders.agent, withWebhook, withCertificate].map((values) => {
       const [workload] = workloads(renderObjects('driftline-agent', values));
       const environment = environmentOf(workload);
       const config = parseAgentConfig([], environment);
@@ -72,7 +83,7 @@ describe('charts and manifests', () => {
       }
       return config;
     });
-    const [plain, webhook] = configs;
+    const [plain, webhook, certified] = configs;
     assert.equal(plain?.collector.url, 'https://collector.example.com:7443');
     assert.equal(plain.auditWebhook, undefined);
     assert.equal(plain.spoolLimitBytes, 512 * 2 ** 20);
@@ -80,6 +91,41 @@ describe('charts and manifests', () => {
     assert.deepEqual(webhook?.auditWebhook?.listen, { host: '0.0.0.0', port: 9443 });
     assert.ok(webhook.auditWebhook.tokenFile !== undefined && webhook.auditWebhook.certificateFile !== undefined);
     assert.ok(webhook.collector.caFile !== undefined);
+    const { tokenFile, certificateFile, keyFile, caFile, serverName } = certified?.collector ?? {};
+    assert.deepEqual(
+      [tokenFile, certificateFile, keyFile, caFile, serverName],
+      [undefined, ...['tls.crt', 'tls.key', 'ca.crt'].map((file) => `/etc/driftline/collector-tls/${file}`), 'central'],
+    );
+  });
+
+  test('every Secret that the agent reads a file of is mounted, and no other', () => {
+    for (const values of [placeholders.agent, withWebhook, withCertificate]) {
+      const [workload] = workloads(renderObjects('driftline-agent', values));
+      const { containers, volumes } = workload.spec.template.spec;
+      const paths: readonly string[] = Object.values(environmentOf(workload)).filter((value) =>
+        value.startsWith('/etc/'),
+      );
+      const mounts: readonly Loose[] = containers[0].volumeMounts;
+      const secrets = volumes.filter(({ secret }: Loose) => secret !== undefined).map(({ name }: Loose) => name);
+      const read = paths.map((path) => mounts.find(({ mountPath }) => path.startsWith(`${mountPath}/`))?.name);
+      assert.deepEqual([...new Set(read)].sort(), secrets.sort());
+    }
+  });
+
+  test('the metrics of the agent are there for who asks for them', () => {
+    const monitored = renderObjects('driftline-agent', {
+      ...placeholders.agent,
+      'metrics.podMonitor': true,
+      'metrics.podMonitorLabels': { release: 'prometheus' },
+    });
+    const monitor = monitored.find(({ kind }) => kind === 'PodMonitor');
+    const [workload] = workloads(monitored);
+    const [endpoint] = monitor.spec.podMetricsEndpoints;
+    assert.equal(monitor.metadata.labels.release, 'prometheus');
+    assert.ok(workload.spec.template.spec.containers[0].ports.some(({ name }: Loose) => name === endpoint.port));
+    for (const [name, value] of Object.entries(monitor.spec.selector.matchLabels))
+      assert.equal(workload.spec.template.metadata.labels[name], value);
+    assert.ok(!renderObjects('driftline-agent', placeholders.agent).some(({ kind }) => kind === 'PodMonitor'));
   });
 
   test('the collector reads what its chart sets, in every role', () => {

@@ -43,9 +43,20 @@ containers:
     env:
       - { name: DRIFTLINE_AGENT_CLUSTER, value: {{ required "cluster is required: the name under which this cluster appears" $v.cluster | quote }} }
       - { name: DRIFTLINE_AGENT_COLLECTOR, value: {{ include "driftline-agent.collector" . | quote }} }
+      {{- if $v.collector.secretName }}
       - { name: DRIFTLINE_AGENT_TOKEN_FILE, value: /etc/driftline/collector/token }
+      {{- else if not $v.collector.clientCertSecretName }}
+      {{- fail "collector.secretName or collector.clientCertSecretName is required: a token or a client certificate says which cluster this is" }}
+      {{- end }}
+      {{- with $v.collector.clientCertSecretName }}
+      - { name: DRIFTLINE_AGENT_COLLECTOR_CERT_FILE, value: /etc/driftline/collector-tls/tls.crt }
+      - { name: DRIFTLINE_AGENT_COLLECTOR_KEY_FILE, value: /etc/driftline/collector-tls/tls.key }
+      {{- end }}
       {{- if $v.collector.privateCa }}
-      - { name: DRIFTLINE_AGENT_COLLECTOR_CA_FILE, value: /etc/driftline/collector/ca.crt }
+      - { name: DRIFTLINE_AGENT_COLLECTOR_CA_FILE, value: /etc/driftline/{{ ternary "collector" "collector-tls" (ne $v.collector.secretName "") }}/ca.crt }
+      {{- end }}
+      {{- with $v.collector.serverName }}
+      - { name: DRIFTLINE_AGENT_COLLECTOR_SERVER_NAME, value: {{ . | quote }} }
       {{- end }}
       {{- if $v.collector.insecure }}
       - { name: DRIFTLINE_AGENT_ALLOW_INSECURE_TRANSPORT, value: "true" }
@@ -73,7 +84,12 @@ containers:
     volumeMounts:
       - { name: state, mountPath: /var/lib/driftline }
       - { name: tmp, mountPath: /tmp }
+      {{- if $v.collector.secretName }}
       - { name: collector, mountPath: /etc/driftline/collector, readOnly: true }
+      {{- end }}
+      {{- if $v.collector.clientCertSecretName }}
+      - { name: collector-tls, mountPath: /etc/driftline/collector-tls, readOnly: true }
+      {{- end }}
       - { name: redaction, mountPath: /etc/driftline/redaction, readOnly: true }
       {{- if $webhook.enabled }}
       - { name: audit-tls, mountPath: /etc/driftline/audit/tls, readOnly: true }
@@ -87,7 +103,12 @@ volumes:
   - { name: state, emptyDir: { sizeLimit: {{ $v.spool.persistence.size }} } }
   {{- end }}
   - { name: tmp, emptyDir: { sizeLimit: 64Mi } }
-  - { name: collector, secret: { secretName: {{ $v.collector.secretName }}, defaultMode: 288 } }
+  {{- with $v.collector.secretName }}
+  - { name: collector, secret: { secretName: {{ . }}, defaultMode: 288 } }
+  {{- end }}
+  {{- with $v.collector.clientCertSecretName }}
+  - { name: collector-tls, secret: { secretName: {{ . }}, defaultMode: 288 } }
+  {{- end }}
   - { name: redaction, secret: { secretName: {{ $v.redaction.secretName }}, defaultMode: 288 } }
   {{- if $webhook.enabled }}
   - { name: audit-tls, secret: { secretName: {{ $webhook.tlsSecretName }}, defaultMode: 288 } }
