@@ -1,6 +1,7 @@
 import type { Delta, ObjectRef } from '@driftline/proto';
 import type { Known, KnownKind } from './known/known.ts';
 import type { MessageSink } from './message-sink.ts';
+import { isGone } from './reconcile/index.ts';
 import type { Watch } from './watch/open-watch.ts';
 
 /**
@@ -17,7 +18,11 @@ export async function answerNeedFull(
 ): Promise<void> {
   const kinds = new Map(known.kinds().map((kind) => [`${kind.group}/${kind.resource}`, kind]));
   const kindOf = (ref: ObjectRef): KnownKind | undefined => kinds.get(`${ref.group}/${ref.resource}`);
-  const sure = objects.filter((ref) => kindOf(ref)?.progress().isSynced === true);
+  const isSure = (kind: KnownKind): boolean => kind.progress().isSynced || isGone(kind);
+  const sure = objects.filter((ref) => {
+    const kind = kindOf(ref);
+    return kind !== undefined && isSure(kind);
+  });
   const gone = sure.filter((ref) => kindOf(ref)?.get(ref) === undefined);
   // In the same turn as the look into the known objects: a later creation comes after it in the stream.
   const seenVersion = (ref: ObjectRef): string => kindOf(ref)?.progress().seenVersion ?? '';

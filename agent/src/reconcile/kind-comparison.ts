@@ -81,13 +81,17 @@ export class KindComparison {
     onDigest({ kind, cause, resourceVersion, atUs: clock.nowUs(), durable });
   }
 
-  /** Says what exists of the kind. False while that is not known: the end of the list will say it. */
+  /**
+   * Says what exists of the kind; of one that is no longer served, that nothing does. False while that is not known: the
+   * end of the list will say it.
+   */
   async compare(cause: DigestCause): Promise<boolean> {
     const { line, known } = this.#ports;
     let digest: KindDigest | undefined;
     const told = await line.tell(digestBytes + known.count(), () => {
-      const { isSynced, resumeVersion } = known.progress();
-      digest = isSynced && resumeVersion !== '' ? this.digest(resumeVersion, cause) : undefined;
+      const { isSynced, resumeVersion, seenVersion } = known.progress();
+      if (isGone(known)) digest = this.digest(seenVersion, cause);
+      else if (isSynced && resumeVersion !== '') digest = this.digest(resumeVersion, cause);
       return digest;
     });
     if (told === undefined || digest === undefined) return false;
@@ -138,6 +142,10 @@ export class KindComparison {
     return agreedVersion === '' ? 'epoch-start' : 'loss';
   }
 }
+
+/** Nothing of the kind exists: it went, and its objects with it. */
+export const isGone = (known: Pick<KnownKind, 'progress' | 'count'>): boolean =>
+  known.progress().coverage === 'gone' && known.progress().resumeVersion === '' && known.count() === 0;
 
 /** As many bits as an integer has that a set keeps without a box. */
 const hashBits = 31;

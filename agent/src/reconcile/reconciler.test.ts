@@ -137,6 +137,25 @@ describe('the reconciler', () => {
     });
   });
 
+  it('a loss: of a kind that has gone, too, it is said that nothing is left', async () => {
+    await atDesk(async (desk) => {
+      await desk.agreeAll();
+      const nodes = desk.lines[1]!;
+      await nodes.end('the API server no longer serves it', '7');
+      await nextTurns();
+      const told = desk.sent.length;
+      desk.reconciler.lost(told);
+      desk.recorded = told;
+      await desk.tick();
+      const digests = desk.digests().slice(-2);
+      const said = digests.map(({ resource, objects, resourceVersion }) => ({ resource, objects, resourceVersion }));
+      assert.deepEqual(said, [
+        { resource: 'pods', objects: 1, resourceVersion: '1' },
+        { resource: 'nodes', objects: 0, resourceVersion: '7' },
+      ]);
+    });
+  });
+
   it('a digest that was recorded and not answered is sent again; one that was not recorded is not', async () => {
     await atDesk(async (desk) => {
       await desk.tick();

@@ -297,7 +297,6 @@ class ClusterWatch {
     await this.#halt(name);
     this.#ports.logger.info({ event: logEvents.kindGone, kind: name });
     await line.end('the API server no longer serves it', goneVersion);
-    this.#lines.delete(name);
   }
 
   /** The kind came and went without ever being found. */
@@ -305,7 +304,6 @@ class ClusterWatch {
     const line = this.#lineOf({ ...kind, version: '' });
     if (line.progress().seenVersion === '') line.appeared();
     await line.end('the API server served it, and no longer does', await this.#versionNow());
-    this.#lines.delete(kindName(kind));
   }
 
   /** A version of now, from the store that holds definitions and their objects; '' when it may not be read. */
