@@ -14,7 +14,8 @@ import { openGateway } from './ingest/gateway.ts';
 import type { Gateway } from './ingest/gateway.ts';
 import { defaultIngestLimits } from './ingest/limits.ts';
 import type { LiveSession } from './ingest/session.ts';
-import { createTokenBook, readTokens } from './ingest/tokens.ts';
+import { openTokensFile } from './ingest/tokens-file.ts';
+import { createTokenBook } from './ingest/tokens.ts';
 import type { TokenBook } from './ingest/tokens.ts';
 import { openClusterJudge } from './judge/cluster-judge.ts';
 import type { PolicyBundle } from './judge/cluster-judge.ts';
@@ -91,9 +92,10 @@ export class CollectorError extends Error {
   }
 }
 
-const readTokenBook = async ({ config, tokens }: CollectorOptions): Promise<TokenBook> => {
+const openTokens = async ({ config, tokens, logger }: CollectorOptions, scope: Scope): Promise<TokenBook> => {
   if (tokens !== undefined) return tokens;
-  if (config.tokensFile !== undefined) return readTokens(config.tokensFile);
+  const { tokensFile: path } = config;
+  if (path !== undefined) return scope.open('tokens', () => openTokensFile({ path, logger }), close);
   if (config.role === 'worker' || config.tls?.clientCaFile !== undefined) return createTokenBook([]);
   throw new CollectorError('no-tokens', 'no agent could connect: set DRIFTLINE_TOKENS_FILE, or client certificates');
 };
@@ -133,7 +135,7 @@ class Composition {
   async open(): Promise<Collector> {
     const { config, logger, now = Date.now, extensions = [] } = this.#options;
     const scope = this.#scope;
-    const tokens = await readTokenBook(this.#options);
+    const tokens = await openTokens(this.#options, scope);
     const metrics = createMetrics();
     const policies = await this.#openPolicies(metrics, now);
     const { store: settings, dataDir } = config;

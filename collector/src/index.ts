@@ -17,7 +17,7 @@ export { openGateway } from './ingest/gateway.ts';
 export type { Gateway, GatewayDeps } from './ingest/gateway.ts';
 export { defaultIngestLimits } from './ingest/limits.ts';
 export type { LiveSession } from './ingest/session.ts';
-export { createTokenBook, readTokens } from './ingest/tokens.ts';
+export { createTokenBook } from './ingest/tokens.ts';
 export type { Credential, Role, TokenBook, TokenEntry } from './ingest/tokens.ts';
 export { openClusterJudge } from './judge/cluster-judge.ts';
 export type { ClusterJudge, PolicyBundle } from './judge/cluster-judge.ts';

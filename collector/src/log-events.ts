@@ -4,6 +4,8 @@ export const logEvents = {
   collectorStopping: 'collector-stopping',
   collectorFailed: 'collector-failed',
   gatewayListening: 'gateway-listening',
+  tokensReloaded: 'tokens-reloaded',
+  tokensReloadFailed: 'tokens-reload-failed',
   sessionOpened: 'session-opened',
   sessionClosed: 'session-closed',
   sessionRefused: 'session-refused',

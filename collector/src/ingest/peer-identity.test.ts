@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { identify, identityOfCertificate } from './peer-identity.ts';
-import { createTokenBook, readTokens } from './tokens.ts';
+import { pino } from 'pino';
+import { createTokenBook } from './tokens.ts';
+import { openTokensFile, readTokens } from './tokens-file.ts';
 
 const token = 'a-synthetic-test-token';
 
@@ -79,6 +81,44 @@ test('a tokens file that cannot be used says why, without a token in the text', 
       assert.ok(!message.includes(token));
     }
     await assert.rejects(readTokens(join(dir, 'absent.json')), /cannot be read/);
+  } finally {
+    await rm(dir, { recursive: true, maxRetries: 10 });
+  }
+});
+
+test('a tokens file that changed counts from then on; one that is not usable leaves what was', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'driftline-tokens-'));
+  const path = join(dir, 'tokens.json');
+  const write = (...clusters: string[]) =>
+    writeFile(
+      path,
+      JSON.stringify({ tokens: clusters.map((cluster) => ({ token: `${token}-${cluster}`, cluster, role: 'agent' })) }),
+    );
+  const lines: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  try {
+    await write('east');
+    const tokens = await openTokensFile({ path, logger });
+    const known = () => ['east', 'west'].filter((cluster) => tokens.find(`${token}-${cluster}`)?.cluster === cluster);
+    assert.deepEqual(known(), ['east']);
+    await write('east', 'west');
+    await tokens.reload();
+    assert.deepEqual(known(), ['east', 'west']);
+    await writeFile(path, `{"tokens": [{"token": "${token}"`);
+    await tokens.reload();
+    await tokens.reload();
+    assert.deepEqual(known(), ['east', 'west'], 'a slip of the pen locks nobody out');
+    await write('west');
+    await tokens.reload();
+    assert.deepEqual(known(), ['west'], 'a token that was taken away is nobody’s');
+    await rm(path);
+    await tokens.reload();
+    assert.deepEqual(known(), ['west']);
+    await tokens.close();
+    const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);
+    const [reloaded, failed] = ['tokens-reloaded', 'tokens-reload-failed'];
+    assert.deepEqual(events, [reloaded, failed, reloaded, failed]);
+    assert.ok(!lines.join('').includes(token));
   } finally {
     await rm(dir, { recursive: true, maxRetries: 10 });
   }

@@ -1,5 +1,5 @@
 /**
- * Who a token belongs to. The tokens file is JSON, read once at start:
+ * Who a token belongs to. The tokens file is JSON:
  *
  *   { "tokens": [ { "token": "…", "tenant": "default", "cluster": "east", "role": "agent" } ],
  *     "clusters": [ { "tenant": "default", "cluster": "east", "uid": "…" } ] }
@@ -11,7 +11,6 @@
  * namespace), whatever was first seen under it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 export type Role = 'agent' | 'reader' | 'operator' | 'admin' | 'monitor';
@@ -104,15 +103,14 @@ const bookOf = (file: unknown): TokenBook => {
   };
 };
 
-/** Reads a tokens file. Throws TokensError when it cannot be read or parsed. */
-export const readTokens = async (path: string): Promise<TokenBook> => {
+/** The text of a tokens file. Throws TokensError that names the file and never quotes it. */
+export const parseTokens = (text: string, path: string): TokenBook => {
   let file: unknown;
   try {
-    file = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
+    file = JSON.parse(text);
+  } catch {
     // The parser's text can quote the file: only its name goes on.
-    const reason = cause instanceof SyntaxError ? 'it is not JSON' : 'it cannot be read';
-    throw new TokensError(`tokens file ${path}: ${reason}`);
+    throw new TokensError(`tokens file ${path}: it is not JSON`);
   }
   if (typeof file !== 'object' || file === null || !('tokens' in file))
     throw new TokensError(`tokens file ${path}: it needs a list "tokens"`);
