@@ -29,11 +29,14 @@ type Counted = { measure: Measure; readonly byPlace: Map<string, Pairs> };
 type Pairs = {
   readonly place: Place;
   /** All it counts for but the owner. */
-  scopes: readonly string[];
+  sums: readonly ScopeSum[];
   /** How many, by outcome code. */
   readonly codes: Map<number, number>;
   open: number;
 };
+
+/** One is dropped only when nothing counts for it and that was told, so whoever counts may hold on to it. */
+type ScopeSum = { readonly scope: string; readonly sum: PairSum; isChanged: boolean };
 
 const counting: ReadonlySet<number> = new Set([
   outcomeCode.pass,
@@ -46,11 +49,11 @@ const counting: ReadonlySet<number> = new Set([
 export class Tally {
   readonly #measureOf: (control: string) => Measure | undefined;
   readonly #byControl = new Map<string, Counted>();
-  readonly #sums = new Map<string, PairSum>();
+  readonly #sums = new Map<string, ScopeSum>();
   /** By namespace: what its objects that name nobody count for. */
   readonly #unclaimed = new Map<string, PairSum>();
   readonly #namespaceOwners = new Map<string, string>();
-  readonly #changed = new Set<string>();
+  #changed: ScopeSum[] = [];
 
   constructor(measureOf: (control: string) => Measure | undefined) {
     this.#measureOf = measureOf;
@@ -72,9 +75,8 @@ export class Tally {
     else this.#namespaceOwners.set(namespace, owner);
     const moved = this.#unclaimed.get(namespace);
     if (moved === undefined) return;
-    this.#sumOf(`owner:${owner}`).merge(moved, 1);
-    this.#sumOf(`owner:${before}`).merge(moved, -1);
-    this.#dropEmpty(`owner:${before}`);
+    this.#change(this.#sumOf(`owner:${owner}`)).merge(moved, 1);
+    this.#change(this.#sumOf(`owner:${before}`)).merge(moved, -1);
   }
 
   /** Controls may have other weights, categories and frameworks now. */
@@ -84,7 +86,7 @@ export class Tally {
       if (measure === undefined || sameMeasure(measure, counted.measure)) continue;
       for (const pairs of counted.byPlace.values()) {
         this.#addAll(pairs, counted.measure, -1);
-        pairs.scopes = scopesOf(control, measure, pairs.place);
+        pairs.sums = this.#sumsOf(control, measure, pairs.place);
         this.#addAll(pairs, measure, 1);
       }
       counted.measure = measure;
@@ -98,11 +100,11 @@ export class Tally {
   }
 
   card(): ScoreCard {
-    const scores = [...this.#sums].map(([scope, sum]) => sum.score(scope));
+    const scores = [...this.#sums.values()].filter(({ sum }) => !sum.isEmpty()).map(scoreOf);
     scores.sort((a, b) => (a.scope < b.scope ? -1 : 1));
     const of = (type: string) => scores.filter(({ scope }) => scope.startsWith(`${type}:`));
     return {
-      cluster: this.#score('cluster'),
+      cluster: scoreOf(this.#sumOf('cluster')),
       namespaces: of('namespace'),
       owners: of('owner'),
       categories: of('category'),
@@ -113,13 +115,13 @@ export class Tally {
 
   /** Scores that moved since this was last called; of a scope that nothing counts for any more, an empty one. */
   takeChanged(): readonly Score[] {
-    const taken = [...this.#changed].map((scope) => this.#score(scope));
-    this.#changed.clear();
-    return taken;
-  }
-
-  #score(scope: string): Score {
-    return (this.#sums.get(scope) ?? new PairSum()).score(scope);
+    const changed = this.#changed;
+    this.#changed = [];
+    return changed.map((one) => {
+      one.isChanged = false;
+      if (one.sum.isEmpty()) this.#sums.delete(one.scope);
+      return scoreOf(one);
+    });
   }
 
   #count(control: string, place: Place, { code, open }: Standing, by: 1 | -1): void {
@@ -128,7 +130,7 @@ export class Tally {
     const key = `${place.namespace.length} ${place.namespace}${place.owner}`;
     let pairs = byPlace.get(key);
     if (pairs === undefined) {
-      pairs = { place, scopes: scopesOf(control, measure, place), codes: new Map(), open: 0 };
+      pairs = { place, sums: this.#sumsOf(control, measure, place), codes: new Map(), open: 0 };
       byPlace.set(key, pairs);
     }
     const left = (pairs.codes.get(code) ?? 0) + by;
@@ -166,9 +168,9 @@ export class Tally {
     this.#inAll(pairs, (sum) => sum.addOpen(severity, by));
   }
 
-  #inAll({ place, scopes }: Pairs, add: (sum: PairSum) => void): void {
-    for (const scope of scopes) this.#inScope(scope, add);
-    this.#inScope(`owner:${this.#ownerIn(place)}`, add);
+  #inAll({ place, sums }: Pairs, add: (sum: PairSum) => void): void {
+    for (const one of sums) add(this.#change(one));
+    add(this.#change(this.#sumOf(`owner:${this.#ownerIn(place)}`)));
     if (place.owner !== '') return;
     const sum = this.#unclaimed.get(place.namespace) ?? new PairSum();
     add(sum);
@@ -176,27 +178,33 @@ export class Tally {
     else this.#unclaimed.set(place.namespace, sum);
   }
 
-  #inScope(scope: string, add: (sum: PairSum) => void): void {
-    add(this.#sumOf(scope));
-    this.#dropEmpty(scope);
-  }
-
   #ownerIn({ namespace, owner }: Place): string {
     return owner === '' ? (this.#namespaceOwners.get(namespace) ?? '') : owner;
   }
 
-  #sumOf(scope: string): PairSum {
-    this.#changed.add(scope);
+  #sumsOf(control: string, measure: Measure, place: Place): readonly ScopeSum[] {
+    return scopesOf(control, measure, place).map((scope) => this.#sumOf(scope));
+  }
+
+  #sumOf(scope: string): ScopeSum {
     const known = this.#sums.get(scope);
     if (known !== undefined) return known;
-    const created = new PairSum();
+    const created: ScopeSum = { scope, sum: new PairSum(), isChanged: false };
     this.#sums.set(scope, created);
     return created;
   }
 
-  #dropEmpty(scope: string): void {
-    if (this.#sums.get(scope)?.isEmpty() === true) this.#sums.delete(scope);
+  #change(one: ScopeSum): PairSum {
+    if (!one.isChanged) {
+      one.isChanged = true;
+      this.#changed.push(one);
+    }
+    return one.sum;
   }
+}
+
+function scoreOf({ scope, sum }: ScopeSum): Score {
+  return sum.score(scope);
 }
 
 function scopesOf(control: string, { category, frameworks }: Measure, { namespace }: Place): readonly string[] {
