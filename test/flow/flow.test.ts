@@ -34,6 +34,8 @@ type Told = {
   readonly approval?: readonly string[];
   /** `<state> <control> <Kind>/<name>`, at least these. */
   readonly findings?: readonly string[];
+  /** `<state> <control> <user>`, exactly these: what is said of the change, by whom it is taken to be asked for. */
+  readonly verdicts?: readonly string[];
 };
 
 const argo = 'system:serviceaccount:argocd:argocd-application-controller';
@@ -47,8 +49,16 @@ const stories: Readonly<Record<string, readonly Told[]>> = {
       what: 'modified RoleBinding shop/shop-developers',
       fields: ['subjects[name=system:authenticated]'],
       ...byAlice,
+      // Whoever does it: the binding is widened.
+      verdicts: ['fail DL-CHG-003'],
     },
-    { what: 'modified Deployment shop/checkout', fields: ['spec.replicas'], ...byAlice },
+    {
+      what: 'modified Deployment shop/checkout',
+      fields: ['spec.replicas'],
+      ...byAlice,
+      // Git declares it, and it was not the GitOps controller who changed it.
+      verdicts: ['fail DL-CHG-001 alice@example.com'],
+    },
   ],
   'gitops-rollout': [
     { what: 'modified Application argocd/shop', ...byArgo, approval: ['gitops-revision'] },
@@ -119,23 +129,36 @@ const stories: Readonly<Record<string, readonly Told[]>> = {
       confidence: 'exact',
       origin: 'human',
       findings: ['opened DL-SEC-001 Deployment/cart'],
+      verdicts: ['fail DL-CHG-001 bob@example.com'],
     },
   ],
   'permission-creep': [
-    { what: 'modified ClusterRole /support-read-pods', fields: ['rules[1]'], ...byAlice },
+    {
+      what: 'modified ClusterRole /support-read-pods',
+      fields: ['rules[1]'],
+      ...byAlice,
+      verdicts: ['fail DL-CHG-002'],
+    },
     {
       what: 'modified ClusterRole /support-read-pods',
       fields: ['rules[2]'],
       ...byCarol,
       findings: ['opened DL-RBAC-008 ClusterRole/support-read-pods'],
+      verdicts: ['fail DL-CHG-002'],
     },
-    { what: 'modified ClusterRole /support-read-pods', fields: ['rules[3]'], ...byAlice },
+    {
+      what: 'modified ClusterRole /support-read-pods',
+      fields: ['rules[3]'],
+      ...byAlice,
+      verdicts: ['fail DL-CHG-002'],
+    },
     {
       what: 'modified ClusterRole /support-read-pods',
       fields: ['rules[4]'],
       ...byCarol,
       // The role changed; the binding that uses it is what became dangerous.
       findings: ['opened DL-RBAC-003 ClusterRoleBinding/support'],
+      verdicts: ['fail DL-CHG-002'],
     },
     {
       what: 'created ClusterRoleBinding /support-migration',
@@ -200,6 +223,8 @@ describe('every story is told as it happened', () => {
           );
         const findings = change.findings.map(findingOf);
         for (const wanted of told.findings ?? []) assert.ok(findings.includes(wanted), `${wanted}: ${findings.join()}`);
+        const verdicts = change.verdicts.map(({ state, control, user }) => `${state} ${control} ${user}`.trim());
+        assert.deepEqual(verdicts, told.verdicts ?? [], told.what);
       }
       const opened = changes.flatMap(({ findings }) => findings).filter(({ state }) => state === 'opened');
       const wanted = expected.flatMap(({ findings = [] }) => findings).length;
@@ -216,6 +241,15 @@ describe('every story is told as it happened', () => {
     assert.match(text, /redacted\(password\):[\w-]{22}/);
     assert.match(text, /redacted\(aws-access-key-id\):[\w-]{22}/);
     assert.doesNotMatch(text, /practice-only-hunter2/);
+  });
+
+  test('what violates a control about changes is told with its change', async () => {
+    const run = await system.cli('log', 'rolebindings', '--violated', '--limit', '1');
+    assert.equal(run.code, 0, run.err);
+    assert.match(
+      run.out,
+      /^ {2}policy {3}violates high DL-CHG-003 Subjects must not be added .* by alice@example\.com {2}adds Group system:authenticated to ClusterRole edit/m,
+    );
   });
 
   test('what was denied or only looked at is recorded, and explains no change', async () => {

@@ -24,7 +24,7 @@ export function changeBlock(change: ApiChange, options: { readonly paint: Paint;
   const findings = findingLines(change, options).map((line, index) => [index === 0 ? 'findings' : '', line]);
   const verdicts = change.verdicts.map((verdict, index) => [
     index === 0 ? 'policy' : '',
-    verdictLine(verdict, options),
+    verdictLine(verdict, change, options),
   ]);
   const falls = change.regressions.map((fall, index) => [index === 0 ? 'score' : '', fallText(fall, paint)]);
   const lines = [
@@ -153,10 +153,13 @@ function commitText({ commit, commitProblem }: ApiApproval, isWide: boolean): st
 /** `violates medium DL-CHG-001 <title> by <user>  <reason>`. */
 function verdictLine(
   { state, severity, control, title, user, reason, paths, bundle }: ApiChangeVerdict,
+  { who }: ApiChange,
   { paint, isWide }: { readonly paint: Paint; readonly isWide: boolean },
 ): string {
   const word = state === 'fail' ? paint.red('violates') : paint.yellow(state);
-  const by = user === '' ? '' : ` by ${user}`;
+  // Where it matters who asked, the verdict says whom it took for it.
+  const actor = user === '' ? who.impersonatedUser || who.user : user;
+  const by = actor === '' || state === 'unjudged' ? '' : ` by ${actor}`;
   const why = [...(isWide ? paths : []), reason, ...(isWide ? [`policies ${bundle}`] : [])].filter(
     (part) => part !== '',
   );
