@@ -9,7 +9,17 @@ const levels: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: '
 
 /** `from`: the size of the file when the part was started; what is before it was written by earlier ones. */
 export function logTail(path: string, from: number): string {
-  return linesOf(path, from).slice(-tailLines).map(readable).join('\n');
+  return once(linesOf(path, from).map(readable)).slice(-tailLines).join('\n');
+}
+
+/** What was said again and again is one line. */
+function once(lines: readonly string[]): readonly string[] {
+  return lines.flatMap((line, index) => {
+    if (line === lines[index - 1]) return [];
+    const next = lines.findIndex((other, at) => at > index && other !== line);
+    const times = (next < 0 ? lines.length : next) - index;
+    return [times === 1 ? line : `${line} (${times} times)`];
+  });
 }
 
 /** The text of the last warning or error; '' when there is none. */

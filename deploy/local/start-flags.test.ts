@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { writeConnection } from './credentials.ts';
 import { parseFlags } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
+import { logTail } from './log-file.ts';
 import { freePort, portFrom, requirePort } from './ports.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -92,6 +93,21 @@ test('a kubeconfig that cannot be used is refused before anything starts, and ne
     );
     assert.throws(() => parseFlags(['--kubeconfig', join(folder, 'none')], '/checkout'), /there is no file/);
     assert.throws(() => parseFlags(['--kubeconfig', folder], '/checkout'), /is a folder/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('the end of a log is what happened, said once', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-log-'));
+  try {
+    const path = join(folder, 'a.log');
+    const line = (reason: string) => `${JSON.stringify({ level: 40, event: 'awaited', reason })}\n`;
+    writeFileSync(path, `earlier\n${line('x').repeat(3)}${line('y')}${line('x')}`);
+    assert.equal(
+      logTail(path, 'earlier\n'.length),
+      ['  warn  awaited: x (3 times)', '  warn  awaited: y', '  warn  awaited: x'].join('\n'),
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
