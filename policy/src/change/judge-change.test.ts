@@ -224,3 +224,43 @@ describe('redacted values', () => {
     assert.deepEqual(told(mode, change(settings({}), after)), ['fail: off']);
   });
 });
+
+describe('Gatekeeper', () => {
+  const constraint = (validations: readonly JsonObject[]): CompiledControl => {
+    const source = { validations };
+    const [control] = load(
+      {
+        apiVersion: 'templates.gatekeeper.sh/v1',
+        kind: 'ConstraintTemplate',
+        metadata: { name: 'k8sown' },
+        spec: {
+          crd: { spec: { names: { kind: 'K8sOwn' } } },
+          targets: [{ target: 'admission.k8s.gatekeeper.sh', code: [{ engine: 'K8sNativeValidation', source }] }],
+        },
+      },
+      {
+        apiVersion: 'constraints.gatekeeper.sh/v1beta1',
+        kind: 'K8sOwn',
+        metadata: { name: 'own' },
+        spec: { match: { kinds: [{ apiGroups: [''], kinds: ['ConfigMap'] }] } },
+      },
+    );
+    assert.ok(control);
+    return control;
+  };
+
+  test('a template that reads the request speaks of states and of changes', () => {
+    const shrinks = "request.operation != 'UPDATE' || object.data.size >= oldObject.data.size";
+    const control = constraint([{ expression: shrinks, message: 'it shrank' }]);
+    assert.equal(control.judges, 'both');
+    assert.equal(text(control.evaluate(settings({ size: 1 }), nobody)), 'pass');
+    assert.deepEqual(told(control, change(settings({ size: 2 }), settings({ size: 1 }))), ['fail: it shrank']);
+    const asks = constraint([{ expression: "request.userInfo.username != 'eve'", message: 'not eve' }]);
+    assert.deepEqual(told(asks, change(null, settings({})), { users: [['eve'], ['adam']] }), [
+      'unjudged: nobody knows request.userInfo.username of the request that made the change …',
+      'fail: not eve',
+      'pass',
+    ]);
+    assert.equal(constraint([{ expression: 'object.data.size > 0', message: 'x' }]).judges, undefined);
+  });
+});
