@@ -5,7 +5,7 @@ import type { Exception } from '../exception/exception.ts';
 import type { OpaBundle } from '../language/rego/opa-bundle.ts';
 import type { RegoModules } from '../language/rego/rego-modules.ts';
 import type { RelationControl } from '../language/relation-control.ts';
-import type { CelSection, ControlCase, MatchSection } from './control-file.ts';
+import type { AdmissionSection, CelSection, ControlCase, MatchSection } from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
 import type { PolicyProblem } from './problem.ts';
 import type { PolicyFile, Position } from './yaml-file.ts';
@@ -21,6 +21,8 @@ export type LoadedControl = {
   readonly cases: readonly ControlCase[];
   /** Of our own controls in CEL. */
   readonly source?: CelSource;
+  /** Of our own controls about changes: an admission policy but for its name. */
+  readonly admission?: AdmissionSection;
   /** The same control with other parameters, as cases have them. */
   withParams(params: JsonObject): CompiledControl;
 };

@@ -33,6 +33,7 @@ export function compileControl(
     control: compiled.control,
     at: { file: file.path, ...file.at(['id']) },
     cases: data.cases,
+    ...(data.admission === undefined ? {} : { admission: data.admission }),
     ...(data.cel === undefined ? {} : { source: { section: data.cel, match: data.match, params } }),
     withParams(others) {
       const again = compile(file, data, { params: { ...params, ...others }, context });
@@ -77,7 +78,7 @@ function compile(file: YamlFile, data: ControlFile, { params, context }: Compile
 }
 
 function compileAdmission(file: YamlFile, section: AdmissionSection, { meta, digest }: ControlParts): Compilation {
-  const compiled = compileCelPolicy(section, { scope: admissionScope });
+  const compiled = compileCelPolicy(section, { scope: admissionScope, isStrict: true });
   if ('problems' in compiled)
     return { problems: celProblems(file, compiled.problems, (keys) => ['admission', ...keys]) };
   const matches = [createResourceMatch(section.matchConstraints)];

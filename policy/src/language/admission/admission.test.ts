@@ -130,10 +130,9 @@ test('a match condition sees the parameters, for each of them anew; one that is 
   const control = only(
     policy({
       paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
-      variables: [{ name: 'app', expression: 'params.data.app' }],
       matchConditions: [
         { name: 'broken', expression: 'object.spec.none == params.data.app' },
-        { name: 'its-own', expression: 'object.metadata.labels.app == variables.app' },
+        { name: 'its-own', expression: 'object.metadata.labels.app == params.data.app' },
       ],
       validations: [
         { expression: 'object.spec.replicas <= int(params.data.max)', messageExpression: "'max ' + params.data.max" },
@@ -194,6 +193,14 @@ test('one validation that fails is a failure whatever becomes of the others; an 
 test('problems have their place; a policy without a binding is noted', () => {
   const bad = load(policy({ validations: [{ expression: 'authorizer.allowed()' }] }), binding());
   assert.match(bad.problems?.join() ?? '', /^0\.yaml:1:\d+: expression: 'authorizer' is not supported/);
+  const early = load(
+    policy({
+      variables: [{ name: 'app', expression: "'web'" }],
+      matchConditions: [{ name: 'ours', expression: "variables.app == 'web'" }],
+    }),
+    binding(),
+  );
+  assert.match(early.problems?.join() ?? '', /match conditions see no variables/);
   assert.match(load(binding()).problems?.join() ?? '', /there is no policy replicas/);
   assert.match(load(policy({ validations: [{ expression: 'true' }] })).notes?.join() ?? '', /has no binding/);
   assert.match(load(policy({ validation: [] }), binding()).problems?.join() ?? '', /no field validation/);

@@ -30,6 +30,8 @@ export type CelPolicyOptions = {
   readonly scope: Scope;
   /** Variables that the host binds, before those of the policy. */
   readonly given?: Readonly<Record<string, CelType>>;
+  /** As the API server has it: match conditions come before variables, and see none. */
+  readonly isStrict?: boolean;
 };
 
 /** `keys` lead to the expression below the policy's own section; line and column (from 1) are places in its text. */
@@ -93,9 +95,11 @@ class PolicyCompiler {
   readonly paths: ReadPath[] = [];
   readonly #scope: Scope;
   readonly #declared: Set<string>;
+  readonly #isStrict: boolean;
 
-  constructor({ scope, given = {} }: CelPolicyOptions) {
+  constructor({ scope, given = {}, isStrict = false }: CelPolicyOptions) {
     this.#scope = scope;
+    this.#isStrict = isStrict;
     this.#declared = new Set(Object.keys(given));
   }
 
@@ -109,9 +113,13 @@ class PolicyCompiler {
       if (variable !== undefined) compiled.set(name, variable);
     }
     return {
-      conditions: matchConditions.flatMap(({ expression }, index) =>
-        this.#all(this.#expression(['matchConditions', index, 'expression'], expression, 'bool')),
-      ),
+      conditions: matchConditions.flatMap(({ expression }, index) => {
+        const keys = ['matchConditions', index, 'expression'];
+        const condition = this.#expression(keys, expression, 'bool');
+        if (this.#isStrict && condition !== undefined && condition.variables.size > 0)
+          this.#refuse(keys, 'match conditions see no variables: the API server evaluates them before');
+        return this.#all(condition);
+      }),
       variables: compiled,
       validations: validations.flatMap(({ expression, message, messageExpression }, index) => {
         const told =

@@ -120,7 +120,10 @@ class Loading {
 
   #compile(policy: Read<Policy>, binding: Read<Binding>): void {
     const { spec } = policy.value;
-    const compiled = compileCelPolicy({ ...spec, validations: spec.validations ?? [] }, { scope: admissionScope });
+    const compiled = compileCelPolicy(
+      { ...spec, validations: spec.validations ?? [] },
+      { scope: admissionScope, isStrict: true },
+    );
     if ('problems' in compiled) {
       this.#problems.push(...celProblems(policy.file, compiled.problems, (keys) => ['spec', ...keys]));
       return;
