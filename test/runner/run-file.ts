@@ -31,6 +31,7 @@ export type FileResult = {
 
 const noCounts: Counts = { tests: 0, suites: 0, passed: 0, cancelled: 0, skipped: 0, todo: 0 };
 const reporter = join(import.meta.dirname, 'report.ts');
+const seeding = ['--import', join(import.meta.dirname, 'seed.ts')];
 /** How long a test may take that does not say so itself. */
 const testTimeoutMs = 600_000;
 /** How long processes that a file started, and which hold its output, may outlive it. */
@@ -47,7 +48,7 @@ export async function runFile({ file, folder, timeoutMs, isLive }: RunFileOption
   const counted = [`--test-reporter=${reporter}`, `--test-reporter-destination=${countsFile}`];
   const child = spawn(
     process.execPath,
-    [...shown, ...counted, `--test-timeout=${testTimeoutMs}`, file],
+    [...(isSeeded(file) ? seeding : []), ...shown, ...counted, `--test-timeout=${testTimeoutMs}`, file],
     // A group of its own, so that what the file started ends with it.
     { stdio: ['ignore', stdio, stdio], detached: true, env: environmentOf(temporary) },
   );
@@ -95,6 +96,11 @@ function killGroup({ pid }: ChildProcess): void {
   } catch {
     // Nobody of the group is left.
   }
+}
+
+/** With DRIFTLINE_SEED set, properties are the same in every run. */
+function isSeeded(file: string): boolean {
+  return process.env['DRIFTLINE_SEED'] !== undefined && readFileSync(file, 'utf8').includes("'fast-check'");
 }
 
 /** Whoever runs this runner in a test of their own is none of the file's business. */
