@@ -20,6 +20,7 @@ export type JudgeParts = { readonly source: ViewSource; readonly book: VerdictBo
 export type Marking = { readonly dirt: Dirt; readonly cause: Cause };
 
 const bundle: Cause = { type: 'bundle' };
+const noControls: ReadonlySet<string> = new Set();
 
 export class Judge {
   readonly #source: ViewSource;
@@ -138,8 +139,9 @@ export class Judge {
   /** In the order of control ids, as all slots are. */
   #slotsOf({ key }: Subject, controls: ReadonlyMap<string, Cause>): readonly Slot[] {
     const slots: Slot[] = [];
+    const byId = this.#roster.byId(key);
     for (const id of controls.keys()) {
-      const slot = this.#roster.slot(key, id);
+      const slot = byId.get(id);
       if (slot !== undefined) slots.push(slot);
     }
     return slots.length < 2 ? slots : slots.sort((a, b) => a.position - b.position);
@@ -171,8 +173,10 @@ export class Judge {
 
   /** Hands what was restored to the subject's verdicts, or ends it where nothing can hold it. Answers with rewritten controls. */
   #takeRestored(subject: Subject, slots: readonly Slot[]): ReadonlySet<string> {
+    const taken = this.#restored.take(subject);
+    if (taken.length === 0) return noControls;
     const rewritten = new Set<string>();
-    for (const known of this.#restored.take(subject)) {
+    for (const known of taken) {
       const { control, uid } = known.finding;
       const lives = subject.present && uid === subject.uid;
       const meta = slots.find((slot) => slot.control.meta.id === control)?.control.meta;

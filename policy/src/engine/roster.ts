@@ -11,7 +11,8 @@ export type RosterChange = {
 
 export type Roster = {
   slots(kind: GroupKind): readonly Slot[];
-  slot(kind: GroupKind, control: string): Slot | undefined;
+  /** The same by control id. */
+  byId(kind: GroupKind): ReadonlyMap<string, Slot>;
   /** What these slots read of an object of the kind. */
   plan(kind: GroupKind): ReadPlan;
   /** Kinds any control judges, in order: those that controls name, and those seen that a control takes by rule. */
@@ -30,6 +31,7 @@ type Entry = {
 };
 
 const none: readonly Slot[] = [];
+const noneById: ReadonlyMap<string, Slot> = new Map();
 
 export function createRoster(initial: readonly CompiledControl[]): Roster {
   let byId = new Map<string, CompiledControl>();
@@ -69,7 +71,7 @@ export function createRoster(initial: readonly CompiledControl[]): Roster {
   replace(initial);
   return {
     slots: (kind) => entry(kind)?.slots ?? none,
-    slot: (kind, control) => entry(kind)?.byId.get(control),
+    byId: (kind) => entry(kind)?.byId ?? noneById,
     plan,
     kinds: () =>
       [...byKind.values()]

@@ -30,7 +30,7 @@ export class RecordingView implements TrackedView {
   readonly #source: ViewSource;
   readonly #reads = new Set<ReadNode>();
   /** Kinds whose coverage the control asked about itself. */
-  readonly #asked = new Set<string>();
+  #asked: Set<string> | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #count = 0;
   #isOpen = true;
@@ -109,13 +109,13 @@ export class RecordingView implements TrackedView {
 
   covers({ group, kind }: GroupKind): boolean {
     this.#spend(1);
-    this.#asked.add(`${group}/${kind}`);
+    (this.#asked ??= new Set()).add(`${group}/${kind}`);
     return this.#isCovered({ group, kind });
   }
 
   /** Every read of a kind is a read of its coverage: what cannot be seen must not look like what is not there. */
   #enter({ group, kind }: GroupKind): ViewSource {
-    if (!this.#isCovered({ group, kind }) && !this.#asked.has(`${group}/${kind}`)) {
+    if (!this.#isCovered({ group, kind }) && this.#asked?.has(`${group}/${kind}`) !== true) {
       this.#refuse(new NotAssessable(cannotSee({ group, kind })));
     }
     return this.#source;
