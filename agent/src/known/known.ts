@@ -82,7 +82,7 @@ export type KnownLimits = {
   readonly maxUncommittedChanges: number;
   /** Pause after a failed write (full disk) before the same changes are written again. */
   readonly retryMs: number;
-  /** How long a close waits for what cannot be written: the spool has it, and gives it back at the next start. */
+  /** How long a close waits without getting on: the spool has what is not written, and gives it back at the next start. */
   readonly closeWaitMs: number;
 };
 

@@ -49,6 +49,8 @@ export class Staging {
   #committed: number;
   #isInTransaction = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Set while a close waits. */
+  #patience: NodeJS.Timeout | undefined;
   #trouble: Trouble | undefined;
   #failure: { readonly error: unknown } | undefined;
   #waiters: Waiter[] = [];
@@ -204,15 +206,16 @@ export class Staging {
     });
   }
 
-  /** Writes what is durable; gives up what cannot be written in time, since the spool has it. */
+  /** Writes what is durable; gives up when nothing gets on any more, since the spool has the rest. */
   async close(): Promise<void> {
-    const timer = setTimeout(() => this.#fail(new Error('closing')), this.#ports.limits.closeWaitMs);
+    this.#patience = setTimeout(() => this.#fail(new Error('closing')), this.#ports.limits.closeWaitMs);
     try {
       await this.settled();
     } catch {
       // The spool refused the rest: it was never promised, and what is durable is applied.
     } finally {
-      clearTimeout(timer);
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
       if (this.#trouble === undefined) this.commit();
       else this.#retry();
       clearTimeout(this.#timer);
@@ -231,6 +234,7 @@ export class Staging {
         break;
       }
       this.#head++;
+      this.#patience?.refresh();
     }
     if (this.#head === this.#queue.length || this.#head > 1024) {
       this.#queue = this.#queue.slice(this.#head);
