@@ -136,13 +136,12 @@ function printFindings(context: CommandContext, findings: readonly ApiFinding[],
   context.print(`\n${findings.length} finding${findings.length === 1 ? '' : 's'}: ${counts.join(', ')}${hint}`);
 }
 
-/** What the risk is made of; factors that change nothing and that nothing says anything of are left out. */
+/** What the risk is made of: every factor, also those that change nothing. */
 function riskLines({ risk, severity }: ApiFinding): readonly string[] {
   if (risk === null) return [];
-  const told = risk.factors.filter(({ percent, evidence }) => percent !== 100 || evidence !== '');
   return [
     `${risk.score} of 100: ${risk.points} for ${severity}`,
-    ...told.map(
+    ...risk.factors.map(
       ({ name, value, percent, evidence }) =>
         `× ${(percent / 100).toFixed(2)} ${name} ${value}${evidence === '' ? '' : ` (${evidence})`}`,
     ),

@@ -67,6 +67,7 @@ const tables = [
   'finding_transitions',
   'unjudged',
   'posture_samples',
+  'score_regressions',
   'gaps',
   'coverage',
   'rejected',
