@@ -10,6 +10,7 @@ import { compileCelPolicy } from '../language/admission/cel-policy.ts';
 import { admissionScope } from '../language/admission/request.ts';
 import { resourceNameOf } from '../language/admission/resource-name.ts';
 import type { LoadedControl } from '../load/bundle.ts';
+import type { AdmissionSection } from '../load/control-file.ts';
 import { exceptionCondition, isExpressible } from './exception-condition.ts';
 import { ownershipCondition, policySpec, unsayable } from './policy-spec.ts';
 
@@ -63,35 +64,29 @@ const versions: Readonly<Record<string, string>> = {
 };
 
 export function exportControl(loaded: LoadedControl, options: ExportOptions): ExportResult {
-  const { control, source } = loaded;
-  const { meta } = control;
-  if (source === undefined) return { ok: false, reason: otherLanguages[control.language] ?? 'it is not in CEL' };
-  const reason = unsayable(source, control.kinds);
-  if (reason !== undefined) return { ok: false, reason };
+  const { meta, language } = loaded.control;
+  const form = formOf(loaded);
+  if (form === undefined) return refused(otherLanguages[language] ?? 'it is not in CEL');
+  if ('unsayable' in form) return refused(form.unsayable);
   const about = options.exceptions.filter((exception) => exception.isAboutControl(meta.id));
   const ended = about.filter(({ expiresMs }) => expiresMs <= options.nowMs);
   const holding = about.filter((exception) => !ended.includes(exception));
   const inexpressible = holding.find((exception) => !isExpressible(exception));
   if (inexpressible !== undefined)
-    return {
-      ok: false,
-      reason: `exception ${inexpressible.id} is for single fields, which a request cannot be told of`,
-    };
+    return refused(`exception ${inexpressible.id} is for single fields, which a request cannot be told of`);
+  if (holding.length > 0 && form.isOfDeletions)
+    return refused(`it is about deletions, too, which have no object that exception ${holding[0]?.id} could be about`);
   const matchConditions = [
-    { name: 'stays', expression: '!has(object.metadata.deletionTimestamp)' },
-    ...(control.kinds.some(({ kind }) => owned.has(kind))
-      ? [{ name: 'not-of-its-controller', expression: ownershipCondition }]
-      : []),
+    ...form.matchConditions,
     ...holding.map((exception, index) => ({
       name: `exception-${index + 1}`,
       expression: exceptionCondition(exception),
     })),
   ];
   if (matchConditions.length > maxMatchConditions)
-    return { ok: false, reason: `${holding.length} exceptions are more than ${maxMatchConditions} match conditions` };
-  const spec = policySpec(meta, source);
-  const problems = problemsOf({ ...spec, matchConditions });
-  if (problems !== '') return { ok: false, reason: problems };
+    return refused(`${holding.length} exceptions are more than ${maxMatchConditions} match conditions`);
+  const problems = problemsOf({ ...form.spec, matchConditions });
+  if (problems !== '') return refused(problems);
   const name = `driftline-${meta.id.toLowerCase()}`;
   const expiresMs = holding.length === 0 ? undefined : Math.min(...holding.map((exception) => exception.expiresMs));
   const metadata = { name, labels: { 'app.kubernetes.io/managed-by': 'driftline' } };
@@ -104,9 +99,9 @@ export function exportControl(loaded: LoadedControl, options: ExportOptions): Ex
       metadata: { ...metadata, annotations: annotationsOf(loaded, options, { holding, expiresMs }) },
       spec: {
         failurePolicy: 'Fail',
-        matchConstraints: { matchPolicy: 'Equivalent', resourceRules: rulesOf(control.kinds) },
-        matchConditions,
-        ...spec,
+        matchConstraints: form.matchConstraints,
+        ...(matchConditions.length === 0 ? {} : { matchConditions }),
+        ...form.spec,
       } as unknown as JsonObject,
     },
     binding: {
@@ -117,6 +112,54 @@ export function exportControl(loaded: LoadedControl, options: ExportOptions): Ex
     },
     expiresMs,
     ended: ended.map(({ id }) => id),
+  };
+}
+
+function refused(reason: string): ExportResult {
+  return { ok: false, reason };
+}
+
+/** What a policy is beside its name and the exceptions in it. */
+type Form = {
+  readonly matchConstraints: Json;
+  readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
+  readonly spec: Omit<Parameters<typeof compileCelPolicy>[0], 'matchConditions'>;
+  readonly isOfDeletions: boolean;
+};
+
+function formOf({ control, source, admission }: LoadedControl): Form | { readonly unsayable: string } | undefined {
+  if (admission !== undefined) return formOfAdmission(control.meta.id, admission);
+  if (source === undefined) return undefined;
+  const reason = unsayable(source, control.kinds);
+  if (reason !== undefined) return { unsayable: reason };
+  return {
+    matchConstraints: { matchPolicy: 'Equivalent', resourceRules: rulesOf(control.kinds) },
+    matchConditions: [
+      { name: 'stays', expression: '!has(object.metadata.deletionTimestamp)' },
+      ...(control.kinds.some(({ kind }) => owned.has(kind))
+        ? [{ name: 'not-of-its-controller', expression: ownershipCondition }]
+        : []),
+    ],
+    spec: policySpec(control.meta, source),
+    isOfDeletions: false,
+  };
+}
+
+/** It is one already: only what people read says which control it is. */
+function formOfAdmission(id: string, { matchConstraints, matchConditions = [], ...spec }: AdmissionSection): Form {
+  return {
+    matchConstraints: matchConstraints as unknown as Json,
+    matchConditions,
+    spec: {
+      ...spec,
+      validations: spec.validations.map(({ message, ...rest }) => ({
+        ...rest,
+        ...(message === undefined ? {} : { message: `${id}: ${message}` }),
+      })),
+    },
+    isOfDeletions: (matchConstraints.resourceRules ?? []).some(({ operations = ['*'] }) =>
+      operations.some((operation) => operation === '*' || operation === 'DELETE'),
+    ),
   };
 }
 
