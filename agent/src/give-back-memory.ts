@@ -19,9 +19,9 @@ export type MemoryLimits = {
 
 export const defaultMemoryLimits: MemoryLimits = {
   lookIntervalMs: 1_000,
-  worthwhileBytes: 8 * 1024 * 1024,
+  worthwhileBytes: 12 * 1024 * 1024,
   restShare: 0.25,
-  leastIntervalMs: 30_000,
+  leastIntervalMs: 10_000,
 };
 
 export type MemoryPorts = {
