@@ -229,6 +229,12 @@ const stored = (store: MemoryStore): Map<string, string> => {
   );
 };
 
+/** What a collector adds to a batch lies in it, whichever life of it judged the change first. */
+const assertInTheirBatches = (store: MemoryStore): void => {
+  for (const { firstSequence, lastSequence, changeVerdicts } of store.batches)
+    for (const { sequence } of changeVerdicts) assert.ok(sequence >= firstSequence && sequence <= lastSequence);
+};
+
 const wordsOf = (state: string, reason: string): string => `${state} ${reason}`.trim();
 
 const requesters = (store: MemoryStore): ReadonlyMap<string, Requester> => {
@@ -296,6 +302,7 @@ describe('what controls say of changes', () => {
           (row) => `${row.verdictId} ${row.sequence} ${row.state} ${row.user} ${row.reason}`,
         );
         assert.equal(new Set(said).size, said.length, 'nothing is said twice');
+        assertInTheirBatches(store);
       }),
       { numRuns: 40 },
     );
@@ -326,6 +333,7 @@ describe('what controls say of changes', () => {
       ['a', 'unjudged', 'fail', 'eve', 'not eve'],
     ]);
     assert.deepEqual([...new Set(rowsOf(store).map((row) => row.bundle))], [bundle.version]);
+    assertInTheirBatches(store);
   });
 
   test('is said once of a deletion that has to wait: with the request for it', async () => {

@@ -278,6 +278,7 @@ class ChangesOfCluster implements ChangeBook {
       const [first] = verdicts;
       if (first === undefined) continue;
       const { row, op, observedAtUs, body, before } = first;
+      const { changeEpoch, changeSequence, group, resource, kind, namespace, name, uid } = row;
       const observed = observedChange(
         { ...row, op },
         {
@@ -288,7 +289,7 @@ class ChangesOfCluster implements ChangeBook {
       );
       if (observed === undefined) continue;
       this.#keep(key, {
-        place: row,
+        place: { changeEpoch, changeSequence, group, resource, kind, namespace, name, uid },
         observedAtUs,
         before: observed.oldObject === null ? '' : (before?.body ?? ''),
         after: observed.object === null ? '' : body,
