@@ -13,8 +13,9 @@ import { fakeTimeLibrary } from './fake-time.ts';
 import { faultNames } from './faults.ts';
 import type { FaultName } from './faults.ts';
 import { runSchedule } from './run-schedule.ts';
+import type { Outcome } from './run-schedule.ts';
 import { planSchedule } from './schedule.ts';
-import { appendRow } from './schedules-table.ts';
+import { appendEnded, appendRow } from './schedules-table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,6 +40,17 @@ const withFakeTime = fakeTimeLibrary() !== undefined;
 if (!withFakeTime)
   console.log('libfaketime cannot be had: no seed chooses a fault of clocks, which changes what it chooses');
 
+/** Undefined when it came to no verdict. */
+async function attempt(...[schedule, at, options]: Parameters<typeof runSchedule>): Promise<Outcome | undefined> {
+  try {
+    return await runSchedule(schedule, at, options);
+  } catch (error) {
+    console.log(`seed ${schedule.seed}: no verdict: ${error instanceof Error ? error.message : String(error)}`);
+    if (values.table !== undefined) appendEnded(values.table, schedule, error);
+    return undefined;
+  }
+}
+
 let failed = 0;
 let cluster: WitnessedCluster | undefined;
 // Agent and collector die with this process; the control plane is on its own.
@@ -62,12 +74,19 @@ try {
       cluster = undefined;
     }
     cluster ??= await openWitnessedCluster(schedule);
-    const outcome = await runSchedule(schedule, cluster, {
+    const outcome = await attempt(schedule, cluster, {
       minWrites: Number(values.writes),
       pauseMs: Number(values.pause),
       say: (line) => console.log(`  ${new Date().toISOString().slice(11, 23)} ${line}`),
       settleTimeoutMs: values.long ? 300_000 : 120_000,
     });
+    if (outcome === undefined) {
+      failed += 1;
+      // Nobody knows what it left behind.
+      await cluster.close();
+      cluster = undefined;
+      continue;
+    }
     if (values.table !== undefined) appendRow(values.table, schedule, outcome);
     const { problems, gaps, ...figures } = outcome;
     if (problems.length > 0) failed += 1;

@@ -14,26 +14,34 @@ A failed row stays, and says what it found first.
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `;
 
+/** A schedule that came to no verdict: a part did not come back, or the harness failed. */
+export function appendEnded(file: string, schedule: Schedule, error: unknown): void {
+  const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const planned = schedule.tracks.flat().map(({ fault }) => fault);
+  const figures = Array.from({ length: 6 }, () => '');
+  append(file, [...cellsOf(schedule, planned), ...figures, `**no verdict**: ${reason}`]);
+}
+
 export function appendRow(file: string, schedule: Schedule, outcome: Outcome): void {
-  if (!existsSync(file)) writeFileSync(file, head);
   const { writes, versions, runs, gaps, excused, seconds, problems } = outcome;
   const [first] = problems;
   const verdict =
     first === undefined
       ? 'passed'
       : `**${problems.length} problems**, first: ${first.code} ${first.where}: ${first.what}`;
-  const cells = [
-    new Date().toISOString().slice(0, 16).replace('T', ' '),
-    schedule.seed,
-    schedule.hasWatchCache ? 'on' : 'off',
-    outcome.faults.join(' '),
-    writes,
-    versions,
-    runs,
-    gaps.length,
-    excused,
-    seconds,
-    verdict.replaceAll('|', '/').slice(0, 300),
-  ];
-  appendFileSync(file, `| ${cells.join(' | ')} |\n`);
+  const figures = [writes, versions, runs, gaps.length, excused, seconds];
+  append(file, [...cellsOf(schedule, outcome.faults), ...figures, verdict]);
+}
+
+const cellsOf = ({ seed, hasWatchCache }: Schedule, faults: readonly string[]): readonly (string | number)[] => [
+  new Date().toISOString().slice(0, 16).replace('T', ' '),
+  seed,
+  hasWatchCache ? 'on' : 'off',
+  faults.join(' '),
+];
+
+function append(file: string, cells: readonly (string | number)[]): void {
+  if (!existsSync(file)) writeFileSync(file, head);
+  const texts = cells.map((cell) => String(cell).replaceAll('|', '/').slice(0, 300));
+  appendFileSync(file, `| ${texts.join(' | ')} |\n`);
 }
