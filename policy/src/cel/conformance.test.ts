@@ -37,7 +37,10 @@ describe('the public CEL conformance suite', () => {
 
   it(`passes at least ${floor} of 2,319 cases`, (t) => {
     assert.equal(all.length, 2319);
+    const without = all.filter(({ item }) => !needsMessages(item));
+    const passing = without.filter(({ why }) => why === undefined).length;
     t.diagnostic(`${all.length - failing.length} of ${all.length} pass`);
+    t.diagnostic(`${passing} of the ${without.length} that need no protobuf messages pass`);
     assert.ok(all.length - failing.length >= floor, `${all.length - failing.length} pass`);
   });
 
