@@ -1,4 +1,5 @@
 export * from './api.ts';
+export * from './api-status.ts';
 export { applyPatch, valueAt } from './apply-patch.ts';
 export * from './audit-event.ts';
 export * from './canonical.ts';
