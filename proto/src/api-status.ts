@@ -1,4 +1,6 @@
 /** What the API says about the watching itself: agents, gaps, coverage, policies. See api.ts for what all shapes share. */
+import type { ApiGitRepository } from './api.ts';
+
 export type ApiGap = {
   readonly cluster: string;
   readonly group: string;
