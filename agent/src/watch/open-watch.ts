@@ -104,6 +104,7 @@ class ClusterWatch {
   #discovering: Promise<void> = Promise.resolve();
   #wakeUp = new AbortController();
   #dueMs: readonly number[] = [];
+  #hasFollowed = false;
   readonly #unseen: UnseenKinds;
 
   constructor(ports: WatchPorts) {
@@ -213,7 +214,6 @@ class ClusterWatch {
   async #follow(discovered: Discovered): Promise<void> {
     const { config, known } = this.#ports;
     const selection = selectKinds(discovered.kinds, config);
-    const isFirst = this.#running.size === 0;
     const wanted = new Map(selection.watched.map((kind) => [kindName(kind), kind]));
     const knownBefore = new Set(known.kinds().map(kindName));
     for (const kind of startOrder(selection.watched, this.#random)) {
@@ -235,7 +235,9 @@ class ClusterWatch {
     for (const kind of this.#unseen.discovered(served)) {
       if (!followed.has(kindName(kind)) && !unclear.has(kind.group)) await this.#confess(kind);
     }
-    if (isFirst) {
+    // A look that failed half-way was none.
+    if (!this.#hasFollowed) {
+      this.#hasFollowed = true;
       void Promise.all([...this.#running.values()].map((running) => running.settled)).then(this.#isReady);
     }
   }
