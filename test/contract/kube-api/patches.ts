@@ -11,6 +11,8 @@ const types = {
   apply: 'application/apply-patch+yaml',
 };
 
+const lastAppliedKey = 'kubectl.kubernetes.io/last-applied-configuration';
+
 const containers = (deployment: Loose) => [...deployment['spec']!['template']!['spec']!['containers']!];
 
 export const patchContract = ({ cluster, namespace }: Contract): void => {
@@ -142,5 +144,95 @@ export const patchContract = ({ cluster, namespace }: Contract): void => {
       ['web registry.example/web:9', 'side registry.example/side:1'],
     );
     assert.equal((await patch(`${deployments}/ssa`, 'apply', config)).status, 422);
+  });
+
+  /** What kubectl does to an object of its client-side apply when it is told to apply on the server. */
+  const migrate = async (collection: string, config: { metadata: { name: string } }) => {
+    const { name } = config.metadata;
+    const lastApplied = { [lastAppliedKey]: JSON.stringify(config) };
+    const created = await call(cluster(), `${collection}?fieldManager=kubectl-client-side-apply`, {
+      method: 'POST',
+      body: { ...config, metadata: { ...config.metadata, annotations: lastApplied } },
+    });
+    assert.equal(created.status, 201, created.text);
+    const apply = async (manager: string, body: unknown) => {
+      const answer = await patch(`${collection}/${name}?fieldManager=${manager}&force=true`, 'apply', body);
+      assert.equal(answer.status, 200, answer.text);
+      return answer.body;
+    };
+    await apply('kubectl', config);
+    const { apiVersion, kind } = created.body;
+    const { metadata } = await apply('kubectl-last-applied', {
+      apiVersion,
+      kind,
+      metadata: { name, annotations: lastApplied },
+    });
+    const entries = [...metadata.managedFields];
+    const clientSide = entries.find((entry) => entry.manager === 'kubectl-client-side-apply')!;
+    const { 'f:annotations': _annotations, ...metadataFields } = clientSide.fieldsV1['f:metadata'];
+    const value = [
+      ...entries.filter((entry) => entry !== clientSide && entry.manager !== 'kubectl'),
+      {
+        ...clientSide,
+        manager: 'kubectl',
+        operation: 'Apply',
+        fieldsV1: { ...clientSide.fieldsV1, 'f:metadata': metadataFields },
+      },
+    ];
+    const migrated = await patch(`${collection}/${name}`, 'json', [
+      { op: 'replace', path: '/metadata/managedFields', value },
+      { op: 'replace', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
+    ]);
+    assert.equal(migrated.status, 200, migrated.text);
+    return { created: created.body, apply: (body: unknown) => apply('kubectl', body) };
+  };
+
+  test('what a client-side apply made can be applied on the server: only what nobody applies any more goes', async () => {
+    const config = deploymentOf('migrated');
+    config.spec.template.metadata.labels = { app: 'migrated', tier: 'front' } as { app: string };
+    const { created, apply } = await migrate(deployments, config);
+    const again = await apply(config);
+    assert.deepEqual(again.spec, created.spec);
+    assert.deepEqual(again.metadata.labels, { app: 'migrated' });
+    assert.deepEqual(Object.keys(again.metadata.annotations).includes(lastAppliedKey), true);
+    const fewer = deploymentOf('migrated');
+    const web = { name: 'web', image: 'registry.example/web:2' };
+    const changed = await apply({
+      ...fewer,
+      metadata: { name: 'migrated' },
+      spec: {
+        ...fewer.spec,
+        template: { metadata: fewer.spec.template.metadata, spec: { containers: [web] } },
+      },
+    });
+    assert.equal(changed.metadata.labels, undefined);
+    assert.deepEqual(changed.spec.template.metadata.labels, { app: 'migrated' });
+    const [only, ...others] = containers(changed);
+    assert.deepEqual(
+      [only.name, only.image, only.imagePullPolicy, only.env, only.ports, others.length],
+      ['web', web.image, 'IfNotPresent', undefined, undefined, 0],
+    );
+  });
+
+  test('the ports and the address that a Service was given stay its own when it is applied on the server', async () => {
+    const ports = [{ name: 'http', port: 80, targetPort: 8080 }];
+    const config = (wanted: readonly object[]) => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'migrated' },
+      spec: { type: 'LoadBalancer', selector: { app: 'migrated' }, ports: wanted },
+    });
+    const { created, apply } = await migrate(`/api/v1/namespaces/${namespace}/services`, config(ports));
+    const nodePort = Number(created.spec.ports[0].nodePort);
+    assert.ok(nodePort >= 30_000 && nodePort <= 32_767, String(nodePort));
+    assert.deepEqual((await apply(config(ports))).spec, created.spec);
+    const moved = await apply(config([{ name: 'http', port: 81, targetPort: 8080 }]));
+    assert.deepEqual([moved.spec.ports[0].port, moved.spec.ports[0].nodePort], [81, nodePort]);
+    const more = await apply(config([...ports, { name: 'metrics', port: 9090 }]));
+    const given = [...more.spec.ports].map((port) => [port.name, port.nodePort >= 30_000]);
+    assert.deepEqual(given, [
+      ['http', true],
+      ['metrics', true],
+    ]);
   });
 };

@@ -7,6 +7,7 @@ import { omitEmpty } from '../object/omit-empty.ts';
 import { forbidden } from '../status-error.ts';
 import { type Kind, storageKey } from '../store/kind.ts';
 import type { Store } from '../store/store.ts';
+import { withNodePorts } from './service-allocation.ts';
 
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 /** Five characters, as generateName appends them. */
@@ -62,13 +63,9 @@ const service = (object: JsonObject, store: Store): JsonObject => {
   const used = usedIps(store);
   while (address === '' || (address !== 'None' && used.has(address)))
     address = `10.96.${randomInt(256)}.${randomInt(1, 255)}`;
-  const isExposed = spec['type'] === 'NodePort' || spec['type'] === 'LoadBalancer';
-  const ports = objectsAt(spec, 'ports').map((port) =>
-    isExposed && port['nodePort'] === undefined ? { ...port, nodePort: randomInt(30_000, 32_768) } : port,
-  );
   return {
     ...object,
-    spec: { ...spec, ...(ports.length === 0 ? {} : { ports }), clusterIP: address, clusterIPs: [address] },
+    spec: { ...withNodePorts(spec), clusterIP: address, clusterIPs: [address] },
     status,
   };
 };

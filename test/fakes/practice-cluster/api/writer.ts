@@ -10,6 +10,7 @@ import { hasGeneration, type Kind } from '../store/kind.ts';
 import { objectKey, type Store } from '../store/store.ts';
 import { admitCreate, admitNamespace, normalised, randomSuffix } from './admission.ts';
 import type { Call } from './request.ts';
+import { keptAllocations } from './service-allocation.ts';
 import { validate, validateUpdate } from './validation.ts';
 
 /** An object on its way into the store, and how it is meant. */
@@ -72,7 +73,9 @@ export class Writer {
     const object = admitCreate(shaped, kind, this.#store) as KubeObject;
     const key = objectKey(namespace, metadata.name);
     if (this.#store.storage(kind).get(key) !== undefined) throw alreadyExists({ ...kind, name: metadata.name });
-    return this.#save(write, key, withManagers(object, this.#managers(write, undefined, object)));
+    // Nobody owns what the server gives an object on its way in.
+    const managers = this.#managers(write, undefined, shaped as KubeObject);
+    return this.#save(write, key, withManagers(object, managers));
   }
 
   #newMetadata(write: Write, given: JsonObject, namespace: string): KubeObject['metadata'] {
@@ -163,7 +166,7 @@ export class Writer {
       delete shaped['status'];
       if (before['status'] !== undefined) shaped['status'] = before['status'];
     }
-    if (kind.resource === 'services' && kind.group === '') keepAddress(before, shaped);
+    if (kind.resource === 'services' && kind.group === '') shaped['spec'] = keptAllocations(before, shaped);
     return shaped;
   }
 
@@ -250,14 +253,3 @@ const withManagers = (object: KubeObject, entries: ManagedFieldsEntry[]): KubeOb
       ? (without(object.metadata, 'managedFields') as KubeObject['metadata'])
       : { ...object.metadata, managedFields: entries },
 });
-
-/** An update that does not name the allocated address keeps it. */
-const keepAddress = (before: KubeObject, after: JsonObject): void => {
-  const old = objectAt(before, 'spec');
-  const spec = objectAt(after, 'spec');
-  if (stringAt(spec, 'clusterIP') !== '' || spec['type'] === 'ExternalName') return;
-  after['spec'] = {
-    ...spec,
-    ...(old['clusterIP'] === undefined ? {} : { clusterIP: old['clusterIP'], clusterIPs: old['clusterIPs'] ?? [] }),
-  };
-};

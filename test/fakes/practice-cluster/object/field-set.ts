@@ -31,6 +31,16 @@ const combine = (a: FieldSet, b: FieldSet, keep: (inA: boolean, inB: boolean) =>
 export const difference = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (inA, inB) => inA && !inB);
 export const intersection = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (inA, inB) => inA && inB);
 
+/** Fields of `set` of which `owned` has neither the field itself nor anything in it. */
+export const withoutOwned = (set: FieldSet, owned: FieldSet): FieldSet => {
+  const result: FieldSet = { self: set.self && isEmptySet(owned), children: new Map() };
+  for (const [element, child] of set.children) {
+    const left = withoutOwned(child, owned.children.get(element) ?? emptySet());
+    if (!isEmptySet(left)) result.children.set(element, left);
+  }
+  return result;
+};
+
 export const fromFieldsV1 = (fields: JsonObject): FieldSet => {
   const set = emptySet();
   for (const [element, child] of Object.entries(fields)) {

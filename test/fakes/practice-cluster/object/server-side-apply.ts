@@ -2,7 +2,6 @@ import { StatusError } from '../status-error.ts';
 import {
   appliedFields,
   compareFields,
-  difference,
   elementsOf,
   emptySet,
   type FieldSet,
@@ -13,6 +12,7 @@ import {
   pathsOf,
   placeOf,
   union,
+  withoutOwned,
 } from './field-set.ts';
 import { isObject, type Json, type JsonObject, setKey } from './json.ts';
 import type { KubeObject, ManagedFieldsEntry } from './kube-object.ts';
@@ -43,7 +43,7 @@ export const serverSideApply = (
   const { changed } = compareFields(current, merged, '', place);
   const taken = refuseConflicts(others, intersection(changed, wantedSet), by.force);
   const ownedByOthers = others.map((entry) => fromFieldsV1(entry.fieldsV1)).reduce(union, emptySet());
-  const dropped = difference(difference(ownBefore.reduce(union, emptySet()), wantedSet), ownedByOthers);
+  const dropped = withoutOwned(ownBefore.reduce(union, emptySet()), union(wantedSet, ownedByOthers));
   const kept = removeFields(merged, dropped, '', place);
   return { object: { ...live, ...(isObject(kept) ? kept : {}), metadata: metadataOf(live, kept) }, taken };
 };
@@ -98,11 +98,11 @@ const mergeLists = (live: Json[], wanted: Json[], field: string, place: FieldPla
   return [...result, ...incoming.values()];
 };
 
-/** `value` without the fields of `set`; undefined when nothing of it is left. */
+/** `value` without the fields of `set`, and all that is in them; undefined when nothing of it is left. */
 const removeFields = (value: Json, set: FieldSet, field: string, place: FieldPlace): Json | undefined => {
-  if (isEmptySet(set)) return value;
+  if (set.self) return undefined;
   const elements = elementsOf(value, field, place);
-  if (elements === undefined || set.children.size === 0) return set.self ? undefined : value;
+  if (elements === undefined || isEmptySet(set)) return value;
   const keep = (element: string, child: Json, childField: string): Json | undefined => {
     const gone = set.children.get(element);
     const parent = element.startsWith('f:') ? field : place.parent;
@@ -117,5 +117,5 @@ const removeFields = (value: Json, set: FieldSet, field: string, place: FieldPla
     const left = keep(element, child, childField);
     if (left !== undefined) setKey(result, childField, left);
   }
-  return Object.keys(result).length === 0 && set.self ? undefined : result;
+  return result;
 };
