@@ -3,7 +3,6 @@
  * starts lives under `home`, in a folder for each watched cluster with a timeline of its own: what is asked while one is
  * watched is not answered with another that is away.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiStatus } from '@driftline/proto';
@@ -12,6 +11,7 @@ import { type Child, startChild } from './child.ts';
 import { ensureCredentials, runningConnection, writeConnection, writeSecret } from './credentials.ts';
 import { defaultApiPort, type LocalFlags } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
+import { makeFolder } from './make-folder.ts';
 import { freePort, portFrom, requirePort } from './ports.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -143,7 +143,7 @@ class System {
   #lock(): void {
     const { home } = this.#flags;
     try {
-      mkdirSync(join(this.#folder, 'logs'), { recursive: true, mode: 0o700 });
+      makeFolder(join(this.#folder, 'logs'));
       const unlock = lockFolder(this.#folder);
       if (unlock !== undefined) {
         this.#unlock = unlock;
@@ -207,7 +207,7 @@ class System {
     const { kubeconfig, context } = this.#flags;
     this.#announcer.step(`starting the agent for ${this.#cluster}`);
     const folder = join(this.#folder, 'agent');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const tokenFile = join(folder, 'token');
     writeSecret(tokenFile, parts.token);
     const healthPort = await freePort();

@@ -1,6 +1,7 @@
 /** What `npm start` decides before it starts anything. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { writeConnection } from './credentials.ts';
 import { parseFlags } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
 import { logTail } from './log-file.ts';
+import { makeFolder } from './make-folder.ts';
 import { freePort, portFrom, requirePort } from './ports.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -54,6 +56,27 @@ test('who stops takes away only its own connection', () => {
   } finally {
     rmSync(home, { recursive: true, force: true, maxRetries: 10 });
   }
+});
+
+test('a folder that cannot be made is refused in words', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'driftline-folder-'));
+  try {
+    makeFolder(join(folder, 'a', 'b'));
+    makeFolder(join(folder, 'a', 'b'));
+    assert.equal(statSync(join(folder, 'a')).mode & 0o777, 0o700);
+    writeFileSync(join(folder, 'file'), '');
+    assert.throws(() => makeFolder(join(folder, 'file', 'c')), /file already exists, mkdir '.*file'/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  }
+  // In a process of its own: where it is not refused, it never ends.
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [join(import.meta.dirname, 'main.ts'), '--data-dir', '/proc/driftline'],
+    { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' },
+  );
+  assert.match(stderr, /cannot keep anything in \/proc\/driftline: .*\. Choose another folder with --data-dir/);
+  assert.equal(status, 2);
 });
 
 test('a folder is for one start at a time, and free again when that ends', () => {
