@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { main } from './main.ts';
 
 /** The modules that a command loads, by their addresses. */
 function loadedBy(args: readonly string[], stdin = ''): readonly string[] {
@@ -41,4 +42,12 @@ test('a scan loads what CI installs and nothing more: no store, no collector, no
     ),
     [],
   );
+});
+
+test('help keeps its columns apart, also where the first one is too narrow', async (context) => {
+  const log = context.mock.method(console, 'log', () => {});
+  await main(['--help']);
+  const text = String(log.mock.calls[0]?.arguments.at(0));
+  assert.match(text, /\n  status \[options\] {5,}agents/);
+  assert.match(text, /\n  policy \S+ \[FOLDER…\]\n {46}test, check/);
 });

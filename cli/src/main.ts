@@ -139,7 +139,7 @@ function help([topic]: readonly string[]): ExitCode {
 }
 
 function overview(): string {
-  const rows = commands.map((command) => `  ${command.usage.padEnd(44)}${command.summary}`);
+  const rows = commands.map(({ usage, summary }) => beside(usage, 44, summary));
   return [
     'driftline: what changed in your clusters, where, who did it, who approved it, and did it break policy?',
     '',
@@ -163,6 +163,11 @@ function usage(command: Command): string {
     '',
     command.summary,
     '',
-    ...flags.map(([flag, help]) => `  ${flag.padEnd(32)}${help}`),
+    ...flags.map(([flag, help]) => beside(flag, 32, help)),
   ].join('\n');
+}
+
+/** A line of two columns; two lines where the first column does not hold its text. */
+function beside(text: string, width: number, help: string): string {
+  return `  ${text.length < width ? text.padEnd(width) : `${text}\n  ${' '.repeat(width)}`}${help}`;
 }

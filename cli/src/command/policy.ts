@@ -30,8 +30,7 @@ const commonOptions: readonly string[] = ['output', 'library', 'server', 'token-
 export const policyCommand: Command = {
   name: 'policy',
   usage: `policy ${Object.keys(actions).join('|')} [FOLDER…]`,
-  summary:
-    'run the cases of every control, say what is missing, list or export them, or judge the recorded past by them',
+  summary: 'test, check, list or export policies and exceptions, or judge the recorded past by them',
   options: {
     ...outputOptions,
     ...replayOptions,
