@@ -51,6 +51,7 @@ export const scoreCommand: Command = {
     ['--since, --until MOMENT', 'how it went: 7d, 2h, 2026-11-21; -o wide shows each point'],
     ['--regressions', 'where it fell by as much as counts as an event, and by what'],
     ...outputHelp,
+    ['column AS OF', 'when the score last moved, as written down: under steady change it is up to a minute old'],
   ],
   async run(context) {
     refuseArguments(context);

@@ -21,11 +21,12 @@ export function scoreText(items: readonly ApiScore[], isWide: boolean): string {
     ...severities.map((severity) => String(item.openBySeverity[severity])),
     String(item.excepted),
     String(item.notAssessable),
-    ...(isWide ? [String(item.unjudged), String(item.passing), String(item.failing), item.at] : []),
+    ...(isWide ? [String(item.unjudged), String(item.passing), String(item.failing)] : []),
+    isWide ? item.at : localTime(item.at),
   ]);
-  const wide = isWide ? ['UNJUDGED', 'PASSING', 'FAILING', 'SINCE'] : [];
+  const wide = isWide ? ['UNJUDGED', 'PASSING', 'FAILING'] : [];
   const open = severities.map((severity) => severity.toUpperCase());
-  return table(['CLUSTER', 'SCOPE', 'SCORE', 'POINTS', ...open, 'EXCEPTED', 'NOT ASSESSABLE', ...wide], rows);
+  return table(['CLUSTER', 'SCOPE', 'SCORE', 'POINTS', ...open, 'EXCEPTED', 'NOT ASSESSABLE', ...wide, 'AS OF'], rows);
 }
 
 function scopeText(scope: string): string {

@@ -67,6 +67,30 @@ test('a few changes in a row each make a point, then one a minute; the last one 
   assert.equal(book.dueUs(), undefined, 'it is what was written last');
 });
 
+test('all scopes are written at one moment: when its time has come, or with one that fell', () => {
+  const { at, book } = bookOf();
+  for (let i = 0; i < 5; i++) at(i, [score('cluster', 50 + i), score('category:data', 50 + i)]);
+  assert.deepEqual(at(5, [score('cluster', 60), score('namespace:a', 10)]), [], 'a new scope waits like the others');
+  assert.deepEqual(at(20, [score('category:data', 60)]), []);
+  assert.equal(book.dueUs(), startUs + 64 * secondUs);
+  assert.deepEqual(at(64, []), ['category:data 60', 'cluster 60', 'namespace:a 10']);
+  assert.deepEqual(at(70, [score('cluster', 59), score('namespace:b', 90)]), []);
+  assert.deepEqual(at(71, [score('category:data', 54)]), ['category:data 54', 'cluster 59', 'namespace:b 90']);
+  assert.deepEqual(at(72, [score('cluster', 58)]), []);
+  assert.equal(book.dueUs(), startUs + 131 * secondUs, 'what was written with a fall counts as well');
+});
+
+test('a scope without a place makes no moment of its own', () => {
+  const { at, rows } = bookOf();
+  at(0, [score('namespace:a', 90), score('namespace:b', 90), score('cluster', 90)]);
+  at(1, [score('namespace:b', 0, 0)]);
+  at(2, [score('namespace:c', 90)]);
+  for (let i = 3; i < 5; i++) at(i, [score('cluster', 90 + i)]);
+  assert.deepEqual(at(6, [score('namespace:b', 10), score('cluster', 96)]), []);
+  assert.deepEqual(at(64, []), ['cluster 96']);
+  assert.deepEqual(rows.regressions, []);
+});
+
 test('a fall by the limit within the window is told at once, and once, with what it is due to', () => {
   const { at, rows } = bookOf();
   at(0, [score('cluster', 90), score('control:A', 90)]);

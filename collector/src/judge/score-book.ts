@@ -1,11 +1,13 @@
 /**
- * What of the moving scores is written down: points, not more of them than the limits allow, and regressions. A function
- * of the scores in their order and of the points before, so that the same batches make the same rows after a restart.
+ * What of the moving scores is written down: points, not more often than the limits allow, and regressions. All scopes
+ * are written at one moment: at any time their last points are what was true together, and parts add up to the whole. A
+ * function of the scores in their order and of the points before, so that the same batches make the same rows after a restart.
  */
 import type { Score } from '@driftline/policy';
 import type { PostureRow, RegressionRow } from '../timeline/rows.ts';
+import { PointLimiter } from './point-limiter.ts';
 import type { ScoreLimits } from './score-limits.ts';
-import { ScoreTrack } from './score-track.ts';
+import { type Point, ScoreTrack } from './score-track.ts';
 
 /** Types of scopes that are as many as a cluster cares to have. */
 export type BoundedScope = 'namespace' | 'owner';
@@ -39,6 +41,7 @@ type Waiting = {
 export class ScoreBook {
   readonly #options: ScoreBookOptions;
   readonly #last: Map<string, PostureRow>;
+  readonly #limiter: PointLimiter;
   readonly #tracks = new Map<string, ScoreTrack>();
   /** Scores that may differ from the last point. */
   readonly #waiting = new Map<string, Waiting>();
@@ -47,11 +50,15 @@ export class ScoreBook {
 
   constructor(options: ScoreBookOptions) {
     this.#options = options;
+    this.#limiter = new PointLimiter(options.limits);
     this.#last = new Map(options.recorded.map((row) => [row.scope, row]));
     for (const row of options.recorded) this.#holdPlace(row);
     const recent = new Set(options.recent.map(({ scope }) => scope));
     for (const row of options.recorded) if (!recent.has(row.scope)) this.#trackOf(row.scope).add(row);
-    for (const row of options.recent) this.#trackOf(row.scope).add(row);
+    for (const row of options.recent) {
+      this.#trackOf(row.scope).add(row);
+      this.#limiter.add(row.atUs);
+    }
   }
 
   note(scores: readonly Score[], { changeId, isFirstSight }: Mover): void {
@@ -69,30 +76,27 @@ export class ScoreBook {
     }
   }
 
-  /** The rows of this moment; scores that have to wait stay. */
+  /** The rows of this moment: of all scores that wait, or of none. */
   take(moment: ScoreMoment): {
     readonly points: readonly PostureRow[];
     readonly regressions: readonly RegressionRow[];
   } {
     const points: PostureRow[] = [];
     const regressions: RegressionRow[] = [];
-    for (const scope of [...this.#waiting.keys()].sort()) {
-      const waiting = this.#waiting.get(scope);
-      if (waiting === undefined) continue;
+    for (const [scope, { score }] of this.#waiting)
+      if (isSame(this.#last.get(scope), score)) this.#waiting.delete(scope);
+    if (!this.#isWritten(moment.atUs)) return { points, regressions };
+    const all = [...this.#waiting.values()].sort((a, b) => (a.score.scope < b.score.scope ? -1 : 1));
+    this.#waiting.clear();
+    for (const waiting of all) {
       const { score, isRebased } = waiting;
-      const isKnown = isSame(this.#last.get(scope), score);
-      if (isKnown || !this.#isAdmitted(score)) {
-        this.#waiting.delete(scope);
-        continue;
-      }
-      const track = this.#trackOf(scope);
-      const peak = isRebased || scope.startsWith('control:') ? undefined : track.fallsFrom(score.score, moment.atUs);
-      if (peak === undefined && track.dueUs(moment.atUs) > moment.atUs) continue;
+      if (!this.#isAdmitted(score)) continue;
+      const peak = this.#fall(waiting, moment.atUs);
       const point = pointRow(score, moment, isRebased || peak !== undefined);
-      this.#waiting.delete(scope);
-      this.#last.set(scope, point);
+      this.#last.set(score.scope, point);
       this.#holdPlace(point);
-      track.add(point);
+      this.#trackOf(score.scope).add(point);
+      this.#limiter.add(point.atUs);
       points.push(point);
       if (peak !== undefined)
         regressions.push(this.#regression(waiting, { fromScore: peak.score, fromAtUs: peak.atUs }, moment));
@@ -100,12 +104,22 @@ export class ScoreBook {
     return { points, regressions };
   }
 
-  /** When a score that waits may be written; undefined: none waits. */
+  /** When the scores that wait may be written; undefined: none waits. */
   dueUs(): number | undefined {
-    let due: number | undefined;
-    for (const scope of this.#waiting.keys())
-      due = Math.min(due ?? Number.POSITIVE_INFINITY, this.#trackOf(scope).dueUs(Number.POSITIVE_INFINITY));
-    return due;
+    return this.#waiting.size === 0 ? undefined : this.#limiter.dueUs(Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether what waits is written now: its time has come, or a scope that has a place fell. */
+  #isWritten(nowUs: number): boolean {
+    if (this.#limiter.dueUs(nowUs) <= nowUs) return true;
+    return [...this.#waiting.values()].some(
+      (waiting) => !this.#lacksPlace(waiting.score.scope) && this.#fall(waiting, nowUs) !== undefined,
+    );
+  }
+
+  /** What the score is a regression from; undefined: it is none. */
+  #fall({ score: { scope, score }, isRebased }: Waiting, nowUs: number): Point | undefined {
+    return isRebased || scope.startsWith('control:') ? undefined : this.#trackOf(scope).fallsFrom(score, nowUs);
   }
 
   #regression(
@@ -136,15 +150,20 @@ export class ScoreBook {
     const { scope } = score;
     const isNew = !this.#last.has(scope);
     const type = boundedType(scope);
-    const isFull = type !== undefined && this.#places[type].size >= this.#options.limits[`${type}s`];
     const isWanted = !isEmpty(score);
-    const isLeftOut = type !== undefined && isWanted && isFull && !this.#places[type].has(scope);
+    const isLeftOut = isWanted && this.#lacksPlace(scope);
     if (type !== undefined && isLeftOut !== this.#leftOut.has(scope)) {
       if (isLeftOut) this.#options.onLeftOut(type);
       if (isLeftOut) this.#leftOut.add(scope);
       else this.#leftOut.delete(scope);
     }
     return !isLeftOut && (isWanted || !isNew);
+  }
+
+  #lacksPlace(scope: string): boolean {
+    const type = boundedType(scope);
+    if (type === undefined || this.#places[type].has(scope)) return false;
+    return this.#places[type].size >= this.#options.limits[`${type}s`];
   }
 
   #holdPlace(row: PostureRow): void {

@@ -1,9 +1,12 @@
-/** How often a score is written down, of how much, and what counts as a regression. */
+/** How often the scores of a cluster are written down, of how much, and what counts as a regression. */
 export type ScoreLimits = {
-  /** A scope whose last point is this old gets the next one at once; else it waits until then. */
+  /**
+   * A cluster whose last points are this old gets the next ones at once; else all that moved waits until then, and is
+   * written at one moment. A regression does not wait, and takes along what does.
+   */
   readonly pointIntervalMs: number;
-  /** This many points within `burstMs` need not wait: a few changes in a row each show. */
-  readonly burstPoints: number;
+  /** This many moments with points within `burstMs` need not wait: a few changes in a row each show. */
+  readonly burstMoments: number;
   readonly burstMs: number;
   /** A fall by as many points (of 100) within `regressionWindowMs` is a regression. */
   readonly regressionPoints: number;
@@ -20,7 +23,7 @@ export type ScoreLimits = {
 
 export const defaultScoreLimits: ScoreLimits = {
   pointIntervalMs: 60_000,
-  burstPoints: 5,
+  burstMoments: 5,
   burstMs: 600_000,
   regressionPoints: 5,
   regressionWindowMs: 3_600_000,

@@ -180,7 +180,8 @@ describe('show, at, findings, score, status', () => {
     (await json<{ items: ApiScore[] }>('score', ...args)).items.map(({ scope }) => scope);
 
   test('score has a gate too, and a past', async () => {
-    const head = /^CLUSTER +SCOPE +SCORE +POINTS +CRITICAL.+ INFO +EXCEPTED +NOT ASSESSABLE\nprod +cluster +\d+\.\d/;
+    const head =
+      /^CLUSTER +SCOPE +SCORE +POINTS +CRITICAL.+ INFO +EXCEPTED +NOT ASSESSABLE +AS OF\nprod +cluster +\d+\.\d.* \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n/;
     assert.match(await driftline(0, 'score'), head);
     await driftline(1, 'score', '--min-score', '99.5');
     await driftline(0, 'score', '--min-score', '1');
