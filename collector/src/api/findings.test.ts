@@ -151,6 +151,7 @@ test('a finding says where, what, since when, and how to mend it', async () => {
     [critical?.value, critical?.openedAt, critical?.changedAt, critical?.state],
     ['new', '2026-01-01T00:00:01.000000Z', '2026-01-01T00:00:03.000000Z', 'open'],
   );
+  assert.deepEqual([critical?.object.kind, critical?.object.resource], ['Deployment', 'deployments']);
   const reopened = (await findings('')).find(({ id }) => id === 'f1');
   assert.equal(reopened?.openedAt, '2026-01-01T00:00:04.000000Z', 'open since it was reopened');
   assert.deepEqual(reopened?.remediation, control.remediation);

@@ -31,6 +31,8 @@ export type FindingColumns = {
   readonly findingId: string;
   readonly group: string;
   readonly kind: string;
+  /** '' where no agent has told of the kind. */
+  readonly resource: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;

@@ -1,6 +1,6 @@
 -- The last transition of every finding; since when it has been open. The order of the collector's own stream (deadlines, new bundles)
--- and the agents' is that of SCHEMA.md, Two kinds of streams.
-SELECT cluster, finding_id, `group`, kind, namespace, name, uid, control, path, opened_at_us, reopened,
+-- and the agents' is that of SCHEMA.md, Two kinds of streams. Transitions keep the kind; the agent's coverage has its resource.
+SELECT cluster, finding_id, `group`, kind, resource, namespace, name, uid, control, path, opened_at_us, reopened,
   last.1 AS at_us, last.2 AS state, last.3 AS severity, last.4 AS title, last.5 AS value, last.6 AS reason, last.7 AS bundle,
   indexOf(['info', 'low', 'medium', 'high', 'critical'], severity) AS rank
 FROM (
@@ -19,7 +19,13 @@ FROM (
     AND ({control:String} = '' OR control = {control:String})
     AND sequence <= r.recorded_sequence
   GROUP BY cluster, finding_id, `group`, kind, namespace, name, control
-)
+) AS f
+LEFT JOIN (
+  SELECT cluster, `group`, kind, min(coverage.resource) AS resource
+  FROM coverage
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
+  GROUP BY cluster, `group`, kind
+) AS k USING (cluster, `group`, kind)
 WHERE ({state:String} = 'all' OR multiIf(state = 'resolved', 'resolved', state = 'excepted', 'excepted', 'open') = {state:String})
   AND ({exception:String} = '' OR (state = 'excepted' AND startsWith(reason, concat('excepted by ', {exception:String}, ' until '))))
   AND rank >= {minRank:UInt8}
