@@ -4,7 +4,7 @@
 // Each file is a process of its own with a temporary folder of its own. A file fails when a test of it fails, and also
 // when it says nothing of its tests: it has none, was cut, or does not end after the last of them.
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killAll, runFile } from './runner/run-file.ts';
@@ -81,6 +81,8 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../.build/compile-
 
 const isLive = suite.concurrency === 1 || files.length === 1;
 const folder = mkdtempSync(join(tmpdir(), 'driftline-tests-'));
+// Tests start programs as other users, whose files lie below; nobody but us can list it.
+chmodSync(folder, 0o711);
 const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => {

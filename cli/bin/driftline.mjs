@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major >= 24) {
   // What was compiled once starts in two thirds of the time. A folder of the user's own: others must not write to it.
-  nodeModule.enableCompileCache(join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'driftline', 'compiled'));
+  const cache = process.env.XDG_CACHE_HOME || userCache();
+  if (cache !== undefined) nodeModule.enableCompileCache(join(cache, 'driftline', 'compiled'));
   const { main } = await import('../src/main.ts');
   process.exitCode = await main(process.argv.slice(2));
 } else {
@@ -27,4 +28,13 @@ if (major >= 24) {
   // Ended by Ctrl-C is not an answer: whoever called sees the signal.
   if (run.signal !== null) process.kill(process.pid, run.signal);
   process.exit(run.status ?? 70);
+}
+
+/** A user whom the system does not know, as a container's, has no home. */
+function userCache() {
+  try {
+    return join(homedir(), '.cache');
+  } catch {
+    return undefined;
+  }
 }
