@@ -67,8 +67,19 @@ function findFile(cwd: string): Connection | undefined {
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const connection = readConnection(join(folder, '.driftline', 'connection.json'));
     if (connection !== undefined) return connection;
-    if (folder === dirname(folder)) return readConnection(join(homedir(), '.driftline', 'connection.json'));
+    if (folder === dirname(folder)) return readUsers();
   }
+}
+
+/** Of the user's home; a user whom the system does not know, as a container's, has none. */
+function readUsers(): Connection | undefined {
+  let home: string;
+  try {
+    home = homedir();
+  } catch {
+    return undefined;
+  }
+  return readConnection(join(home, '.driftline', 'connection.json'));
 }
 
 function readConnection(path: string): Connection | undefined {
