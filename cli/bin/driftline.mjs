@@ -2,14 +2,15 @@
 // Runs the CLI on a Node that runs TypeScript: this one when it is new enough, else the checkout's pinned one.
 import { spawnSync } from 'node:child_process';
 import nodeModule from 'node:module';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major >= 24) {
   // What was compiled once starts in two thirds of the time. A folder of the user's own: others must not write to it.
-  const cache = process.env.XDG_CACHE_HOME || userCache();
+  const { homeFolder } = await import('../src/home-folder.ts');
+  const home = homeFolder();
+  const cache = process.env.XDG_CACHE_HOME || (home === undefined ? undefined : join(home, '.cache'));
   if (cache !== undefined) nodeModule.enableCompileCache(join(cache, 'driftline', 'compiled'));
   const { main } = await import('../src/main.ts');
   process.exitCode = await main(process.argv.slice(2));
@@ -28,13 +29,4 @@ if (major >= 24) {
   // Ended by Ctrl-C is not an answer: whoever called sees the signal.
   if (run.signal !== null) process.kill(process.pid, run.signal);
   process.exit(run.status ?? 70);
-}
-
-/** A user whom the system does not know, as a container's, has no home. */
-function userCache() {
-  try {
-    return join(homedir(), '.cache');
-  } catch {
-    return undefined;
-  }
 }

@@ -4,10 +4,10 @@
  * leaves in its checkout (looked for upwards from here), then the same in the home directory.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { CliError, exitCode } from './exit-code.ts';
+import { homeFolder } from './home-folder.ts';
 
 export type Connection = { readonly url: string; readonly token: string };
 
@@ -71,15 +71,9 @@ function findFile(cwd: string): Connection | undefined {
   }
 }
 
-/** Of the user's home; a user whom the system does not know, as a container's, has none. */
 function readUsers(): Connection | undefined {
-  let home: string;
-  try {
-    home = homedir();
-  } catch {
-    return undefined;
-  }
-  return readConnection(join(home, '.driftline', 'connection.json'));
+  const home = homeFolder();
+  return home === undefined ? undefined : readConnection(join(home, '.driftline', 'connection.json'));
 }
 
 function readConnection(path: string): Connection | undefined {

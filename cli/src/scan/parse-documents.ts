@@ -15,6 +15,7 @@ import {
   type Tags,
 } from 'yaml';
 import type { Document } from 'yaml';
+import { createScalarReader } from '@driftline/policy/yaml';
 import { isJsonObject, type Json } from '@driftline/proto';
 import type { Place, Problem } from './finding.ts';
 import { offsetOf } from './locate.ts';
@@ -80,19 +81,6 @@ function treesOf(file: string, text: string): readonly Tree[] {
   return Array.from(documents, (document) => ({ file, document: document as Document<ParsedNode>, lines }));
 }
 
-const scalars = new Map<string, Json>();
-const maxScalars = 10_000;
-
-/** The value of a scalar without quotes, as the parser has it. */
-function scalarValue(text: string): Json {
-  const known = scalars.get(text);
-  if (known !== undefined) return known;
-  if (scalars.size >= maxScalars) scalars.clear();
-  const value = parseDocument(text, parserOptions).toJS() as Json;
-  scalars.set(text, value);
-  return value;
-}
-
 /** YAML 1.1 without what Go's reader does not have either, or JSON cannot hold. */
 const foreignTags = /:(?:timestamp|binary|omap|pairs|set)$/;
 /** The parser's own patterns take `.` and `e5` for numbers. */
@@ -121,6 +109,9 @@ const parserOptions = {
   customTags: kubernetesTags,
   logLevel: 'silent',
 } as const;
+
+/** The value of a scalar without quotes, as the parser has it. */
+const scalarValue = createScalarReader((text) => parseDocument(text, parserOptions).toJS() as Json);
 
 function parseYaml(file: string, text: string): Parsed {
   const documents: ParsedDocument[] = [];

@@ -5,7 +5,16 @@
  * another one turns out to have asked, closed when it turns out that nobody did who must not.
  */
 import type { ChangeVerdictRow, StreamId } from '../timeline/rows.ts';
-import { metadata, objectName, type OcsfEvent, type Producer, resource, severities, toMs } from './ocsf.ts';
+import {
+  findingInfo,
+  metadata,
+  objectName,
+  type OcsfEvent,
+  type Producer,
+  resource,
+  severities,
+  toMs,
+} from './ocsf.ts';
 
 export type ForwardedVerdict = ChangeVerdictRow & { /** Among the verdicts of its message. */ readonly index: number };
 
@@ -54,14 +63,7 @@ export function detectionFinding(stream: StreamId, row: ForwardedVerdict, produc
       `verdict/${tenant}/${cluster}/${stream.epoch}:${row.sequence}/${row.index}`,
       change,
     ),
-    finding_info: {
-      uid: row.verdictId,
-      title: row.title,
-      desc: row.reason,
-      modified_time: time,
-      types: [row.control],
-      analytic: { uid: row.control, name: row.title, type_id: 1, type: 'Rule', version: row.bundle },
-    },
+    finding_info: findingInfo(row.verdictId, row, time),
     ...(row.user === '' ? {} : { evidences: [{ actor: { user: { name: row.user } } }] }),
     ...(control === undefined || !isViolated ? {} : { remediation: { desc: control.remediation } }),
     resources: [resource(stream, row)],

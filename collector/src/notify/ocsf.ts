@@ -72,14 +72,7 @@ export function complianceFinding(stream: StreamId, row: TransitionRow, producer
       `transition/${changeId(stream, row.sequence)}/${row.index}`,
       changeId(stream, row.sequence),
     ),
-    finding_info: {
-      uid: row.findingId,
-      title: row.title,
-      desc: row.reason,
-      modified_time: time,
-      types: [row.control],
-      analytic: { uid: row.control, name: row.title, type_id: 1, type: 'Rule', version: row.bundle },
-    },
+    finding_info: findingInfo(row.findingId, row, time),
     compliance: {
       control: row.control,
       standards: (control?.frameworks ?? []).map((mapping) => mapping.framework),
@@ -171,6 +164,16 @@ type Named = {
   readonly name: string;
   readonly uid: string;
 };
+
+/** What every class of finding says of the control that found it. */
+export function findingInfo(
+  uid: string,
+  { title, reason, control, bundle }: Pick<TransitionRow, 'title' | 'reason' | 'control' | 'bundle'>,
+  time: number,
+) {
+  const analytic = { uid: control, name: title, type_id: 1, type: 'Rule', version: bundle };
+  return { uid, title, desc: reason, modified_time: time, types: [control], analytic };
+}
 
 export function resource(stream: StreamId, row: Named) {
   return {

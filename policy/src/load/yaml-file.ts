@@ -1,7 +1,7 @@
 /** YAML documents with positions: what a path inside one, or a place inside one of its expressions, is in the file. */
 import { type Document, isScalar, LineCounter, type Node, parseAllDocuments, parseDocument, type Scalar } from 'yaml';
 import type { Json } from '@driftline/proto';
-import { type Marks, readPlainYaml } from '../yaml/index.ts';
+import { createScalarReader, type Marks, readPlainYaml } from '../yaml/index.ts';
 import type { PolicyProblem } from './problem.ts';
 
 export type Position = { readonly line: number; readonly column: number };
@@ -77,17 +77,7 @@ function positionIn(text: string, offset: number): Position {
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
-const scalars = new Map<string, Json>();
-const maxScalars = 5_000;
-
-function scalarValue(text: string): Json {
-  const known = scalars.get(text);
-  if (known !== undefined) return known;
-  if (scalars.size >= maxScalars) scalars.clear();
-  const value = parseDocument(text, parserOptions).toJS() as Json;
-  scalars.set(text, value);
-  return value;
-}
+const scalarValue = createScalarReader((text) => parseDocument(text, parserOptions).toJS() as Json);
 
 function readWhole(
   path: string,
