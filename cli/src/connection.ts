@@ -7,7 +7,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { CliError, exitCode } from './exit-code.ts';
-import { homeFolder } from './home-folder.ts';
 
 export type Connection = { readonly url: string; readonly token: string };
 
@@ -18,11 +17,11 @@ export type ConnectionSources = {
   readonly caFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  readonly home: string | undefined;
 };
 
 export function findConnection(sources: ConnectionSources): Connection {
-  const file =
-    sources.server === undefined && sources.env.DRIFTLINE_URL === undefined ? findFile(sources.cwd) : undefined;
+  const file = sources.server === undefined && sources.env.DRIFTLINE_URL === undefined ? findFile(sources) : undefined;
   const url = sources.server ?? sources.env.DRIFTLINE_URL ?? file?.url;
   if (url === undefined) {
     throw new CliError(
@@ -63,17 +62,13 @@ function readToken(path: string): string {
   }
 }
 
-function findFile(cwd: string): Connection | undefined {
+function findFile({ cwd, home }: ConnectionSources): Connection | undefined {
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const connection = readConnection(join(folder, '.driftline', 'connection.json'));
     if (connection !== undefined) return connection;
-    if (folder === dirname(folder)) return readUsers();
+    if (folder === dirname(folder))
+      return home === undefined ? undefined : readConnection(join(home, '.driftline', 'connection.json'));
   }
-}
-
-function readUsers(): Connection | undefined {
-  const home = homeFolder();
-  return home === undefined ? undefined : readConnection(join(home, '.driftline', 'connection.json'));
 }
 
 function readConnection(path: string): Connection | undefined {

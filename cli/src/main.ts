@@ -1,5 +1,4 @@
-/** The command line: parse, dispatch, print, exit code. The one reader of the process in this room. */
-import { text as readAll } from 'node:stream/consumers';
+/** The command line: parse, dispatch, print, exit code. */
 import { createApiClient } from './api-client.ts';
 import { atCommand } from './command/at.ts';
 import type { Command, OptionConfig } from './command/command.ts';
@@ -15,6 +14,7 @@ import { statusCommand } from './command/status.ts';
 import { closest } from './closest.ts';
 import { findConnection } from './connection.ts';
 import { CliError, type ExitCode, exitCode } from './exit-code.ts';
+import { type CliIo, processIo } from './io.ts';
 import { createPaint, printable } from './output/text.ts';
 import { parseCommandLine } from './parse-command-line.ts';
 import { cliVersion } from './version.ts';
@@ -38,18 +38,25 @@ const commonOptions = {
   ca: { type: 'string' },
 } as const satisfies OptionConfig;
 
-export async function main(args: readonly string[]): Promise<ExitCode> {
+/** Runs one command line in the process's own world, or in another that is given. */
+export async function main(args: readonly string[], io: CliIo = processIo()): Promise<ExitCode> {
+  const complain = (message: string): void => {
+    io.printError(`driftline: ${message.split('\n').map(printable).join('\n')}`);
+  };
   let settled: ExitCode = exitCode.ok;
   // A reader that went away (`| head`) is not an error of ours; a full disk is.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(settled);
+  io.onPrintFailed((error) => {
+    if (error.code === 'EPIPE') return settled;
     complain(`cannot write the answer: ${error.message}`);
-    process.exit(exitCode.internal);
+    return exitCode.internal;
   });
-  process.stderr.on('error', () => {});
   try {
-    return await dispatch(args, (code) => {
-      settled = code;
+    return await dispatch(args, {
+      io,
+      complain,
+      settle(code) {
+        settled = code;
+      },
     });
   } catch (error) {
     if (error instanceof CliError) {
@@ -61,24 +68,29 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-function complain(message: string): void {
-  console.error(`driftline: ${message.split('\n').map(printable).join('\n')}`);
-}
+type Run = {
+  readonly io: CliIo;
+  readonly complain: (message: string) => void;
+  readonly settle: (code: ExitCode) => void;
+};
 
-async function dispatch(args: readonly string[], settle: (code: ExitCode) => void): Promise<ExitCode> {
+async function dispatch(args: readonly string[], { io, complain, settle }: Run): Promise<ExitCode> {
   const [name = 'help', ...rest] = commandFirst(args);
-  if (['help', '--help', '-h'].includes(name)) return help(rest);
+  if (['help', '--help', '-h'].includes(name)) {
+    io.print(help(rest));
+    return exitCode.ok;
+  }
   if (['version', '--version', '-V'].includes(name)) {
-    console.log(`driftline ${cliVersion}`);
+    io.print(`driftline ${cliVersion}`);
     return exitCode.ok;
   }
   const command = commandNamed(name);
   const { values, positionals } = parseCommandLine(rest, { ...command.options, ...commonOptions }, command.name);
   if (values.help === true) {
-    console.log(usage(command));
+    io.print(usage(command));
     return exitCode.ok;
   }
-  const { stdout } = process;
+  const { columns, env } = io;
   return command.run({
     values,
     positionals,
@@ -88,17 +100,18 @@ async function dispatch(args: readonly string[], settle: (code: ExitCode) => voi
           server: text(values, 'server'),
           tokenFile: text(values, 'token-file'),
           caFile: text(values, 'ca'),
-          env: process.env,
-          cwd: process.cwd(),
+          env,
+          cwd: io.cwd(),
+          home: io.home(),
         }),
       ),
-    print: (line) => console.log(line),
+    print: io.print,
     warn: complain,
     settle,
-    paint: createPaint(stdout.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'),
-    columns: stdout.isTTY && stdout.columns > 0 ? stdout.columns : undefined,
+    paint: createPaint(columns !== undefined && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'),
+    columns: columns === 0 ? undefined : columns,
     now: () => new Date(),
-    readStdin: () => readAll(process.stdin),
+    readStdin: io.readStdin,
   });
 }
 
@@ -133,9 +146,8 @@ function commandNamed(name: string): Command {
   );
 }
 
-function help([topic]: readonly string[]): ExitCode {
-  console.log(topic === undefined || topic.startsWith('-') ? overview() : usage(commandNamed(topic)));
-  return exitCode.ok;
+function help([topic]: readonly string[]): string {
+  return topic === undefined || topic.startsWith('-') ? overview() : usage(commandNamed(topic));
 }
 
 function overview(): string {

@@ -18,7 +18,7 @@ import { openTlsFiles } from '../../collector/src/tls/tls-files.ts';
 import { type Authority, type CertificatePair, createAuthority } from '../fakes/certificates.ts';
 import { until } from '../fakes/embedded/process.ts';
 import { openRecordingProxy } from '../fakes/embedded/recording-proxy.ts';
-import { runCli } from '../flow/cli/open-cli-world.ts';
+import { runBinary } from '../flow/cli/open-cli-world.ts';
 
 const silent = pino({ level: 'silent' });
 const folder = mkdtempSync(join(tmpdir(), 'driftline-tls-'));
@@ -260,14 +260,14 @@ describe('the API over TLS', () => {
     writeFileSync(ca, authority.cert);
     writeFileSync(otherCa, other.cert);
     writeFileSync(tokenFile, `${readerToken}\n`);
-    const ask = (caFile: string) => runCli(['log', '--server', url, '--ca', caFile, '--token-file', tokenFile]);
+    const ask = (caFile: string) => runBinary(['log', '--server', url, '--ca', caFile, '--token-file', tokenFile]);
     assert.equal((await ask(ca)).status, 0);
     const refused = await ask(otherCa);
     assert.equal(refused.status, 3);
     assert.match(refused.err, /unable to verify|local issuer/);
     const environment = { DRIFTLINE_URL: url, DRIFTLINE_CA_FILE: ca, DRIFTLINE_TOKEN_FILE: tokenFile };
-    assert.equal((await runCli(['log'], environment)).status, 0);
-    assert.equal((await runCli(['log', '--server', url, '--ca', tokenFile])).status, 2);
+    assert.equal((await runBinary(['log'], environment)).status, 0);
+    assert.equal((await runBinary(['log', '--server', url, '--ca', tokenFile])).status, 2);
     // Half of a pair first: it goes on with the old one.
     const shown = await certificateAt(url);
     writeFileSync(server.key, issue(other, serverNames).key);

@@ -1,12 +1,14 @@
-/** A collector with two clusters' stories in it, and the real `driftline` binary to ask about them. */
+/** A collector with two clusters' stories in it, and the `driftline` command to ask about them. */
 import { apiExtension, createTokenBook, openCollector, parseConfig } from '@driftline/collector';
 import type { Collector } from '@driftline/collector';
 import type { JsonObject, ObjectRef } from '@driftline/proto';
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { main } from '../../../cli/src/main.ts';
 import { AgentStream } from '../../fakes/agent-stream.ts';
 import { bareEnvironment } from '../../fakes/embedded/process.ts';
 
@@ -24,17 +26,38 @@ export type CliWorld = {
   /** Moments of the story, RFC 3339. */
   readonly moments: { readonly beforeHotfix: string; readonly afterHotfix: string };
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Run>;
+  /** With the binary. */
+  runBinary(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Run>;
   close(): Promise<void>;
 };
 
 const root = join(import.meta.dirname, '../../..');
 export const binary = join(root, 'cli/bin/driftline.mjs');
 
-/** Runs the binary without a terminal, in a folder without a connection file, in UTC. */
-export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+const nowhere = (env: Readonly<Record<string, string>>) => ({ ...bareEnvironment(), HOME: tmpdir(), ...env });
+
+/** Runs the command in this process: without a terminal, in a folder without a connection file, in UTC. */
+export async function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+  process.env['TZ'] = 'UTC';
+  const text = { out: '', err: '' };
+  const status = await main(args, {
+    env: nowhere(env),
+    cwd: tmpdir,
+    home: tmpdir,
+    columns: undefined,
+    print: (line) => (text.out += `${line}\n`),
+    printError: (line) => (text.err += `${line}\n`),
+    onPrintFailed: () => {},
+    readStdin: () => Promise.resolve(''),
+  });
+  return { status, ...text };
+}
+
+/** The same with the binary, as a process. */
+export function runBinary(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
   const child = spawn(process.execPath, [binary, ...args], {
     cwd: tmpdir(),
-    env: { ...bareEnvironment(), HOME: tmpdir(), ...env },
+    env: nowhere(env),
   });
   const text = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (text.out += chunk.toString()));
@@ -63,17 +86,31 @@ export async function openCliWorld(): Promise<CliWorld> {
     ],
   });
   const moments = await tell(collector);
+  const connection = { DRIFTLINE_URL: url, DRIFTLINE_TOKEN: readerToken };
   return {
     url,
     collector,
     policies,
     moments,
-    run: (args, env) => runCli(args, { DRIFTLINE_URL: url, DRIFTLINE_TOKEN: readerToken, ...env }),
+    run: (args, env) => runCli(args, { ...connection, ...env }),
+    runBinary: (args, env) => runBinary(args, { ...connection, ...env }),
     async close() {
       await collector.close();
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
+}
+
+// oxlint-disable-next-line no-control-regex -- what a terminal would obey
+const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+/** Runs, and expects the exit code; nothing a terminal would obey may come out. */
+export async function expectCli(world: CliWorld, status: number, args: readonly string[]): Promise<string> {
+  const run = await world.run(args);
+  assert.equal(run.status, status, `driftline ${args.join(' ')}\n${run.out}\n${run.err}`);
+  assert.ok(!obeyed.test(run.out) && !obeyed.test(run.err), `driftline ${args.join(' ')} lets control characters out`);
+  assert.ok(!/\n {4}at /.test(run.err), run.err);
+  return status === 0 || status === 1 ? run.out : run.err;
 }
 
 /** One that holds nothing, one that has ended. */

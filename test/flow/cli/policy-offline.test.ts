@@ -4,14 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { runCli } from './open-cli-world.ts';
+import { runBinary, runCli } from './open-cli-world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftline-cli-policy-'));
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 
 describe('policy, offline', () => {
   test('the library passes its own cases', async () => {
-    const run = await runCli(['policy', 'test']);
+    const run = await runBinary(['policy', 'test']);
     assert.equal(run.status, 0, run.out + run.err);
     assert.match(
       run.out,
@@ -26,7 +26,7 @@ describe('policy, offline', () => {
     mkdirSync(controls, { recursive: true });
     writeFileSync(join(controls, 'broken.yaml'), 'id: X-1\ntitle: [unclosed\n');
     writeFileSync(join(controls, 'typo.yaml'), 'id: X-2\ntitel: x\n');
-    const run = await runCli(['policy', 'test', join(folder, 'bad')]);
+    const run = await runBinary(['policy', 'test', join(folder, 'bad')]);
     assert.deepEqual([run.status, run.out], [2, '']);
     assert.match(run.err, /broken\.yaml:\d+:\d+: \S/);
     assert.match(run.err, /typo\.yaml:\d+:\d+: \S/);
