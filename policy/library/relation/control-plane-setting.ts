@@ -2,9 +2,18 @@
  * An argument of a component of the control plane, judged at its static pod in kube-system. Where there is none,
  * whoever runs the control plane hides it: then the namespace kube-system says so, once for each control.
  */
-import { type Fact, labelsAt, listAt, type RelationControl, stringAt, stringsOf, valueAt } from '@driftline/policy';
+import {
+  type Fact,
+  labelsAt,
+  listAt,
+  type RelationControl,
+  stringAt,
+  stringsOf,
+  type TrackedView,
+  valueAt,
+} from '@driftline/policy';
 import type { Json, JsonObject } from '@driftline/proto';
-import { brokenSettings, decidedElsewhere, type Setting } from './setting-rule.ts';
+import { type BrokenSetting, brokenSettings, decidedElsewhere, type Setting } from './setting-rule.ts';
 
 const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd'] as const;
 
@@ -20,8 +29,25 @@ const controlPlanePods: Fact<string> = {
 function componentOf(pod: JsonObject): string | undefined {
   const label = labelsAt(pod, 'metadata', 'labels').get('component');
   const name = stringAt(pod, 'metadata', 'name');
-  return components.find((component) => label === component || name.startsWith(`${component}-`));
+  return (
+    components.find((component) => label === component) ??
+    components.find((component) => name.startsWith(`${component}-`) || name === component)
+  );
 }
+
+/** Where the API server takes the authority of client certificates from. */
+const clientAuthorities: Fact<string> = {
+  name: 'client-authority',
+  group: '',
+  kind: 'Pod',
+  project(pod) {
+    if (stringAt(pod, 'metadata', 'namespace') !== 'kube-system' || componentOf(pod) !== 'kube-apiserver')
+      return undefined;
+    const containers = listAt(pod, 'spec', 'containers');
+    return argumentsOf(containerOf(containers, 'kube-apiserver').container, 'kube-apiserver')('client-ca-file');
+  },
+  keys: () => ['client-ca-file'],
+};
 
 export const controlPlaneSetting: RelationControl = {
   name: 'control-plane-setting',
@@ -39,10 +65,9 @@ export const controlPlaneSetting: RelationControl = {
     }
     if (pod === undefined || componentOf(object) !== component) return { verdict: 'not-applicable' };
     const containers = listAt(pod.spec, 'containers');
-    const named = containers.findIndex((one) => stringAt(one, 'name') === component);
-    const container = containers[Math.max(named, 0)];
+    const { named, container } = containerOf(containers, component);
     const setting = argumentsOf(container, component);
-    const broken = brokenSettings(params, setting);
+    const broken = [...brokenSettings(params, setting), ...sharedAuthority(params, setting, view)];
     if (broken.length === 0) return { verdict: 'pass' };
     const elsewhere = decidedElsewhere(params, setting);
     if (elsewhere !== undefined) {
@@ -59,6 +84,20 @@ export const controlPlaneSetting: RelationControl = {
     return { verdict: 'fail', violations };
   },
 };
+
+function containerOf(containers: readonly Json[], component: string) {
+  const named = containers.findIndex((one) => stringAt(one, 'name') === component);
+  return { named, container: containers[Math.max(named, 0)] };
+}
+
+/** `params.ownAuthority` names the argument that must not be the API server's authority of client certificates. */
+function sharedAuthority(params: JsonObject, setting: Setting, view: TrackedView): readonly BrokenSetting[] {
+  const name = stringAt(params, 'ownAuthority');
+  const value = name === '' ? undefined : setting(name);
+  if (value === undefined) return [];
+  const isShared = view.lookup(clientAuthorities, 'client-ca-file').some((authority) => authority.value === value);
+  return isShared ? [{ name, value, why: `is ${value}, which signs the clients of the API server, too` }] : [];
+}
 
 function hasFlags(container: Json | undefined, list: string): boolean {
   return stringsOf(valueAt(container, list)).some((item) => item.startsWith('--'));

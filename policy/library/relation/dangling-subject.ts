@@ -3,7 +3,7 @@ import { type Fact, listAt, type RelationControl, type Violation } from '@driftl
 import { bindingReads, isBuiltInRbac } from './built-in-rbac.ts';
 import { accountOf, roleRefOf } from './rbac-rights.ts';
 
-const serviceAccount: Fact<true> = {
+export const serviceAccount: Fact<true> = {
   name: 'service-account-exists',
   group: '',
   kind: 'ServiceAccount',

@@ -1,6 +1,7 @@
 /** A namespace restricts a direction (`params.direction`) for all its pods: what is not named is refused. */
 import { type RelationControl, stringsOf } from '@driftline/policy';
 import { adminAction } from './admin-network-policies.ts';
+import { restrictsNamespace } from './cilium-policies.ts';
 import { isEmptySelector } from './label-selector.ts';
 import { networkPolicies } from './network-policies.ts';
 
@@ -16,7 +17,7 @@ export const defaultDeny: RelationControl = {
         isEmptySelector(value.selector) && passages !== undefined && passages.every(({ peers }) => peers !== undefined)
       );
     });
-    if (isClosed) return { verdict: 'pass' };
+    if (isClosed || restrictsNamespace(key.name, direction, view)) return { verdict: 'pass' };
     const pod = { namespace: key.name, labels: new Map<string, string>(), direction } as const;
     const toAll = (rule: Parameters<Parameters<typeof adminAction>[2]>[0]) =>
       rule.peers.some(({ namespaces, pods }) => pods === undefined && isEmptySelector(namespaces));

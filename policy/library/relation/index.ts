@@ -20,6 +20,7 @@ import { imageSignatures } from './image-signatures.ts';
 import { ingressCertificate } from './ingress-certificate.ts';
 import { meshMtls } from './mesh-mtls.ts';
 import { metadataAddress } from './metadata-address.ts';
+import { missingAccount } from './missing-account.ts';
 import { namespaceIsolation } from './namespace-isolation.ts';
 import { namespaceResources } from './namespace-resources.ts';
 import { nodeVersion } from './node-version.ts';
@@ -28,11 +29,13 @@ import { policyBound } from './policy-bound.ts';
 import { privilegedShare } from './privileged-share.ts';
 import { secretBreadth } from './secret-breadth.ts';
 import { selectorOverlap } from './selector-overlap.ts';
+import { serviceTarget } from './service-target.ts';
 import { sharedCredential } from './shared-credential.ts';
 import { stuckDeletion } from './stuck-deletion.ts';
 import { unusedClaim } from './unused-claim.ts';
 import { webhookService } from './webhook-service.ts';
 import { workloadExposure } from './workload-exposure.ts';
+import { workloadIsolation } from './workload-isolation.ts';
 
 export const relationControls: readonly RelationControl[] = [
   aggregatedRole,
@@ -55,6 +58,7 @@ export const relationControls: readonly RelationControl[] = [
   ingressCertificate,
   meshMtls,
   metadataAddress,
+  missingAccount,
   namespaceIsolation,
   namespaceResources,
   nodeVersion,
@@ -63,9 +67,11 @@ export const relationControls: readonly RelationControl[] = [
   privilegedShare,
   secretBreadth,
   selectorOverlap,
+  serviceTarget,
   sharedCredential,
   stuckDeletion,
   unusedClaim,
   webhookService,
   workloadExposure,
+  workloadIsolation,
 ];

@@ -1,5 +1,6 @@
-/** A namespace has at least one NetworkPolicy. */
-import { stringsOf, type Fact, type RelationControl } from '@driftline/policy';
+/** A namespace has at least one NetworkPolicy, or Cilium has one for it. */
+import { type Fact, type RelationControl, stringsOf } from '@driftline/policy';
+import { hasCiliumPolicy, restrictsNamespace } from './cilium-policies.ts';
 
 const networkPolicy: Fact<true> = {
   name: 'network-policy-exists',
@@ -14,6 +15,9 @@ export const namespaceIsolation: RelationControl = {
   evaluate({ key, view, params }) {
     if (stringsOf(params['exempt']).includes(key.name)) return { verdict: 'not-applicable' };
     if (view.facts(networkPolicy, key.name).length > 0) return { verdict: 'pass' };
+    if (hasCiliumPolicy(key.name, view)) return { verdict: 'pass' };
+    if (restrictsNamespace(key.name, 'ingress', view) || restrictsNamespace(key.name, 'egress', view))
+      return { verdict: 'pass' };
     return {
       verdict: 'fail',
       violations: [

@@ -1,6 +1,7 @@
 /**
  * What a control asks of a setting, as its `params` say it, so that one relation serves every argument and field:
- * `{name, default?}` and exactly one of `oneOf`, `beginsWithOneOf`, `includes`, `excludes`, `atLeast` and `isSet`.
+ * `{name, default?}` and exactly one of `oneOf`, `noneOf`, `beginsWithOneOf`, `includes`, `excludes`,
+ * `atLeast` and `isSet`.
  * Values are text, as on a command line; lists in them are joined by commas.
  */
 import { listAt, stringAt, stringsOf, valueAt } from '@driftline/policy';
@@ -46,6 +47,8 @@ function broken(rule: Json, value: string | undefined): string | undefined {
 function brokenValue(rule: Json, value: string, items: readonly string[]): string | undefined {
   const atLeast = valueAt(rule, 'atLeast');
   if (typeof atLeast === 'number') return Number(value) >= atLeast ? undefined : `is ${value}, less than ${atLeast}`;
+  const forbidden = valueAt(rule, 'noneOf');
+  if (forbidden !== undefined) return stringsOf(forbidden).includes(value) ? `is ${value}` : undefined;
   const missing = stringsOf(valueAt(rule, 'includes')).filter((item) => !items.includes(item));
   if (missing.length > 0) return `lacks ${missing.join(', ')}`;
   if (valueAt(rule, 'includes') !== undefined) return undefined;

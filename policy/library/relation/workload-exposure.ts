@@ -1,6 +1,6 @@
 /**
- * Whether anything outside the cluster leads to a workload: a Service of a type that opens a door, or an Ingress or
- * Gateway route to a Service that selects it. Network policies are not taken into account: this asks for a way in.
+ * Whether anything outside the cluster leads to a workload: a Service of a type that opens a door, or an Ingress, a
+ * Gateway route or a VirtualService of Istio to a Service that selects it. Network policies are not taken into account: this asks for a way in.
  */
 import {
   type Fact,
@@ -9,6 +9,7 @@ import {
   listAt,
   type RelationControl,
   stringAt,
+  stringsOf,
   type TrackedView,
   valueAt,
 } from '@driftline/policy';
@@ -68,9 +69,31 @@ const routeBackends = (kind: string): Fact<readonly string[]> => ({
   keys: (backends) => backends,
 });
 
-const routes: readonly Fact<readonly string[]>[] = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'].map(
-  routeBackends,
-);
+/** Of Istio, when it is for a gateway: the gateway `mesh` is what the sidecars do among themselves. */
+const virtualServiceBackends: Fact<readonly string[]> = {
+  name: 'virtual-service-backends',
+  group: 'networking.istio.io',
+  kind: 'VirtualService',
+  project(service) {
+    if (stringsOf(valueAt(service, 'spec', 'gateways')).every((gateway) => gateway === 'mesh')) return undefined;
+    const own = stringAt(service, 'metadata', 'namespace');
+    const rules = ['http', 'tls', 'tcp'].flatMap((protocol) => listAt(service, 'spec', protocol));
+    const hosts = rules.flatMap((rule) => listAt(rule, 'route').map((one) => stringAt(one, 'destination', 'host')));
+    return sortedBackends(hosts.flatMap((host) => backendOf(host, own)));
+  },
+  keys: (backends) => backends,
+};
+
+/** `web`, or `web.shop.svc.cluster.local` with more or less of its end; other names are no Service of the cluster. */
+function backendOf(host: string, own: string): readonly string[] {
+  const [name = '', namespace = own, svc = 'svc'] = host.split('.');
+  return name === '' || svc !== 'svc' ? [] : [`${namespace}/${name}`];
+}
+
+const routes: readonly Fact<readonly string[]>[] = [
+  ...['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'].map(routeBackends),
+  virtualServiceBackends,
+];
 
 function isService(ref: Json): boolean {
   return stringAt(ref, 'group') === '' && ['', 'Service'].includes(stringAt(ref, 'kind'));
