@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import type { JsonObject } from '@driftline/proto';
 import { createEngine, type LoadedControl, objectKeyOf } from '@driftline/policy';
 import { readLibrary } from './read-library.ts';
+import { assertPublished } from './testing/agreement-page.ts';
 
 type Fixture = {
   readonly check: string;
@@ -45,14 +46,24 @@ test('every Pod Security fixture is judged as upstream expects', { skip }, async
   const library = await readLibrary();
   assert.ok(library.ok);
   const version = `v${library.bundle.frameworks.find(({ id }) => id === 'pss')?.version}`;
-  const fixtures = readFileSync(join(corpora ?? '', 'pod-security/cases.jsonl'), 'utf8')
+  const all = readFileSync(join(corpora ?? '', 'pod-security/cases.jsonl'), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Fixture)
-    .filter((fixture) => fixture.versions.includes(version));
+    .map((line) => JSON.parse(line) as Fixture);
+  const fixtures = all.filter((fixture) => fixture.versions.includes(version));
   assert.ok(fixtures.length > 100, `only ${fixtures.length} fixtures hold for ${version}`);
   const wrong = fixtures.flatMap((fixture) => disagreement(fixture, library.bundle.controls));
   assert.deepEqual(wrong, []);
+  assertPublished(
+    ['Pod Security Standards', 'cases'],
+    [
+      ['all', all.length],
+      [`hold for Kubernetes ${version}`, fixtures.length],
+      ['judged as expected', fixtures.length - wrong.length],
+      ['contradicted', wrong.length],
+      ['hold for other versions only', all.length - fixtures.length],
+    ],
+  );
 });
 
 function disagreement(fixture: Fixture, controls: readonly LoadedControl[]): readonly string[] {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { JsonObject } from '@driftline/proto';
 import type { CompiledControl, RequestedChange, TrackedView } from '../../contract.ts';
@@ -71,4 +72,7 @@ test('every case is judged as its library expects', {
     return expected.includes(verdict) ? [] : [`${one.suite} ${one.test}/${one.case}: ${one.expect}, got ${verdict}`];
   });
   assert.deepEqual(wrong, []);
+  const page = readFileSync(join(import.meta.dirname, '../../../AGREEMENT.md'), 'utf8');
+  const table = `| all | ${cases.length} |\n| judged as expected | ${cases.length - wrong.length} |\n| contradicted | ${wrong.length} |\n`;
+  assert.ok(page.includes(`| Gatekeeper | cases |\n| --- | ---: |\n${table}\n`), `AGREEMENT.md lacks\n${table}`);
 });
