@@ -335,8 +335,8 @@ function giveBackMemory(logger: Logger, metrics: AgentMetrics): MemoryReturn {
 async function drain(spool: Spool, uplink: Uplink): Promise<void> {
   const giveUpAtMs = performance.now() + drainTimeoutMs;
   while (uplink.state().type === 'connected' && performance.now() < giveUpAtMs) {
-    const { recordedSequence, lastSequence } = spool.position();
-    if (recordedSequence >= lastSequence) return;
+    const { recordedSequence, lastSequence, isSettled } = spool.position();
+    if (isSettled && recordedSequence >= lastSequence) return;
     await sleep(20);
   }
 }

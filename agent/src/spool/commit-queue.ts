@@ -21,6 +21,7 @@ export class CommitQueue {
   #head = 0;
   #bytes = 0;
   #oldestAtMs = 0;
+  #unanswered = 0;
 
   get bytes(): number {
     return this.#bytes;
@@ -28,6 +29,11 @@ export class CommitQueue {
 
   get isEmpty(): boolean {
     return this.#head === this.#entries.length;
+  }
+
+  /** Whether every append was answered: what was cut last is durable, and nothing waits. */
+  get isSettled(): boolean {
+    return this.#unanswered === 0;
   }
 
   /** When the oldest waiting body came, on the clock given to `push`. */
@@ -39,15 +45,21 @@ export class CommitQueue {
   push(bodies: readonly MessageBody[], arrivedAtUs: number, nowMs: number): Promise<SequenceRange> {
     const { promise, resolve, reject } = Promise.withResolvers<SequenceRange>();
     if (this.isEmpty) this.#oldestAtMs = nowMs;
+    this.#unanswered += 1;
     const finish = (firstOfBatch: number, indexInBatch: number): void => {
+      this.#unanswered -= 1;
       const lastSequence = firstOfBatch + indexInBatch;
       resolve({ firstSequence: lastSequence - bodies.length + 1, lastSequence });
+    };
+    const refuse = (error: Error): void => {
+      this.#unanswered -= 1;
+      reject(error);
     };
     for (const [i, body] of bodies.entries()) {
       const isLast = i === bodies.length - 1;
       const bytes = bodyBytes(body);
       this.#bytes += bytes;
-      const settle = { finish: isLast ? finish : undefined, reject: isLast ? reject : undefined };
+      const settle = { finish: isLast ? finish : undefined, reject: isLast ? refuse : undefined };
       this.#entries.push({ body, arrivedAtUs, bytes, ...settle });
     }
     return promise;
@@ -72,6 +84,13 @@ export class CommitQueue {
       for (const entry of taken) entry.reject?.(error);
     };
     return { cut: { waiting: taken, finished }, reject };
+  }
+
+  /** As many cuts as there are bodies for, at most `count`. */
+  cutUpTo(count: number, maxBytes: number, nowMs: number): ReturnType<CommitQueue['cut']>[] {
+    const cuts: ReturnType<CommitQueue['cut']>[] = [];
+    while (!this.isEmpty && cuts.length < count) cuts.push(this.cut(maxBytes, nowMs));
+    return cuts;
   }
 
   /** Answers every append that still waits with `error`. */

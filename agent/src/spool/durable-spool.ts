@@ -4,6 +4,7 @@ import type { Batch, Message, MessageBody } from '@driftline/proto';
 import { logEvents } from '../log-events.ts';
 import type { SequenceRange } from '../message-sink.ts';
 import { awaitUntil } from './await-until.ts';
+import { BatchPace } from './batch-pace.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { Cut } from './commit-queue.ts';
 import type { DirectoryLock } from './lock-directory.ts';
@@ -34,6 +35,7 @@ export class DurableSpool implements Spool {
   readonly #markFile: MarkFile;
   readonly #lock: DirectoryLock;
   readonly #queue = new CommitQueue();
+  readonly #pace: BatchPace;
   readonly #closing = new AbortController();
   #wake = Promise.withResolvers<void>();
   #released = Promise.withResolvers<void>();
@@ -54,6 +56,7 @@ export class DurableSpool implements Spool {
     this.#markFile = files.markFile;
     this.#lock = files.lock;
     this.#options = options;
+    this.#pace = new BatchPace(options.limits);
     this.#acceptedSequence = mark.acceptedSequence;
     this.#recordedSequence = mark.recordedSequence;
     this.#owed = new OwedLosses(this.#owing(), mark, holes);
@@ -68,16 +71,17 @@ export class DurableSpool implements Spool {
   async append(bodies: readonly MessageBody[]): Promise<SequenceRange> {
     if (this.#closing.signal.aborted) throw closed();
     if (bodies.length === 0) return { firstSequence: this.#log.lastSequence + 1, lastSequence: this.#log.lastSequence };
-    const wasEmpty = this.#queue.isEmpty;
+    const { isEmpty: wasEmpty, bytes: bytesBefore } = this.#queue;
     const fitting = bodies.map((body) => this.#fit(body));
     const appended = this.#queue.push(fitting, this.#options.clock.nowUs(), performance.now());
-    if (wasEmpty || this.#queue.bytes >= this.#options.limits.batchMaxBytes) this.#wake.resolve();
+    if (wasEmpty || this.#pace.hastens(bytesBefore, this.#queue.bytes)) this.#wake.resolve();
     return appended;
   }
 
   position(): SpoolPosition {
     return {
       lastSequence: this.#log.lastSequence,
+      isSettled: this.#queue.isSettled,
       acceptedSequence: this.#acceptedSequence,
       recordedSequence: this.#recordedSequence,
       bytes: this.#log.bytes,
@@ -166,10 +170,9 @@ export class DurableSpool implements Spool {
         this.#queue.rejectAll(closed());
         continue;
       }
-      const cuts: ReturnType<CommitQueue['cut']>[] = [];
-      while (!this.#queue.isEmpty && cuts.length < maxBatchesPerSync) {
-        cuts.push(this.#queue.cut(batchMaxBytes, performance.now()));
-      }
+      const nowMs = performance.now();
+      const cuts = this.#queue.cutUpTo(maxBatchesPerSync, batchMaxBytes, nowMs);
+      this.#pace.went(nowMs);
       try {
         await this.#commit(cuts.map(({ cut }) => cut));
       } catch (error) {
@@ -181,12 +184,9 @@ export class DurableSpool implements Spool {
     }
   }
 
-  /** Until the oldest body has waited long enough, or a batch is full. */
   async #awaitBatch(): Promise<void> {
-    const { batchMaxAgeMs, batchMaxBytes } = this.#options.limits;
     while (!this.#closing.signal.aborted) {
-      if (this.#queue.bytes >= batchMaxBytes) return;
-      const leftMs = this.#queue.isEmpty ? undefined : this.#queue.oldestAtMs + batchMaxAgeMs - performance.now();
+      const leftMs = this.#queue.isEmpty ? undefined : this.#pace.leftMs(this.#queue, performance.now());
       if (leftMs !== undefined && leftMs <= 0) return;
       this.#wake = Promise.withResolvers<void>();
       await awaitUntil(this.#wake.promise, leftMs);

@@ -18,6 +18,7 @@ export const smallLimits: SpoolLimits = {
   segmentBytes: 4096,
   spoolFullWaitMs: 40,
   batchMaxAgeMs: 1,
+  smallBatchIntervalMs: 1,
   diskRetryMs: 5,
   markSyncIntervalMs: 20,
 };

@@ -14,8 +14,11 @@ export type SpoolLimits = {
   readonly segmentBytes: number;
   /** How long a full spool holds its producers back before it evicts the oldest messages. */
   readonly spoolFullWaitMs: number;
-  /** A body waits at most this long for others to share its batch and its sync. */
+  /** A body waits this long for others to share its batch and its sync; longer only in a small batch. */
   readonly batchMaxAgeMs: number;
+  /** Below these uncompressed bytes a batch is small: it goes no sooner than `smallBatchIntervalMs` after the one before. */
+  readonly smallBatchBytes: number;
+  readonly smallBatchIntervalMs: number;
   /** Uncompressed bytes at which a batch is cut. */
   readonly batchMaxBytes: number;
   /** Pause after a failed write (full disk) before the same batch is tried again. */
@@ -29,6 +32,8 @@ export const defaultSpoolLimits: SpoolLimits = {
   segmentBytes: 8 * mebibyte,
   spoolFullWaitMs: 30_000,
   batchMaxAgeMs: 20,
+  smallBatchBytes: 16 * 1024,
+  smallBatchIntervalMs: 100,
   batchMaxBytes: 256 * 1024,
   diskRetryMs: 1_000,
   markSyncIntervalMs: 1_000,
@@ -52,6 +57,8 @@ export type SpoolOptions = {
 export type SpoolPosition = {
   /** Newest durable sequence; 0 before the first. */
   readonly lastSequence: number;
+  /** Nothing that was appended still waits to be durable. */
+  readonly isSettled: boolean;
   readonly acceptedSequence: number;
   readonly recordedSequence: number;
   readonly bytes: number;
