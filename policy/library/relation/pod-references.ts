@@ -14,15 +14,19 @@ import type { Json, JsonObject } from '@driftline/proto';
 
 type Target = 'Secret' | 'PersistentVolumeClaim';
 
+const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
 /** Sorted, each once. */
 export function secretsOf(spec: JsonObject): readonly string[] {
-  const containers = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) => listAt(spec, list));
-  const names = [
-    ...containers.flatMap((one) => listAt(one, 'env')).map((env) => stringAt(env, 'valueFrom', 'secretKeyRef', 'name')),
-    ...containers.flatMap((one) => listAt(one, 'envFrom')).map((from) => stringAt(from, 'secretRef', 'name')),
-    ...listAt(spec, 'volumes').flatMap(volumeSecrets),
-    ...listAt(spec, 'imagePullSecrets').map((secret) => stringAt(secret, 'name')),
-  ];
+  const names: string[] = [];
+  for (const list of containerLists) {
+    for (const container of listAt(spec, list)) {
+      for (const env of listAt(container, 'env')) names.push(stringAt(env, 'valueFrom', 'secretKeyRef', 'name'));
+      for (const from of listAt(container, 'envFrom')) names.push(stringAt(from, 'secretRef', 'name'));
+    }
+  }
+  for (const volume of listAt(spec, 'volumes')) names.push(...volumeSecrets(volume));
+  for (const secret of listAt(spec, 'imagePullSecrets')) names.push(stringAt(secret, 'name'));
   return distinct(names);
 }
 
@@ -40,7 +44,8 @@ function claimsOf(spec: JsonObject): readonly string[] {
 }
 
 function distinct(names: readonly string[]): readonly string[] {
-  return [...new Set(names.filter((name) => name !== ''))].sort();
+  const named = names.filter((name) => name !== '');
+  return named.length < 2 ? named : [...new Set(named)].sort();
 }
 
 /** One for each kind that bears pods; a pod that a workload controls is counted as that workload. */

@@ -54,9 +54,18 @@ export function mapSize(map: Value): number {
 /** Of a JSON object in the order of its keys: equal objects give equal lists, whatever order they were written in. */
 export function mapPairs(map: Value): Iterable<readonly [key: Value, value: Value]> {
   if (map instanceof CelMap) return map.pairs();
-  if (!isPlainObject(map)) return [];
+  return isPlainObject(map) ? sortedKeys(map).map((key) => [key, map[key]] as const) : [];
+}
+
+/** Keys of `mapPairs`, in their order. */
+export function mapKeys(map: Value): readonly Value[] {
+  if (map instanceof CelMap) return Array.from(map.pairs(), ([key]) => key);
+  return isPlainObject(map) ? sortedKeys(map) : [];
+}
+
+function sortedKeys(map: object): readonly string[] {
   const keys = counted(Object.keys(map));
-  return (isSorted(keys) ? keys : keys.sort()).map((key) => [key, map[key]] as const);
+  return isSorted(keys) ? keys : keys.sort();
 }
 
 function isSorted(keys: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 import type { FoldExpr } from './ast.ts';
-import { CelMap, isMapKey, mapPairs } from './cel-map.ts';
+import { CelMap, isMapKey, mapKeys, mapPairs } from './cel-map.ts';
 import type { Emitter } from './emit.ts';
 import { type CelError, invalid, noSuchOverload } from './error.ts';
 import type { Code, Run } from './run.ts';
@@ -77,7 +77,7 @@ function emitQuantifier(range: Code, body: Code, slot: number, decisive: boolean
     if (isError(items)) return items;
     if (!Array.isArray(items)) {
       if (kindOf(items) !== 'map') return noRange(items);
-      items = Array.from(mapPairs(items), ([key]) => key);
+      items = mapKeys(items);
     }
     const list = items as readonly Value[];
     let error: CelError | undefined;

@@ -4,7 +4,10 @@ export function deepFreeze<T>(value: T): T {
     const left: object[] = [value];
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       Object.freeze(next);
-      for (const item of Object.values(next) as unknown[]) if (isThawed(item)) left.push(item);
+      for (const key in next) {
+        const item: unknown = next[key as keyof typeof next];
+        if (isThawed(item)) left.push(item);
+      }
     }
   }
   return value;

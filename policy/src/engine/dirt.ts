@@ -20,7 +20,9 @@ export type Dirt = {
   take(): readonly DirtySubject[];
 };
 
-type Marks = { whole: Cause | undefined; readonly own: Map<string, Cause>; readonly woken: Map<string, Cause> };
+type Marks = { whole: Cause | undefined; own: Map<string, Cause> | undefined; woken: Map<string, Cause> | undefined };
+
+const noControls: ReadonlyMap<string, Cause> = new Map();
 
 export function createDirt(): Dirt {
   let dirty = new Map<Subject, Marks>();
@@ -28,7 +30,7 @@ export function createDirt(): Dirt {
   function mark(subject: Subject): Marks {
     let marks = dirty.get(subject);
     if (marks === undefined) {
-      marks = { whole: undefined, own: new Map(), woken: new Map() };
+      marks = { whole: undefined, own: undefined, woken: undefined };
       dirty.set(subject, marks);
     }
     return marks;
@@ -39,16 +41,16 @@ export function createDirt(): Dirt {
       mark(subject).whole = cause;
     },
     markControl(subject, control, cause) {
-      mark(subject).own.set(control.meta.id, cause);
+      (mark(subject).own ??= new Map()).set(control.meta.id, cause);
     },
     markAll(evaluations, cause) {
-      for (const { subject, control } of evaluations) mark(subject).woken.set(control.meta.id, cause);
+      for (const { subject, control } of evaluations) (mark(subject).woken ??= new Map()).set(control.meta.id, cause);
     },
     take() {
       const taken = [...dirty].map(([subject, { whole, own, woken }]) => ({
         subject,
         whole,
-        controls: own.size === 0 ? woken : woken.size === 0 ? own : new Map([...woken, ...own]),
+        controls: own !== undefined && woken !== undefined ? new Map([...woken, ...own]) : (own ?? woken ?? noControls),
       }));
       dirty = new Map();
       return taken.sort((a, b) => compareKeys(a.subject.key, b.subject.key));

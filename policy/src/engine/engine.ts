@@ -210,7 +210,9 @@ class IncrementalEngine implements Engine {
     this.#judge.run(this.#dirt.take());
     const { transitions, unanswered } = this.#book.take();
     this.#unansweredChanges.push(...unanswered);
-    return [...transitions].sort((a, b) => compareKeys(a.finding.object, b.finding.object));
+    return transitions.length < 2
+      ? transitions
+      : [...transitions].sort((a, b) => compareKeys(a.finding.object, b.finding.object));
   }
 
   #noteBlind(change: UnansweredChange): void {

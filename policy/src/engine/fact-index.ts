@@ -116,8 +116,8 @@ export function createFactIndex(fact: Fact<unknown>, onUnread: (subject: Subject
     },
     update(subject, object, wake) {
       const before = projections.get(subject);
-      const after = object === undefined ? undefined : projected(fact, subject.key, object);
-      if (sameProjection(before, after)) return;
+      const after = object === undefined ? undefined : projected(fact, subject.key, { object, before });
+      if (after === before) return;
       if (after === undefined) projections.delete(subject);
       else projections.set(subject, after);
       const left = groupsOf(subject.key, before);
@@ -143,25 +143,22 @@ function readingOf(projections: readonly Projected[]): { facts: readonly FactOf<
   return { facts: Object.freeze(ordered.map((one) => one.fact)), error };
 }
 
-function projected(fact: Fact<unknown>, key: ObjectKey, object: JsonObject): Projected | undefined {
+type Projecting = { readonly object: JsonObject; readonly before: Projected | undefined };
+
+/** `before` itself when nothing is different. */
+function projected(fact: Fact<unknown>, key: ObjectKey, { object, before }: Projecting): Projected | undefined {
   try {
     const value = fact.project(object) as Json | undefined;
     if (value === undefined) return undefined;
+    // Keys follow from the value.
+    if (before?.error === '' && equal(before.fact.value, value)) return before;
     const keys = fact.keys === undefined ? [] : [...new Set(fact.keys(value, key))].sort();
     return { fact: Object.freeze({ key, value: deepFreeze(value) }), keys, error: '' };
   } catch (cause) {
     const where = key.namespace === '' ? key.name : `${key.namespace}/${key.name}`;
-    return {
-      fact: { key, value: null },
-      keys: [],
-      error: `fact ${fact.name} of ${key.kind} ${where} failed: ${messageOf(cause)}`,
-    };
+    const error = `fact ${fact.name} of ${key.kind} ${where} failed: ${messageOf(cause)}`;
+    return before?.error === error ? before : { fact: { key, value: null }, keys: [], error };
   }
-}
-
-function sameProjection(a: Projected | undefined, b: Projected | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.error === b.error && equal(a.fact.value, b.fact.value) && equal(a.keys, b.keys);
 }
 
 /** Values nested beyond the stack count as different: whoever read them runs again. */

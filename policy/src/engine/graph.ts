@@ -65,7 +65,7 @@ export function createReadNode(onIdle?: () => void): ReadNode {
 export function dependOn(evaluation: Evaluation, reads: ReadonlySet<ReadNode>): void {
   const before = evaluation.reads;
   evaluation.reads = reads;
-  for (const node of reads) node.dependents.add(evaluation);
+  for (const node of reads) if (!before.has(node)) node.dependents.add(evaluation);
   for (const node of before) {
     if (reads.has(node)) continue;
     node.dependents.delete(evaluation);

@@ -58,7 +58,7 @@ export class Judge {
     const concerned = verdicts?.isCurrent === true ? this.#concerned(subject, verdicts, change) : undefined;
     if (concerned === undefined) dirt.markSubject(subject, cause);
     else for (const { control } of concerned) dirt.markControl(subject, control, cause);
-    if (verdicts !== undefined && concerned?.size !== 0) verdicts.isCurrent = false;
+    if (verdicts !== undefined && concerned?.length !== 0) verdicts.isCurrent = false;
   }
 
   /** undefined: all, or it cannot be said. */
@@ -66,7 +66,7 @@ export class Judge {
     subject: Subject,
     { codes }: SubjectVerdicts,
     change: ObjectChange & { readonly after: JsonObject },
-  ): ReadonlySet<Slot> | undefined {
+  ): readonly Slot[] | undefined {
     const { key } = subject;
     const { after } = change;
     const before = this.#source.inventory.earlier(subject, change);

@@ -55,7 +55,7 @@ test('a control is concerned when something it reads differs, and only then', ()
           const expected =
             reads === undefined ||
             isDifferent(before, after, tells ? [...reads.deciding, ...reads.telling] : reads.deciding);
-          assert.equal(found.has(slot), expected, JSON.stringify({ before, after, at: slot.position }));
+          assert.equal(found.includes(slot), expected, JSON.stringify({ before, after, at: slot.position }));
           if (expected) concerned += 1;
           else left += 1;
         }

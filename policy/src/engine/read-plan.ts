@@ -19,7 +19,7 @@ export type ReadPlan = {
    * The slots that read something that differs, and those that declare nothing. `tells` says whether a control has more to
    * say of the object than its code: only then what it reads besides matters.
    */
-  concerned(before: JsonObject, after: JsonObject, tells: (slot: Slot) => boolean): ReadonlySet<Slot>;
+  concerned(before: JsonObject, after: JsonObject, tells: (slot: Slot) => boolean): readonly Slot[];
 };
 
 export function createReadPlan(kind: GroupKind, slots: readonly Slot[]): ReadPlan {
@@ -32,9 +32,10 @@ export function createReadPlan(kind: GroupKind, slots: readonly Slot[]): ReadPla
     for (const path of reads?.telling ?? []) add(root, path, { slot, decides: false });
   }
   const tree = finished(root);
+  const isFound = new Uint8Array(slots.length);
   return {
     concerned(before, after, tells) {
-      const walk = new Walk(always, tells);
+      const walk = new Walk(isFound.fill(0), always, tells);
       walk.compare(tree, before, after, false);
       return walk.found;
     },
@@ -105,12 +106,15 @@ function distinct(readers: readonly Reader[]): readonly Reader[] {
 
 /** One pass over the two forms: what nobody who is still asked reads is not entered, and nothing is compared twice. */
 class Walk {
-  readonly found: Set<Slot>;
+  readonly found: Slot[] = [];
+  /** By position: whether the slot was found. */
+  readonly #isFound: Uint8Array;
   readonly #tells: (slot: Slot) => boolean;
 
-  constructor(always: readonly Slot[], tells: (slot: Slot) => boolean) {
-    this.found = new Set(always);
+  constructor(isFound: Uint8Array, always: readonly Slot[], tells: (slot: Slot) => boolean) {
+    this.#isFound = isFound;
     this.#tells = tells;
+    for (const slot of always) this.#find(slot);
   }
 
   /** Whether the two differ; to be relied on only when `isAsked`, or where somebody reads all of the place. */
@@ -118,14 +122,13 @@ class Walk {
     if (before === after) return false;
     if (isJsonObject(before) && isJsonObject(after)) {
       const isWhole = this.#isWanted(place.ofObject);
-      if (!isWhole && !isAsked) return this.#compareMembers(place, before, after);
-      if (!this.#compareObjects(place, before, after)) return false;
+      if (!this.#compareObjects(place, before, after, isWhole || isAsked)) return false;
       if (isWhole) this.#take(place.ofObject);
       return true;
     }
     if (isJsonArray(before) && isJsonArray(after) && before.length === after.length) {
       const isWhole = this.#isWanted(place.ofList);
-      if (!this.#compareItems(place.items, [before, after], isWhole || isAsked)) return false;
+      if (!this.#compareItems(place.items, before, after, isWhole || isAsked)) return false;
       if (isWhole) this.#take(place.ofList);
       return true;
     }
@@ -134,39 +137,38 @@ class Walk {
     return true;
   }
 
-  #compareMembers({ members }: Place, before: JsonObject, after: JsonObject): boolean {
-    for (const [name, member] of members) this.compare(member, ownValue(before, name), ownValue(after, name), false);
-    return false;
-  }
-
-  #compareObjects({ members }: Place, before: JsonObject, after: JsonObject): boolean {
+  /** By the members the objects have, which are fewer than those that somebody reads. */
+  #compareObjects({ members }: Place, before: JsonObject, after: JsonObject, isAsked: boolean): boolean {
+    if (members.size === 0 && !isAsked) return false;
     let differs = false;
-    let common = 0;
-    for (const name of Object.keys(before)) {
+    let left = 0;
+    for (const _name in after) left += 1;
+    for (const name in before) {
       const value = before[name];
-      const other = ownValue(after, name);
-      if (other !== undefined) common += 1;
-      if (this.#compareAt(members.get(name), [value, other], !differs)) differs = true;
+      // No JSON value is one that objects inherit: what is identical is the object's own.
+      const other = value === after[name] ? value : ownValue(after, name);
+      if (other !== undefined) left -= 1;
+      if (value === other) continue;
+      if (this.#compareAt(members.get(name), value, other, isAsked && !differs)) differs = true;
     }
-    const names = Object.keys(after);
-    if (names.length === common) return differs;
-    for (const name of names) {
+    if (left === 0) return differs;
+    for (const name in after) {
       const member = Object.hasOwn(before, name) ? undefined : members.get(name);
       if (member !== undefined) this.#take(member.all);
     }
     return true;
   }
 
-  #compareItems(items: Place | undefined, [before, after]: Lists, isAsked: boolean): boolean {
+  #compareItems(items: Place | undefined, before: readonly Json[], after: readonly Json[], isAsked: boolean): boolean {
     if (items === undefined && !isAsked) return false;
     let differs = false;
     for (let i = 0; i < before.length; i += 1) {
-      if (this.#compareAt(items, [before[i], after[i]], isAsked && !differs)) differs = true;
+      if (this.#compareAt(items, before[i], after[i], isAsked && !differs)) differs = true;
     }
     return differs;
   }
 
-  #compareAt(place: Place | undefined, [before, after]: Forms, isAsked: boolean): boolean {
+  #compareAt(place: Place | undefined, before: Json | undefined, after: Json | undefined, isAsked: boolean): boolean {
     if (place !== undefined) return this.compare(place, before, after, isAsked);
     return isAsked && !jsonEqual(before, after);
   }
@@ -177,13 +179,15 @@ class Walk {
   }
 
   #take(readers: readonly Reader[]): void {
-    for (const reader of readers) if (this.#wants(reader)) this.found.add(reader.slot);
+    for (const reader of readers) if (this.#wants(reader)) this.#find(reader.slot);
   }
 
   #wants({ slot, decides }: Reader): boolean {
-    return (decides || this.#tells(slot)) && !this.found.has(slot);
+    return this.#isFound[slot.position] === 0 && (decides || this.#tells(slot));
+  }
+
+  #find(slot: Slot): void {
+    this.#isFound[slot.position] = 1;
+    this.found.push(slot);
   }
 }
-
-type Forms = readonly [before: Json | undefined, after: Json | undefined];
-type Lists = readonly [before: readonly Json[], after: readonly Json[]];

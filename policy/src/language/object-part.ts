@@ -1,5 +1,5 @@
 /** The part of an object that some paths read, and nothing else of it. */
-import { isJsonArray, isJsonObject, type Json, type JsonObject, ownValue } from '@driftline/proto';
+import { isJsonArray, isJsonObject, type Json, type JsonObject, ownValue, setOwn } from '@driftline/proto';
 import { everyItem, type ReadPath, shape } from '../read-path.ts';
 
 type Place = { isWhole: boolean; readonly members: Map<string, Place>; items: Place | undefined };
@@ -38,10 +38,10 @@ function partOf({ isWhole, members, items }: Place, value: Json): Json {
     return value.map((item) => (items === undefined ? null : partOf(items, item)));
   }
   if (!isJsonObject(value) || items !== undefined) return value;
-  const found: [string, Json][] = [];
+  const part: { [name: string]: Json } = {};
   for (const [name, place] of members) {
     const member = ownValue(value, name);
-    if (member !== undefined) found.push([name, partOf(place, member)]);
+    if (member !== undefined) setOwn(part, name, partOf(place, member));
   }
-  return Object.fromEntries(found);
+  return part;
 }

@@ -109,7 +109,7 @@ test('an edit that concerns nobody changes neither value nor error nor cost', ()
       };
       for (const [choices, replacement] of edits) {
         const after = JSON.parse(JSON.stringify(edited(before, choices, replacement))) as JsonObject;
-        const isConcerned = plan.concerned(before, after, () => true).size > 0;
+        const isConcerned = plan.concerned(before, after, () => true).length > 0;
         const [old, next] = [answer(before), answer(after)];
         if (isConcerned) {
           if (JSON.stringify(old) !== JSON.stringify(next)) differed += 1;
