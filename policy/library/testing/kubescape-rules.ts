@@ -25,6 +25,8 @@ export const noQuestion = {
   'the product of a provider': 'the rule recommends what one provider sells, or its own annotations',
   'a product that is over': 'Kubernetes Dashboard is archived; consoles that are published are DL-NET-021',
   'every object of a kind': 'the rule lists what there is, whatever it says; that is the inventory, and no finding',
+  'kinds that agents leave out':
+    'Leases, Endpoints and EndpointSlices change all the time, by controllers; the Services and workloads behind them are judged',
   'no fault by itself':
     'the rule asks that a field be set, or how is a matter of judgement; its absence is no weakness',
 } as const;
@@ -84,7 +86,7 @@ export const ruleAnswers: Readonly<Record<string, RuleAnswer | NoQuestion>> = {
   'CVE-2022-0185': 'known vulnerabilities',
   'alert-rw-hostpath': { controls: ['DL-POD-031'] },
   'automount-default-service-account': { controls: ['DL-ID-007'] },
-  'endpointslice-in-default-namespace': { controls: ['DL-GOV-010'] },
+  'endpointslice-in-default-namespace': 'kinds that agents leave out',
   'ensure-azure-rbac-is-set': 'the API of a cloud',
   'ensure-external-secrets-storage-is-in-use': 'no fault by itself',
   'ensure-that-the-admission-control-plugin-AlwaysPullImages-is-set': { controls: ['DL-CP-011'] },
@@ -220,7 +222,7 @@ export const ruleAnswers: Readonly<Record<string, RuleAnswer | NoQuestion>> = {
   excessive_amount_of_vulnerabilities_pods: 'known vulnerabilities',
   'horizontalpodautoscaler-in-default-namespace': { controls: ['DL-GOV-010'] },
   'ingress-in-default-namespace': { controls: ['DL-GOV-010'] },
-  'lease-in-default-namespace': { controls: ['DL-GOV-010'] },
+  'lease-in-default-namespace': 'kinds that agents leave out',
   'list-all-mutating-webhooks': 'every object of a kind',
   'list-all-namespaces': 'every object of a kind',
   'naked-pods': { controls: ['DL-WKL-008'] },
