@@ -5,6 +5,7 @@ import type { Command, OptionConfig } from './command/command.ts';
 import { text } from './command/command.ts';
 import { exceptionsCommand } from './command/exceptions.ts';
 import { findingsCommand } from './command/findings.ts';
+import { grantsCommand } from './command/grants.ts';
 import { logCommand } from './command/log.ts';
 import { policyCommand } from './command/policy.ts';
 import { scanCommand } from './command/scan.ts';
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   atCommand,
   findingsCommand,
   exceptionsCommand,
+  grantsCommand,
   scoreCommand,
   statusCommand,
   scanCommand,

@@ -19,6 +19,7 @@ export class Announcer {
       '  npx driftline findings --severity high  what breaks policy',
       '  npx driftline at 1m get rolebindings    the state a minute ago',
       '  npx driftline score                     posture',
+      '  npx driftline grants --unused           permissions that nobody uses',
       '  npx driftline status                    agents, lag, gaps, coverage',
     ];
     if (!flags.isDefaultHome) {

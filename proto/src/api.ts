@@ -330,3 +330,53 @@ export type ApiRegression = {
   readonly changes: readonly string[];
   readonly bundle: string;
 };
+
+/** Each of the verbs on each of the resources, which are named as kubectl does: `pods/exec`, `deployments.apps`, `*`; or URLs. */
+export type ApiGrantUnits = { readonly verbs: readonly string[]; readonly resources: readonly string[] };
+
+/** What one binding gives to one subject, and what the audit timeline says of its use. */
+export type ApiGrant = {
+  readonly cluster: string;
+  readonly subject: {
+    readonly kind: 'User' | 'Group' | 'ServiceAccount';
+    readonly namespace: string;
+    readonly name: string;
+  };
+  readonly binding: { readonly kind: string; readonly namespace: string; readonly name: string };
+  readonly role: { readonly kind: string; readonly name: string };
+  /** Where it holds; '': everywhere. */
+  readonly namespace: string;
+  /** The role's, as they are. */
+  readonly rules: readonly {
+    readonly verbs: readonly string[];
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly resourceNames: readonly string[];
+    readonly nonResourceURLs: readonly string[];
+  }[];
+  readonly boundAt: string | null;
+  /** Of a binding that the API server itself keeps. */
+  readonly isBuiltIn: boolean;
+  /**
+   * used: every verb on every resource, as far as the audit log would show it. partly-used: some. unused: none of those.
+   * not-observable: nothing was seen, and nothing would be: the log leaves such requests out.
+   */
+  readonly use: 'used' | 'partly-used' | 'unused' | 'not-observable';
+  readonly lastUsedAt: string | null;
+  /** Requests that it allowed, the latest first; perhaps another grant allowed them as well. */
+  readonly uses: readonly {
+    readonly verb: string;
+    readonly resource: string;
+    readonly requests: number;
+    readonly lastUsedAt: string;
+  }[];
+  /** `*` among the verbs of a rule stands for the verbs that requests have. */
+  readonly used: readonly ApiGrantUnits[];
+  readonly unused: readonly ApiGrantUnits[];
+  readonly notObservable: readonly ApiGrantUnits[];
+};
+
+/** `audited`: since when each cluster's audit log is known within the time asked for (null: not at all), and how often it lost events. */
+export type ApiGrants = ApiPage<ApiGrant> & {
+  readonly audited: readonly { readonly cluster: string; readonly since: string | null; readonly drops: number }[];
+};

@@ -5,7 +5,7 @@
  */
 import { apiExtension, openCollector, parseConfig } from '@driftline/collector';
 import type { Collector } from '@driftline/collector';
-import type { ApiChange } from '@driftline/proto';
+import type { ApiChange, ApiGrant, ApiGrantUnits } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -216,6 +216,32 @@ for (const cluster of clusters) {
       const { observedAt: at } = await changeOf(cluster, debug.created);
       assert.equal((await api.states({ cluster, kind: 'pods', namespace: 'shop', name: 'debug', at })).length, 1);
       assert.equal((await api.states({ cluster, kind: 'pods', namespace: 'shop', name: 'debug' })).length, 0);
+    });
+
+    test('every act was allowed by a grant that counts as used, and what nobody did is unused', async () => {
+      const groupOf = { alice: 'developers', bob: 'operators', 'ci-bot': 'pipelines' } as Record<string, string>;
+      const fullNames: Readonly<Record<string, string>> = {
+        deployments: 'deployments.apps',
+        orders: 'orders.shop.example.com',
+        definitions: 'customresourcedefinitions.apiextensions.k8s.io',
+      };
+      const grants = await api.all<ApiGrant>('grants', { cluster });
+      const textsOf = (units: readonly ApiGrantUnits[]): readonly string[] =>
+        units.flatMap(({ verbs, resources }) => verbs.flatMap((verb) => resources.map((name) => `${verb} ${name}`)));
+      for (const act of story.acts) {
+        const own = grants.filter(({ subject }) => subject.name === groupOf[act.user]);
+        assert.ok(own.length > 0, act.title);
+        const resource = fullNames[act.resource] ?? act.resource;
+        assert.ok(
+          own.some(({ uses }) => uses.some((use) => use.verb === act.verb && use.resource === resource)),
+          `${act.title}: ${JSON.stringify(own.map(({ uses }) => uses))}`,
+        );
+        for (const { unused } of own) assert.ok(!textsOf(unused).includes(`${act.verb} ${resource}`), act.title);
+      }
+      const pipelines = grants.find(({ subject }) => subject.name === 'pipelines');
+      assert.equal(pipelines?.use, 'partly-used');
+      assert.ok(textsOf(pipelines.unused).includes('delete deployments.apps'));
+      assert.ok(textsOf(pipelines.notObservable).includes('get secrets'), 'reads are not in this log');
     });
 
     test('what changed nothing is nobody’s change, and the refused attempt is on record', async () => {

@@ -26,6 +26,7 @@ import { decodeCursor, encodeCursor } from './cursor.ts';
 import { endOfSecond, kindOf, limitOf, momentOf, oneOf, type RawQuery, selectorOf } from './parameters.ts';
 import { Problem } from './problem.ts';
 import { clusterOf, type Reader } from './reader.ts';
+import { grantOperation } from './grant-operation.ts';
 import { scoreOperations } from './score-operations.ts';
 
 export type ApiPorts = {
@@ -201,6 +202,7 @@ export const operations: readonly Operation[] = [
       return { items, next: encodeCursor(next) };
     },
   },
+  grantOperation,
   ...scoreOperations,
   {
     path: 'status',

@@ -127,7 +127,7 @@ describe('connection and usage', () => {
 
   test('help is exit 0, for every command', async () => {
     const overview = await driftline(0, 'help');
-    for (const command of ['log', 'show', 'at', 'findings', 'exceptions', 'score', 'status', 'policy']) {
+    for (const command of ['log', 'show', 'at', 'findings', 'exceptions', 'grants', 'score', 'status', 'policy']) {
       assert.ok(overview.includes(`\n  ${command} `), command);
       assert.match(await driftline(0, command, '--help'), new RegExp(`^usage: driftline ${command}`));
       assert.equal(await driftline(0, 'help', command), await driftline(0, command, '-h'));
