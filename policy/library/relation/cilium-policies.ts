@@ -77,9 +77,12 @@ export function restrictsPods(namespace: string, labels: ReadonlyMap<string, str
 
 /** Whether the namespace has a policy of Cilium of its own. */
 export function hasCiliumPolicy(namespace: string, view: TrackedView): boolean {
-  return view.facts(namespaced, namespace).length > 0;
+  return view.covers(namespaced) && view.facts(namespaced, namespace).length > 0;
 }
 
+/** Where policies of Cilium cannot be seen there are none: most clusters, and most folders of manifests, have none. */
 function selecting(namespace: string, view: TrackedView): readonly Part[] {
-  return [...view.facts(namespaced, namespace), ...view.facts(clusterwide)].flatMap(({ value }) => value);
+  const own = view.covers(namespaced) ? view.facts(namespaced, namespace) : [];
+  const all = view.covers(clusterwide) ? view.facts(clusterwide) : [];
+  return [...own, ...all].flatMap(({ value }) => value);
 }
