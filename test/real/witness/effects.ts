@@ -73,9 +73,12 @@ export function allowancesOf(
       case 'past-forgotten':
         allow(effect, ['relist'], blind);
         break;
-      case 'blind':
-        if (effect.toMs - effect.fromMs > watchWindowMs) allow(effect, ['relist'], blind);
+      case 'blind': {
+        // Between two faults the agent may have waited for its next try, and have tried in the middle of the second.
+        const { fromMs, toMs } = joined(effect, blind);
+        if (toMs + recoveryMs - fromMs > watchWindowMs) allow(effect, ['relist'], blind);
         break;
+      }
       case 'state-lost':
         allow(effect, ['epoch_start', 'relist', 'spool_damage'], [...blind, ...unrecorded]);
         break;
