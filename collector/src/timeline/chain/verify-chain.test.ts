@@ -9,28 +9,33 @@ import { batchLink, batchRoot, genesisLink, rowDigest } from './chain.ts';
 import { type ChainBreak, verifyChain } from './verify-chain.ts';
 
 let store: TestStore;
-let clusters = 0;
+const streamOf = (cluster: string): StreamId => ({ tenant: 'default', cluster, epoch: 'e1' });
 before(async () => {
   store = await openTestStore();
+  const clusters = ['untouched', 'swapped', 'unfinished', ...tampering.map(([what]) => what)];
+  await recordSamples(clusters.map((cluster) => sampleOf(streamOf(cluster))));
 });
 after(() => store.close());
 
 /** Six batches with rows of every kind; the first has the sequences 1–3 and a version at either end. */
-async function recordSample(): Promise<StreamId> {
-  const stream = { tenant: 'default', cluster: `cluster-${++clusters}`, epoch: 'e1' };
+function sampleOf(stream: StreamId): readonly RecordedBatch[] {
   const source = createVersionSource(1_790_000_000_000_000);
-  const batches: RecordedBatch[] = sampleBatches(stream, 6).map((batch) => ({
+  return sampleBatches(stream, 6).map((batch) => ({
     ...batch,
     versions: [source.next(1, batch.firstSequence), source.next(2, batch.lastSequence)],
   }));
+}
+
+/** The streams share inserts, which cost more than rows; each batch has a commit of its own. */
+async function recordSamples(samples: readonly (readonly RecordedBatch[])[]): Promise<void> {
   const writer = await openTimelineWriter({
     connection: store.connection,
     logger: store.logger,
     nowUs: () => Date.now() * 1_000,
   });
-  for (const batch of batches) await writer.record([batch]);
+  for (const at of samples[0]?.keys() ?? [])
+    assert.deepEqual(await writer.record(samples.flatMap((batches) => batches.slice(at, at + 1))), []);
   await writer.close();
-  return stream;
 }
 
 async function tamper(stream: StreamId, statement: string): Promise<void> {
@@ -73,7 +78,7 @@ const tampering: readonly (readonly [string, ChainBreak, string])[] = [
 ];
 
 test('an untouched timeline is intact', async () => {
-  const stream = await recordSample();
+  const stream = streamOf('untouched');
   const verdict = await verifyChain(store.reader, stream);
   assert.equal(verdict.verdict, 'intact');
   if (verdict.verdict === 'intact')
@@ -82,7 +87,7 @@ test('an untouched timeline is intact', async () => {
 
 for (const [what, expected, statement] of tampering) {
   test(`${what}: ${expected}`, async () => {
-    const stream = await recordSample();
+    const stream = streamOf(what);
     await tamper(stream, statement);
     const verdict = await verifyChain(store.reader, stream);
     assert.equal(verdict.verdict === 'broken' ? verdict.break : verdict.verdict, expected, JSON.stringify(verdict));
@@ -90,7 +95,7 @@ for (const [what, expected, statement] of tampering) {
 }
 
 test('two rows that changed places: rows-altered', async () => {
-  const stream = await recordSample();
+  const stream = streamOf('swapped');
   // Sort keys cannot be updated: take the two rows out and put them back with each other's sequence.
   const condition = `cluster = '${stream.cluster}' AND sequence IN (1, 3)`;
   await store.owner.command({ query: `CREATE TABLE moved AS resource_versions` });
@@ -104,7 +109,7 @@ test('two rows that changed places: rows-altered', async () => {
 });
 
 test('rows beyond the last commit row are not part of the chain yet', async () => {
-  const stream = await recordSample();
+  const stream = streamOf('unfinished');
   await store.owner.command({
     query: `INSERT INTO resource_versions SELECT * REPLACE (1000000 AS sequence) FROM resource_versions WHERE cluster = '${stream.cluster}' LIMIT 1`,
   });
@@ -112,7 +117,7 @@ test('rows beyond the last commit row are not part of the chain yet', async () =
 });
 
 test('a batch of version 1 is verified by the columns it was recorded with', async () => {
-  const stream = { tenant: 'default', cluster: `cluster-${++clusters}`, epoch: 'e1' };
+  const stream = streamOf('version-1');
   const scores = ['cluster', 1, 2, 50, [['high', 1]], 7];
   const root = batchRoot([rowDigest({ table: 'posture_samples', sequence: 1, index: 0, values: scores })]);
   const span = { firstSequence: 1, lastSequence: 1, recordedAtUs: 7 };
