@@ -25,8 +25,10 @@ export type ChainRow = {
   readonly values: readonly unknown[];
 };
 
-export function rowDigest(row: ChainRow): string {
-  return sha256(JSON.stringify([row.table, row.sequence, row.index, ...row.values]));
+/** Of the JSON list that holds table, sequence, index and the values; names of tables need no escape. */
+export function rowDigest({ table, sequence, index, values }: ChainRow): string {
+  const place = `["${table}",${sequence},${index}`;
+  return sha256(values.length === 0 ? `${place}]` : `${place},${JSON.stringify(values).slice(1)}`);
 }
 
 /** The chain's form of a stored value; `managers` and counts become arrays so that key order cannot matter. */

@@ -33,8 +33,7 @@ function storedRow(
   at: { readonly sequence: number; readonly index: number },
 ): StoredRow {
   const { columns } = table;
-  const values: unknown[] = [];
-  for (const { field, type } of columns) values.push(storable(type, row[field]));
+  const values = columns.map(({ field, type }) => storable(type, row[field]));
   return { ...at, values, digest: storedRowDigest(table, values, at) };
 }
 
@@ -43,9 +42,8 @@ export function storedRowDigest(
   values: readonly unknown[],
   at: { readonly sequence: number; readonly index: number },
 ): string {
-  const chained: unknown[] = [];
-  for (const [i, column] of table.columns.entries()) chained.push(chainValue(column, values[i]));
-  return rowDigest({ table: table.name, ...at, values: chained });
+  const chained = table.columns.map((column, i) => chainValue(column, values[i]));
+  return rowDigest({ table: table.name, sequence: at.sequence, index: at.index, values: chained });
 }
 
 export function storable(type: ColumnType, value: unknown): unknown {
