@@ -49,6 +49,11 @@ export class Bench {
     this.#maxOpen = maxOpen;
   }
 
+  /** No event waits that could be a change's, and no mark explains an end. */
+  get hasNothingToAssign(): boolean {
+    return this.openAudits.size === 0 && this.#marks.size === 0;
+  }
+
   get isEmpty(): boolean {
     return this.#waiting === 0;
   }

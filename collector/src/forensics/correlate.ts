@@ -130,7 +130,8 @@ class WindowedCorrelator implements Correlator {
   #explain(change: WaitingChange): void {
     this.#touched.add(change);
     for (const audit of change.bench.naming(change)) this.#name(change, audit);
-    if (change.named === undefined) this.#assign(change.bench, change, undefined);
+    // Most changes come before their event: then there is nothing to weigh.
+    if (change.named === undefined && !change.bench.hasNothingToAssign) this.#assign(change.bench, change, undefined);
   }
 
   #takeAudit(facts: AuditFacts): WaitingAudit {
