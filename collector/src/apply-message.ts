@@ -7,7 +7,6 @@ import type {
   AuditMessage,
   Delta,
   Gap,
-  JsonObject,
   KindDigest,
   KindEntries,
   KindSynced,
@@ -32,6 +31,7 @@ import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
 import { type Applied, applyDelta } from './inventory/apply-delta.ts';
 import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
 import { syncKind } from './inventory/sync-kind.ts';
+import type { ChangeForms } from './judge/observed-change.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { LinkRow, VersionRow } from './timeline/rows.ts';
 
@@ -67,17 +67,18 @@ const reject = (step: MessageStep, at: At, rejected: Parameters<typeof rejectedR
 type Forms = Pick<Parameters<ClusterMemory['judge']['change']>[0], 'after' | 'digest' | 'earlier'>;
 
 /** `before` is the object of the same uid, made when somebody asks. */
-type JudgedForms = Forms & { readonly before: () => JsonObject | undefined };
+type JudgedForms = Forms & Pick<ChangeForms, 'before' | 'beforeText'>;
 
-const judgeAndCorrelate = (step: MessageStep, row: VersionRow, { before, ...forms }: JudgedForms): void => {
+const judgeAndCorrelate = (step: MessageStep, row: VersionRow, forms: JudgedForms): void => {
   const { memory, rows, stream } = step;
   rows.versions.push(row);
   step.metrics.versions.inc();
   const key = { group: row.group, kind: row.kind, namespace: row.namespace, name: row.name };
-  memory.judge.change({ key, uid: row.uid, ...forms }, row, rows);
+  const { before, beforeText, ...judged } = forms;
+  memory.judge.change({ key, uid: row.uid, ...judged }, row, rows);
   const version = { ...row, epoch: stream.epoch };
   const links = memory.correlator.change(version);
-  memory.judge.changes.change(version, { before, after: () => forms.after }, links, rows);
+  memory.judge.changes.change(version, { before, beforeText, after: () => judged.after }, links, rows);
   takeLinks(step, links, row);
 };
 
@@ -87,13 +88,14 @@ const takeLinks = ({ memory, rows }: MessageStep, links: readonly LinkRow[], at:
 };
 
 const formsOf = (
-  { after, before, earlier, removed }: Extract<Applied, { type: 'version' }>,
+  { after, before, earlier, earlierText, removed }: Extract<Applied, { type: 'version' }>,
   digest: string,
 ): JudgedForms => ({
   after,
   digest,
   earlier: before && earlier && { object: earlier, digest: before.contentHash },
   before: () => earlier ?? removed?.object(),
+  beforeText: earlierText,
 });
 
 const sizeOf = (delta: Delta): number => (delta.full ?? delta.patch ?? '').length;

@@ -172,13 +172,17 @@ class Composition {
       logger.error({ event: logEvents.judgingFailed, ...id, err: error });
     };
     const onScoreLeftOut = (scope: string): void => metrics.scoresLeftOut.inc({ scope });
+    const onChangeDropped = (id: object, limit: string, isNews: boolean): void => {
+      metrics.changesDropped.inc({ limit });
+      if (isNews) logger.warn({ event: logEvents.waitingChangeDropped, ...id, limit });
+    };
     const open = async (): Promise<Pipeline> =>
       openPipeline({
         writer: timeline.writer,
         recovery: timeline.recovery,
         feedback: reader,
         openJudge: (id, inventory, before) =>
-          openClusterJudge({ bundle: policy, onFailure, onScoreLeftOut }, id, inventory, before),
+          openClusterJudge({ bundle: policy, onFailure, onScoreLeftOut, onChangeDropped }, id, inventory, before),
         limits: defaultPipelineLimits,
         metrics,
         logger,

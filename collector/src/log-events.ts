@@ -17,6 +17,7 @@ export const logEvents = {
   batchUndecodable: 'batch-undecodable',
   messageFailed: 'message-failed',
   judgingFailed: 'judging-failed',
+  waitingChangeDropped: 'waiting-change-dropped',
   postureFailed: 'posture-failed',
   housekeepingFailed: 'housekeeping-failed',
   stoppedWaiting: 'stopped-waiting',

@@ -21,6 +21,7 @@ export type CollectorMetrics = {
   readonly transitions: Counter;
   readonly links: Counter;
   readonly changeVerdicts: Counter<'state'>;
+  readonly changesDropped: Counter<'limit'>;
   readonly judgingFailures: Counter;
   readonly scoresLeftOut: Counter<'scope'>;
   readonly recordedBatches: Counter;
@@ -114,6 +115,12 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
       name: 'driftline_judge_change_verdicts_total',
       help: 'Verdicts on changes that were recorded, by what they say',
       labelNames: ['state'],
+      registers: [registry],
+    }),
+    changesDropped: new Counter({
+      name: 'driftline_judge_changes_dropped_total',
+      help: 'Judged changes that no longer wait for who asked, by the limit: waitingChanges, waitingCharacters',
+      labelNames: ['limit'],
       registers: [registry],
     }),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),

@@ -17,6 +17,6 @@ export * from './message.ts';
 export * from './patch.ts';
 export * from './patch-operation.ts';
 export { parsePointer, pointer } from './pointer.ts';
-export { isRedacted, redact, redactAudit } from './redact.ts';
+export { isRedacted, mayHoldMarker, redact, redactAudit } from './redact.ts';
 export * from './sequence.ts';
 export * from './timestamp.ts';

@@ -5,7 +5,7 @@ import { anyObject, deepFreeze, hmac } from '../test/material.ts';
 import { base64, canaries, hidingPlaces } from '../test/hiding-places.ts';
 import { jsonEqual } from './json.ts';
 import type { Json, JsonObject } from './message.ts';
-import { isRedacted, redact } from './redact.ts';
+import { isRedacted, mayHoldMarker, redact } from './redact.ts';
 
 const mark = (secretClass: string, secret: string): string => `redacted(${secretClass}):${hmac(secret)}`;
 
@@ -247,6 +247,14 @@ test('a marker is recognised only as a whole', () => {
   assert.ok(isRedacted(mark('token', 'x')));
   assert.ok(!isRedacted(`${mark('token', 'x')} and more`));
   assert.ok(!isRedacted('redacted(token):short'));
+});
+
+test('a text that is said to hold no marker holds none, however it spells its letters', () => {
+  const secret = mark('token', 'x');
+  assert.ok(mayHoldMarker(JSON.stringify({ a: [{ b: secret }] })));
+  assert.ok(mayHoldMarker(`{"a":"\\u0072${secret.slice(1)}"}`));
+  assert.ok(mayHoldMarker(`{"a":"redacted\\u0028${secret.slice('redacted('.length)}"}`));
+  assert.ok(!mayHoldMarker(JSON.stringify({ a: 'not "redacted"', redacted: `behind ${secret}` })));
 });
 
 test('a secret that was redacted before does not hide another beside it', () => {

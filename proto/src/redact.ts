@@ -13,7 +13,7 @@ import { redactAuditEvent } from './redact/audit.ts';
 import { redactValue } from './redact/object.ts';
 import type { RedactContext } from './redact/text.ts';
 
-export { isRedacted } from './redact/marker.ts';
+export { isRedacted, mayHoldMarker } from './redact/marker.ts';
 
 /** A Kubernetes object of any kind. */
 export function redact(object: JsonObject, hmac: Hmac): JsonObject {

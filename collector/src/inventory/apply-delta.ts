@@ -22,6 +22,8 @@ export type Applied =
       readonly before: InventoryEntry | undefined;
       /** The object that `before` stands for, when this is another version of it; shares what did not change with `after`. */
       readonly earlier: JsonObject | undefined;
+      /** JSON of `earlier`, where it was at hand. */
+      readonly earlierText: string | undefined;
       /** Of a deletion, what is gone. */
       readonly removed: RemovedEntry | undefined;
     }
@@ -116,7 +118,8 @@ const deletion = (inventory: Inventory, key: string, delta: Delta): Applied => {
   if (delta.ref.uid !== '' && before.ref.uid !== '' && delta.ref.uid !== before.ref.uid) return { type: 'duplicate' };
   const removed = inventory.remove(key);
   const ref = refWithUid(delta.ref, before);
-  return { type: 'version', key, ref, text: '', after: undefined, paths: [], before, earlier: undefined, removed };
+  const forms = { text: '', after: undefined, before, earlier: undefined, earlierText: undefined, removed };
+  return { type: 'version', key, ref, paths: [], ...forms };
 };
 
 const refWithUid = (ref: ObjectRef, before: InventoryEntry): ObjectRef =>
@@ -153,6 +156,7 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
   if (contradiction !== undefined) return rejected('reference', `${contradiction} contradicts the reference`).failed;
   const sameUid = before !== undefined && before.ref.uid === ref.uid;
   const earlier = sameUid ? (form.patched?.before ?? inventory.shared(key)) : undefined;
+  const earlierText = sameUid ? inventory.warmText(key) : undefined;
   const paths = sameUid ? pathsOf(form, earlier) : [];
   const entry: InventoryEntry = {
     ref,
@@ -163,5 +167,5 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
   };
   inventory.put(entry, form.text, form.after);
   const { text, after } = form;
-  return { type: 'version', key, ref, text, after, paths, before, earlier, removed: undefined };
+  return { type: 'version', key, ref, text, after, paths, before, earlier, earlierText, removed: undefined };
 };

@@ -29,6 +29,8 @@ export type Inventory = {
   get(key: string): InventoryEntry | undefined;
   /** Canonical JSON of the object, or undefined when there is none. */
   text(key: string): string | undefined;
+  /** The same, where it lies at hand uncompressed. */
+  warmText(key: string): string | undefined;
   /** Parsed anew at each call; the caller owns it. */
   object(key: string): JsonObject | undefined;
   /** The same, but shared with whoever asks: nobody writes to it. Its keys may come in another order. */
@@ -102,6 +104,11 @@ class CompactInventory implements Inventory {
   text(key: string): string | undefined {
     const stored = this.#entries.get(key);
     return stored === undefined ? undefined : textOf(stored);
+  }
+
+  warmText(key: string): string | undefined {
+    const text = this.#entries.get(key)?.text;
+    return typeof text === 'string' ? text : undefined;
   }
 
   object(key: string): JsonObject | undefined {

@@ -8,8 +8,16 @@
  * A control that later policies change or drop answers no more: what it said last stays.
  */
 import { type ClusterSource, clusterView, createChangeJudge, exceptControls } from '@driftline/policy';
-import type { CompiledControl, GroupKind, KeptReads, ObservedChange, Requester, Verdict } from '@driftline/policy';
-import { canonicalJson, objectKey } from '@driftline/proto';
+import type {
+  ChangeJudge,
+  CompiledControl,
+  GroupKind,
+  KeptReads,
+  ObservedChange,
+  Requester,
+  Verdict,
+} from '@driftline/policy';
+import { canonicalJson, mayHoldMarker, objectKey } from '@driftline/proto';
 import type { JsonObject } from '@driftline/proto';
 import type { At, BatchRows } from '../batch-rows.ts';
 import { sha256 } from '../inventory/hash.ts';
@@ -28,6 +36,8 @@ export type ChangeBookLimits = {
   /** Characters of their forms, both together. */
   readonly waitingCharacters: number;
 };
+
+export type WaitingLimit = 'waitingChanges' | 'waitingCharacters';
 
 export const defaultChangeBookLimits: ChangeBookLimits = {
   windowUs: 2 * 60 * 60 * 1_000_000,
@@ -57,6 +67,11 @@ export type ChangeBookDeps = {
   readonly covers: (kind: GroupKind) => boolean;
   readonly limits: ChangeBookLimits;
   readonly onFailure: (error: unknown) => void;
+  /**
+   * A change waits no longer because more would than the limit allows: who asked is not heard any more. `isNews`: the
+   * first one in as long as a change may wait.
+   */
+  readonly onDropped: (limit: WaitingLimit, isNews: boolean) => void;
 };
 
 type Place = Pick<
@@ -118,6 +133,7 @@ class ChangesOfCluster implements ChangeBook {
   readonly #waiting = new Map<string, Waiting>();
   #characters = 0;
   #newestUs = 0;
+  #toldDroppedUs = Number.NEGATIVE_INFINITY;
   #controls: ChangeControls;
   #bundle: string;
 
@@ -142,14 +158,14 @@ class ChangesOfCluster implements ChangeBook {
     if (controls.length === 0) return;
     this.#guarded(() => {
       const observed = observedChange(row, forms);
-      if (observed !== undefined) this.#judge(controls, row, observed, { links, rows });
+      if (observed !== undefined) this.#judge(controls, row, observed, { beforeText: forms.beforeText, links, rows });
     });
   }
 
   link(links: readonly LinkRow[], at: At, rows: BatchRows): void {
     for (const link of links) {
       const waiting = this.#waiting.get(changeKey(link.changeEpoch, link.changeSequence, link));
-      if (waiting !== undefined) this.#guarded(() => this.#tell(waiting, requesterOf(link), at, rows));
+      if (waiting !== undefined) this.#guarded(() => this.#tellAgain(waiting, requesterOf(link), at, rows));
     }
   }
 
@@ -162,13 +178,16 @@ class ChangesOfCluster implements ChangeBook {
     controls: readonly CompiledControl[],
     row: VersionRow & { readonly epoch: string },
     observed: ObservedChange,
-    { links, rows }: { readonly links: readonly LinkRow[]; readonly rows: BatchRows },
+    { beforeText, links, rows }: Pick<ChangeForms, 'beforeText'> & { links: readonly LinkRow[]; rows: BatchRows },
   ): void {
     const { epoch, sequence, observedAtUs, group, resource, kind, namespace, name, uid } = row;
     const place: Place = { changeEpoch: epoch, changeSequence: sequence, group, resource, kind, namespace, name, uid };
     const atMs = Math.floor(observedAtUs / 1000);
     const view = clusterView(this.#clusterBefore(observed), atMs);
-    const judge = createChangeJudge(observed);
+    const { oldObject } = observed;
+    const before = oldObject === null ? '' : beforeText;
+    const holdsRedacted = before === undefined || mayHoldMarker(before) || mayHoldMarker(row.body);
+    const judge = createChangeJudge({ ...observed, holdsRedacted });
     const open: Open[] = [];
     for (const control of controls) {
       const { verdict, kept } = judge.judge(control, view, atMs);
@@ -179,17 +198,27 @@ class ChangesOfCluster implements ChangeBook {
         );
     }
     if (open.length === 0) return;
-    const before = observed.oldObject === null ? '' : canonicalJson(observed.oldObject);
-    const waiting = { place, observedAtUs, before, after: observed.object === null ? '' : row.body, open };
+    const texts = { before: before ?? canonicalJson(oldObject), after: observed.object === null ? '' : row.body };
+    const waiting = { place, observedAtUs, ...texts, open };
     const key = changeKey(epoch, sequence, place);
     this.#keep(key, waiting);
     const link = links.findLast((one) => changeKey(one.changeEpoch, one.changeSequence, one) === key);
-    this.#tell(waiting, link === undefined ? undefined : requesterOf(link), row, rows);
+    this.#tell(waiting, judge, { requester: link === undefined ? undefined : requesterOf(link), at: row, rows });
+  }
+
+  #tellAgain(waiting: Waiting, requester: Requester | undefined, at: At, rows: BatchRows): void {
+    const { place, before, after } = waiting;
+    const holdsRedacted = mayHoldMarker(before) || mayHoldMarker(after);
+    const change = { key: place, oldObject: parsed(before), object: parsed(after), holdsRedacted };
+    this.#tell(waiting, createChangeJudge(change), { requester, at, rows });
   }
 
   /** Rows for what is not said yet with this requester. */
-  #tell({ place, before, after, open }: Waiting, requester: Requester | undefined, at: At, rows: BatchRows): void {
-    const judge = createChangeJudge({ key: place, oldObject: parsed(before), object: parsed(after) });
+  #tell(
+    { place, open }: Waiting,
+    judge: ChangeJudge,
+    { requester, at, rows }: { readonly requester: Requester | undefined; readonly at: At; readonly rows: BatchRows },
+  ): void {
     for (const one of open) {
       const control = this.#controls.find(one.control.meta.id, one.control.digest ?? '');
       if (control === undefined) continue;
@@ -265,11 +294,19 @@ class ChangesOfCluster implements ChangeBook {
     this.#characters += charactersOf(waiting);
     this.#newestUs = Math.max(this.#newestUs, waiting.observedAtUs);
     for (const [oldest, one] of this.#waiting) {
-      const isOver = this.#waiting.size > waitingChanges || this.#characters > waitingCharacters;
-      if (!isOver && one.observedAtUs >= this.#newestUs - windowUs) break;
+      const isExpired = one.observedAtUs < this.#newestUs - windowUs;
+      const areTooMany = this.#waiting.size > waitingChanges;
+      if (!isExpired && !areTooMany && this.#characters <= waitingCharacters) break;
       this.#waiting.delete(oldest);
       this.#characters -= charactersOf(one);
+      if (!isExpired) this.#drop(areTooMany ? 'waitingChanges' : 'waitingCharacters');
     }
+  }
+
+  #drop(limit: WaitingLimit): void {
+    const isNews = this.#newestUs - this.#toldDroppedUs > this.#deps.limits.windowUs;
+    if (isNews) this.#toldDroppedUs = this.#newestUs;
+    this.#deps.onDropped(limit, isNews);
   }
 
   #restore(open: readonly OpenVerdict[]): void {

@@ -22,7 +22,7 @@ import type { Inventory } from '../inventory/inventory.ts';
 import type { TransitionRow, VersionRow } from '../timeline/rows.ts';
 import type { ClusterId } from '../timeline/timeline.ts';
 import { defaultChangeBookLimits, openChangeBook } from './change-book.ts';
-import type { ChangeBook, ChangeBookLimits } from './change-book.ts';
+import type { ChangeBook, ChangeBookDeps, ChangeBookLimits } from './change-book.ts';
 import { ClusterScores } from './cluster-scores.ts';
 import type { ClusterScoresOptions } from './cluster-scores.ts';
 import { defaultScoreLimits } from './score-limits.ts';
@@ -61,6 +61,7 @@ export type JudgeDeps = {
   readonly bundle: PolicyBundle;
   readonly onFailure: (error: unknown, id: ClusterId) => void;
   readonly onScoreLeftOut?: ClusterScoresOptions['onLeftOut'];
+  readonly onChangeDropped?: (id: ClusterId, ...dropped: Parameters<ChangeBookDeps['onDropped']>) => void;
   readonly scoreLimits?: ScoreLimits;
   readonly changeLimits?: ChangeBookLimits;
 };
@@ -125,7 +126,9 @@ class EngineOfCluster implements ClusterJudge {
     this.engine = createEngine({ controls: controlsOf(bundle, id), covers, store: storeOf(inventory) });
     const { changeLimits: limits = defaultChangeBookLimits } = deps;
     const onFailure = (error: unknown): void => deps.onFailure(error, id);
-    this.changes = openChangeBook({ id, bundle, inventory, covers, limits, onFailure }, before.openVerdicts);
+    const onDropped: ChangeBookDeps['onDropped'] = (...dropped) => deps.onChangeDropped?.(id, ...dropped);
+    const book = { id, bundle, inventory, covers, limits, onFailure, onDropped };
+    this.changes = openChangeBook(book, before.openVerdicts);
     this.#scores = new ClusterScores({
       engine: this.engine,
       before,

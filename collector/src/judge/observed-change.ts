@@ -4,7 +4,12 @@ import type { JsonObject } from '@driftline/proto';
 import type { VersionRow } from '../timeline/rows.ts';
 
 /** The object before, of the same uid, and after; made when they are asked for. */
-export type ChangeForms = { before(): JsonObject | undefined; after(): JsonObject | undefined };
+export type ChangeForms = {
+  before(): JsonObject | undefined;
+  after(): JsonObject | undefined;
+  /** JSON of the object before, where it is at hand. */
+  readonly beforeText?: string | undefined;
+};
 
 const isMarked = (object: JsonObject | undefined): boolean => {
   const metadata = object?.['metadata'];

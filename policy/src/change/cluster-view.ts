@@ -22,9 +22,9 @@ const unsupported = (): readonly FactOf<never>[] => {
 };
 
 export function clusterView(source: ClusterSource, atMs: number): TrackedView {
-  const asked = new Set<string>();
+  let asked: Set<string> | undefined;
   const enter = ({ group, kind }: GroupKind): void => {
-    if (!asked.has(`${group}/${kind}`) && !source.covers({ group, kind }))
+    if (asked?.has(`${group}/${kind}`) !== true && !source.covers({ group, kind }))
       throw new NotAssessable(cannotSee({ group, kind }));
   };
   const getOne = (key: ObjectKey): JsonObject | undefined => {
@@ -50,6 +50,7 @@ export function clusterView(source: ClusterSource, atMs: number): TrackedView {
       return object === undefined ? undefined : fact.project(object);
     },
     covers(kind) {
+      asked ??= new Set();
       asked.add(`${kind.group}/${kind.kind}`);
       return source.covers(kind);
     },

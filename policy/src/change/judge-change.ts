@@ -18,7 +18,7 @@ import type {
 import { outcomeOf, verdictOf } from '../engine/outcome.ts';
 import { NotAssessable } from '../engine/tracked-view.ts';
 import { createRequest } from '../language/admission/request.ts';
-import { keepingView, keptView, type KeptReads } from './kept-reads.ts';
+import { KeepingView, keptView, type KeptReads } from './kept-reads.ts';
 import { createRedactedReads } from './redacted-reads.ts';
 
 export type ObservedChange = {
@@ -27,6 +27,8 @@ export type ObservedChange = {
   readonly object: JsonObject | null;
   /** Null for a creation. */
   readonly oldObject: JsonObject | null;
+  /** False where neither form holds a redacted value; without it both are looked through. */
+  readonly holdsRedacted?: boolean;
 };
 
 /** Largest JSON text of the reads that are kept for a later answer, in UTF-16 code units. */
@@ -47,8 +49,8 @@ export type ChangeJudge = {
 };
 
 export function createChangeJudge(change: ObservedChange): ChangeJudge {
-  const redacted = createRedactedReads();
-  const { key, object, oldObject } = change;
+  const { key, object, oldObject, holdsRedacted } = change;
+  const redacted = createRedactedReads(holdsRedacted);
   let forms: Pick<RequestedChange, 'object' | 'oldObject'> | undefined;
   const request = createRequest(object ?? oldObject ?? {}, key, {
     operation: operationOf(change),
@@ -60,7 +62,8 @@ export function createChangeJudge(change: ObservedChange): ChangeJudge {
     forms ??= { object: redacted.watch('new', object), oldObject: redacted.watch('old', oldObject) };
     redacted.forget();
     const asking = { requester, note: (field: string) => void missing.push(field) };
-    const verdict = evaluateSafely(control, { ...forms, request, asking }, view);
+    const asked = { object: forms.object, oldObject: forms.oldObject, request, asking };
+    const verdict = evaluateSafely(control, asked, view);
     const readAlone = redacted.readAlone();
     if (readAlone !== undefined && (verdict.verdict === 'pass' || verdict.verdict === 'fail'))
       return { verdict: notAssessable(`it reads ${readAlone}, whose value is redacted`), isOpen: missing.length > 0 };
@@ -73,7 +76,7 @@ export function createChangeJudge(change: ObservedChange): ChangeJudge {
 
   return {
     judge(control, view, atMs) {
-      const keeping = keepingView(view, atMs);
+      const keeping = new KeepingView(view, atMs);
       const { verdict, isOpen } = evaluate(control, keeping, undefined);
       if (!isOpen) return { verdict };
       const kept = keeping.kept();

@@ -26,22 +26,54 @@ const unsupported = (): never => {
 };
 
 /** Answers from another view and keeps what it said. Time is that of the change. */
-export function keepingView(view: TrackedView, atMs: number): TrackedView & { kept(): KeptReads } {
-  const answers = new Map<string, Json>();
-  const keep = <T>(question: string, answer: T): T => {
-    answers.set(question, (answer ?? null) as Json);
+export class KeepingView implements TrackedView {
+  readonly #view: TrackedView;
+  readonly #atMs: number;
+  /** Made with the first answer: most policies ask the cluster nothing. */
+  #answers: Map<string, Json> | undefined;
+
+  constructor(view: TrackedView, atMs: number) {
+    this.#view = view;
+    this.#atMs = atMs;
+  }
+
+  get(key: ObjectKey): JsonObject | undefined {
+    return this.#keep(questions.get(key), this.#view.get(key));
+  }
+
+  list(query: ListQuery): readonly JsonObject[] {
+    return this.#keep(questions.list(query), this.#view.list(query));
+  }
+
+  fact<T>(fact: Fact<T>, key: ObjectKey): T | undefined {
+    return this.#keep(questions.fact(fact.name, key), this.#view.fact(fact, key));
+  }
+
+  covers(kind: GroupKind): boolean {
+    return this.#keep(questions.covers(kind), this.#view.covers(kind));
+  }
+
+  now(deadlineMs: number): boolean {
+    return this.#atMs >= deadlineMs;
+  }
+
+  facts(): never {
+    return unsupported();
+  }
+
+  lookup(): never {
+    return unsupported();
+  }
+
+  kept(): KeptReads {
+    return { atMs: this.#atMs, answers: [...(this.#answers ?? [])] };
+  }
+
+  #keep<T>(question: string, answer: T): T {
+    this.#answers ??= new Map();
+    this.#answers.set(question, (answer ?? null) as Json);
     return answer;
-  };
-  return {
-    get: (key) => keep(questions.get(key), view.get(key)),
-    list: (query) => keep(questions.list(query), view.list(query)),
-    fact: (fact, key) => keep(questions.fact(fact.name, key), view.fact(fact, key)),
-    covers: (kind) => keep(questions.covers(kind), view.covers(kind)),
-    now: (deadlineMs) => atMs >= deadlineMs,
-    facts: unsupported,
-    lookup: unsupported,
-    kept: () => ({ atMs, answers: [...answers] }),
-  };
+  }
 }
 
 /** Answers what was asked before; anything else ends the evaluation. */

@@ -12,7 +12,11 @@ export type RedactedReads = {
   forget(): void;
 };
 
-export function createRedactedReads(): RedactedReads {
+const noneRead: RedactedReads = { watch: (_, object) => object, readAlone: () => undefined, forget() {} };
+
+/** `holdsRedacted` false: the objects that will be watched hold no marker. */
+export function createRedactedReads(holdsRedacted = true): RedactedReads {
+  if (!holdsRedacted) return noneRead;
   const reads = { old: new Set<string>(), new: new Set<string>() };
   return {
     watch(form, object) {
@@ -20,6 +24,7 @@ export function createRedactedReads(): RedactedReads {
       return watched(object, '', (path) => void reads[form].add(path)) as JsonObject;
     },
     readAlone() {
+      if (reads.old.size + reads.new.size === 0) return undefined;
       const alone = (a: ReadonlySet<string>, b: ReadonlySet<string>) => [...a].filter((path) => !b.has(path));
       return [...alone(reads.new, reads.old), ...alone(reads.old, reads.new)].sort()[0];
     },
