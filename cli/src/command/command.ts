@@ -1,4 +1,4 @@
-/** What a command is, and what it gets. Commands are functions of their arguments: the process is only in main.ts. */
+/** What a command is, and what it gets. Commands are functions of their arguments: the process is only in io.ts. */
 import type { parseArgs } from 'node:util';
 import type { ApiClient } from '../api-client.ts';
 import type { ExitCode } from '../exit-code.ts';
