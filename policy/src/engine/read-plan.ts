@@ -122,7 +122,8 @@ class Walk {
     if (before === after) return false;
     if (isJsonObject(before) && isJsonObject(after)) {
       const isWhole = this.#isWanted(place.ofObject);
-      if (!this.#compareObjects(place, before, after, isWhole || isAsked)) return false;
+      if (!isWhole && !isAsked) return this.#compareMembers(place, before, after);
+      if (!this.#compareObjects(place, before, after)) return false;
       if (isWhole) this.#take(place.ofObject);
       return true;
     }
@@ -137,9 +138,13 @@ class Walk {
     return true;
   }
 
-  /** By the members the objects have, which are fewer than those that somebody reads. */
-  #compareObjects({ members }: Place, before: JsonObject, after: JsonObject, isAsked: boolean): boolean {
-    if (members.size === 0 && !isAsked) return false;
+  /** Touches only what somebody reads. */
+  #compareMembers({ members }: Place, before: JsonObject, after: JsonObject): boolean {
+    for (const [name, member] of members) this.compare(member, ownValue(before, name), ownValue(after, name), false);
+    return false;
+  }
+
+  #compareObjects({ members }: Place, before: JsonObject, after: JsonObject): boolean {
     let differs = false;
     let left = 0;
     for (const _name in after) left += 1;
@@ -149,7 +154,7 @@ class Walk {
       const other = value === after[name] ? value : ownValue(after, name);
       if (other !== undefined) left -= 1;
       if (value === other) continue;
-      if (this.#compareAt(members.get(name), value, other, isAsked && !differs)) differs = true;
+      if (this.#compareAt(members.get(name), value, other, !differs)) differs = true;
     }
     if (left === 0) return differs;
     for (const name in after) {
