@@ -175,10 +175,18 @@ const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
   takeLinks(step, correlator.audit({ ...read.row, ...read.hints }), at);
 };
 
-/** The first epoch of a cluster has nothing behind it that could be missing. */
+/** The first epoch of a cluster has nothing behind it that could be missing; a later one, what came after the one before. */
 const takeGap = (step: MessageStep, gap: Gap, at: At): void => {
-  if (gap.cause !== 'epoch_start') step.rows.gaps.push(gapRow(gap, at));
-  else if (step.memory.streams.size > 1) step.rows.gaps.push(gapRow({ ...gap, detail: 'agent state lost' }, at));
+  if (gap.cause !== 'epoch_start') {
+    step.rows.gaps.push(gapRow(gap, at));
+    return;
+  }
+  const earlier = [...step.memory.streams.values()].filter((stream) => stream !== step.stream);
+  if (earlier.length === 0) return;
+  const heardUs = Math.max(...earlier.map(({ lastObservedUs }) => lastObservedUs));
+  const fromUs = gap.fromUs === 0 ? Math.min(heardUs, gap.toUs) : gap.fromUs;
+  const detail = gap.detail === '' ? 'agent state lost' : `agent state lost; ${gap.detail}`;
+  step.rows.gaps.push(gapRow({ ...gap, fromUs, detail }, at));
 };
 
 const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => {

@@ -46,12 +46,12 @@ export type ClusterMemory = {
   readonly wanted: Map<string, Wanted>;
 };
 
-const openStream = (epoch: string, recordedSequence: number): StreamMemory => ({
+const openStream = (epoch: string, recordedSequence: number, lastObservedUs = 0): StreamMemory => ({
   epoch,
   nextSequence: recordedSequence + 1,
   recordedSequence,
   seenFromStart: recordedSequence === 0,
-  lastObservedUs: 0,
+  lastObservedUs,
   resendAskedAtMs: 0,
 });
 
@@ -157,9 +157,9 @@ export const recoverCluster = async (
   const correlator = createCorrelator(limits.correlator);
   const streams = new Map<string, StreamMemory>();
   let own = openStream(collectorEpoch, 0);
-  for (const { epoch, recordedSequence } of epochs) {
+  for (const { epoch, recordedSequence, newestObservedAtUs } of epochs) {
     if (epoch === collectorEpoch) own = openStream(epoch, recordedSequence);
-    else streams.set(epoch, openStream(epoch, recordedSequence));
+    else streams.set(epoch, openStream(epoch, recordedSequence, newestObservedAtUs));
   }
   const { windowUs, windowEntries } = limits.correlator;
   correlator.restore(await recovery.recent(id, { spanUs: windowUs, entries: windowEntries }));

@@ -195,8 +195,8 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
       }),
     ]);
     assert.deepEqual(await recovery.epochs(stream), [
-      { epoch: 'z', recordedSequence: 7 },
-      { epoch: 'a', recordedSequence: 1 },
+      { epoch: 'z', recordedSequence: 7, newestObservedAtUs: version(7, object).observedAtUs },
+      { epoch: 'a', recordedSequence: 1, newestObservedAtUs: baseUs - 99 * second },
     ]);
     const [row, ...others] = await all(recovery.inventory(stream));
     assert.deepEqual(others, []);

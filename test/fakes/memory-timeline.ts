@@ -22,6 +22,9 @@ import type {
   VersionRow,
 } from '@driftline/collector';
 
+const observedUs = ({ versions, audits, gaps, coverage, rejected }: RecordedBatch): readonly number[] =>
+  [versions, audits, gaps, coverage, rejected].flat().map(({ observedAtUs }) => observedAtUs);
+
 export type MemoryStore = {
   /** Every recorded batch, in the order of recording. */
   readonly batches: RecordedBatch[];
@@ -120,9 +123,12 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
       ];
     },
     async epochs(id) {
-      const epochs = new Map<string, number>();
-      for (const batch of of(id)) epochs.set(batch.stream.epoch, batch.lastSequence);
-      return [...epochs].map(([epoch, recordedSequence]) => ({ epoch, recordedSequence }));
+      const byEpoch = Map.groupBy(of(id), ({ stream }) => stream.epoch);
+      return [...byEpoch].map(([epoch, batches]) => ({
+        epoch,
+        recordedSequence: batches.at(-1)?.lastSequence ?? 0,
+        newestObservedAtUs: Math.max(0, ...batches.flatMap(observedUs)),
+      }));
     },
     async *inventory(id) {
       const last = lastBy<Epoched<VersionRow>>(rows(id, 'versions'), placeOf);

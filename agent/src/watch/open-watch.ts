@@ -216,6 +216,7 @@ class ClusterWatch {
     const selection = selectKinds(discovered.kinds, config);
     const wanted = new Map(selection.watched.map((kind) => [kindName(kind), kind]));
     const knownBefore = new Set(known.kinds().map(kindName));
+    if (knownBefore.size === 0) await this.#beginEpoch(wanted.get(definitionsName));
     for (const kind of startOrder(selection.watched, this.#random)) {
       if (knownBefore.size > 0 && !knownBefore.has(kindName(kind))) this.#lineOf(kind).appeared();
       await this.#run(kind);
@@ -240,6 +241,21 @@ class ClusterWatch {
       this.#hasFollowed = true;
       void Promise.all([...this.#running.values()].map((running) => running.settled)).then(this.#isReady);
     }
+  }
+
+  /**
+   * Each kind that there is confesses with its first list what came before it. Of kinds that came and went while nobody
+   * looked there is nobody to do so: this gap is about everything. It is durable before any kind is known, so that
+   * an agent that is killed meanwhile begins with it again.
+   */
+  async #beginEpoch(definitions: ApiKind | undefined): Promise<void> {
+    const { sink, clock, metrics } = this.#ports;
+    const toVersion = await this.#versionNow(definitions);
+    metrics.gaps.inc({ cause: 'epoch_start' });
+    const everything = { group: '', resource: '', fromVersion: '', toVersion, fromUs: 0, toUs: clock.nowUs() };
+    const detail = 'kinds that were gone by then are not known';
+    const gap = { type: 'gap', ...everything, cause: 'epoch_start', detail, fromSequence: 0, toSequence: 0 } as const;
+    await sink.append([gap]);
   }
 
   /** Makes sure that a kind is watched, in this version. */
@@ -309,8 +325,7 @@ class ClusterWatch {
   }
 
   /** A version of now, from the store that holds definitions and their objects; '' when it may not be read. */
-  async #versionNow(): Promise<string> {
-    const definitions = this.#running.get(definitionsName)?.kind;
+  async #versionNow(definitions = this.#running.get(definitionsName)?.kind): Promise<string> {
     if (definitions === undefined) return '';
     const path = `${collectionPath(definitions)}?limit=1`;
     try {

@@ -27,6 +27,7 @@ export type {
   ListedKind,
   OpenVerdict,
   RecentRows,
+  RecordedEpoch,
   RefusedStream,
   TimelineRecovery,
   TimelineWriter,

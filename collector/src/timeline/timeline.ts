@@ -37,11 +37,18 @@ export type TimelineWriter = {
   close(): Promise<void>;
 };
 
+/** How far an epoch is recorded. `newestObservedAtUs`: of its rows; 0 when none says. */
+export type RecordedEpoch = {
+  readonly epoch: string;
+  readonly recordedSequence: number;
+  readonly newestObservedAtUs: number;
+};
+
 /** What a collector needs to rebuild its memory of one cluster; nothing past the last commit row. */
 export type TimelineRecovery = {
   clusters(): Promise<readonly ClusterId[]>;
   /** Epochs of the cluster, oldest first, with their watermarks. */
-  epochs(cluster: ClusterId): Promise<readonly { readonly epoch: string; readonly recordedSequence: number }[]>;
+  epochs(cluster: ClusterId): Promise<readonly RecordedEpoch[]>;
   /** Last version of every object that exists, streamed. `epoch` is the one that wrote it. */
   inventory(cluster: ClusterId): AsyncIterable<VersionRow & { readonly epoch: string }>;
   /** Last transition of every finding, open or not. */

@@ -124,7 +124,11 @@ test('replay equals recovery: the last of everything, by order and never by time
       assert.deepEqual(newest.audits, everything.audits.slice(-2));
       assert.deepEqual(
         await recovery.epochs(cluster),
-        recorded.map((batches, i) => ({ epoch: `e${i + 1}`, recordedSequence: batches.at(-1)?.lastSequence })),
+        recorded.map((batches, i) => ({
+          epoch: `e${i + 1}`,
+          recordedSequence: batches.at(-1)?.lastSequence,
+          newestObservedAtUs: newestObservedUs(batches),
+        })),
       );
     }),
     { numRuns: 5, endOnFailure: true },

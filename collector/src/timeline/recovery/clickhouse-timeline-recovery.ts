@@ -4,7 +4,7 @@ import { loadSql } from '../reader/sql-file.ts';
 import type { TimelineReader } from '../reader/timeline-reader.ts';
 import { listedReasons } from '../rows.ts';
 import type { AuditHints, CoverageRow, LinkRow, PostureRow, TransitionRow, UnjudgedRow, VersionRow } from '../rows.ts';
-import type { ClusterId, ListedKind, RecentRows, TimelineRecovery } from '../timeline.ts';
+import type { ClusterId, ListedKind, RecentRows, RecordedEpoch, TimelineRecovery } from '../timeline.ts';
 
 import { openVerdicts } from './open-verdicts.ts';
 
@@ -28,7 +28,7 @@ export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
   const of = ({ tenant, cluster }: ClusterId) => ({ tenant, cluster });
   return {
     clusters: () => reader.all<ClusterId>(sql.clusters, {}),
-    epochs: (cluster) => reader.all<{ epoch: string; recordedSequence: number }>(sql.epochs, of(cluster)),
+    epochs: (cluster) => reader.all<RecordedEpoch>(sql.epochs, of(cluster)),
     inventory: (cluster) => reader.query<VersionRow & { readonly epoch: string }>(sql.inventory, of(cluster)),
     findings: (cluster) => reader.query<TransitionRow & { readonly epoch: string }>(sql.findings, of(cluster)),
     posture: (cluster) => reader.all<PostureRow>(sql.posture, of(cluster)),
