@@ -6,7 +6,8 @@ import type { Watch } from './watch/open-watch.ts';
 
 /**
  * The collector wants these objects whole: those that exist are sent as snapshots, and of those that do not it is said
- * that they were deleted. Nothing is said of a kind whose objects are not all known yet: its list will tell.
+ * that they were deleted, and of those of a kind that is not served either. Nothing is said of a kind whose objects are
+ * not all known yet: its list will tell.
  */
 export async function answerNeedFull(
   objects: readonly ObjectRef[],
@@ -14,14 +15,14 @@ export async function answerNeedFull(
     watch,
     known,
     sink,
-  }: { readonly watch: Pick<Watch, 'sendWhole'>; readonly known: Known; readonly sink: MessageSink },
+  }: { readonly watch: Pick<Watch, 'sendWhole' | 'isUnserved'>; readonly known: Known; readonly sink: MessageSink },
 ): Promise<void> {
   const kinds = new Map(known.kinds().map((kind) => [`${kind.group}/${kind.resource}`, kind]));
   const kindOf = (ref: ObjectRef): KnownKind | undefined => kinds.get(`${ref.group}/${ref.resource}`);
   const isSure = (kind: KnownKind): boolean => kind.progress().isSynced || isGone(kind);
   const sure = objects.filter((ref) => {
     const kind = kindOf(ref);
-    return kind !== undefined && isSure(kind);
+    return kind === undefined ? watch.isUnserved(ref) : isSure(kind);
   });
   const gone = sure.filter((ref) => kindOf(ref)?.get(ref) === undefined);
   // In the same turn as the look into the known objects: a later creation comes after it in the stream.

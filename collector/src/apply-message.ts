@@ -126,6 +126,17 @@ const takeEndOfPredecessor = (step: MessageStep, delta: Delta, at: At): void => 
   takeDelta(step, { type: 'delta', ...nothing, ...end }, at);
 };
 
+/**
+ * With a definition go the objects of its kind. An agent that has lost its state, and finds the kind gone, does not know
+ * that there were any: they are asked for, and it says of each that it is deleted.
+ */
+const askForInstances = ({ memory, needFull }: MessageStep, { group, resource, name }: ObjectRef): void => {
+  if (group !== 'apiextensions.k8s.io' || resource !== 'customresourcedefinitions') return;
+  const dot = name.indexOf('.');
+  for (const { ref } of memory.inventory.ofResource(name.slice(dot + 1), name.slice(0, dot)))
+    needFull.set(objectKey(ref), ref);
+};
+
 const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
   const { memory, stream, rows, metrics } = step;
   takeEndOfPredecessor(step, delta, at);
@@ -134,6 +145,7 @@ const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
     case 'version':
       memory.wanted.delete(applied.key);
       judgeAndCorrelate(step, versionRow(delta, applied, at), formsOf(applied, delta.contentHash));
+      if (delta.op === 'deleted') askForInstances(step, applied.ref);
       return;
     case 'duplicate':
       memory.wanted.delete(objectKey(delta.ref));
@@ -197,6 +209,7 @@ const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => 
   for (const entry of deleted) {
     memory.wanted.delete(objectKey(entry.ref));
     judgeAndCorrelate(step, sweptRow(entry, synced, at), { after: undefined, before: () => entry.object() });
+    askForInstances(step, entry.ref);
   }
   for (const ref of unsure) step.needFull.set(objectKey(ref), ref);
   if (memory.streams.size > 1) step.rows.coverage.push(listedRow(synced, unsure.length === 0, at));

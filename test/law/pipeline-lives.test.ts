@@ -1,6 +1,6 @@
 /** New epochs, restarts, groups and tenants: what one life of an agent or collector leaves to the next. */
 import type { PipelineDeps, StreamBatch } from '@driftline/collector';
-import type { Batch, KindSynced } from '@driftline/proto';
+import type { Batch, KindSynced, ObjectRef } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AgentStream } from '../fakes/agent-stream.ts';
@@ -113,6 +113,51 @@ describe('a new epoch', () => {
     assert.deepEqual(sorted(replay(store)), sorted(knownOf(agent)));
     await again.pipeline.close();
   });
+});
+
+describe('a definition that goes', () => {
+  const definition = (name: string): ObjectRef => ({
+    ...configMap(name),
+    group: 'apiextensions.k8s.io',
+    resource: 'customresourcedefinitions',
+    kind: 'CustomResourceDefinition',
+    namespace: '',
+  });
+  const widget = { ...configMap('w'), group: 'example.com', resource: 'widgets', kind: 'Widget' };
+  const cases: readonly (readonly [string, (agent: AgentStream) => unknown])[] = [
+    ['told', (agent) => agent.remove(definition('widgets.example.com'))],
+    [
+      'shown by a list',
+      (agent) =>
+        agent.send({
+          type: 'kind-synced',
+          group: 'apiextensions.k8s.io',
+          resource: 'customresourcedefinitions',
+          kind: 'CustomResourceDefinition',
+          resourceVersion: '9',
+          objects: 0,
+        }),
+    ],
+  ];
+  for (const [how, goes] of cases) {
+    test(`takes the objects of its kind with it, and they are asked for: ${how}`, async () => {
+      const { pipeline, feedback } = open(createMemoryStore());
+      const agent = new AgentStream('e1');
+      agent.put(definition('widgets.example.com'), {}).put(widget, {});
+      agent.put({ ...widget, group: 'other.example.com' }, {});
+      await pipeline.handle([item(agent, cutOf(agent))]);
+      const successor = new AgentStream('e2', 1_700_000_100_000_000, 1_000);
+      if (how === 'told') successor.put(definition('widgets.example.com'), {});
+      goes(successor);
+      await pipeline.handle([item(successor, cutOf(successor))]);
+      const asked = feedback.flatMap((each) => (each.type === 'need-full' ? each.objects : []));
+      assert.deepEqual(
+        asked.map(({ group, resource, name }) => `${resource}.${group} ${name}`),
+        ['widgets.example.com w'],
+      );
+      await pipeline.close();
+    });
+  }
 });
 
 describe('a restart', () => {

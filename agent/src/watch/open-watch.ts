@@ -55,6 +55,8 @@ export type Watch = {
   /** The lines of all kinds that are or were watched, and of one of them. */
   lines(): readonly KindLine[];
   line(kind: Pick<ApiKind, 'group' | 'resource'>): KindLine | undefined;
+  /** The API server does not serve it: false as well where the last look at what it serves was incomplete. */
+  isUnserved(kind: Pick<ApiKind, 'group' | 'resource'>): boolean;
   /** Looks now for kinds that came or went. */
   rediscover(): void;
   /** Stops observing. What was handed to the sink stays with it. */
@@ -83,6 +85,7 @@ export function openWatch(ports: WatchPorts): Watch {
     sendWhole: (objects) => watch.sendWhole(objects),
     lines: () => watch.lines(),
     line: (kind) => watch.line(kind),
+    isUnserved: (kind) => watch.isUnserved(kind),
     rediscover: () => watch.rediscover(0),
     close: () => watch.close(),
   };
@@ -105,6 +108,8 @@ class ClusterWatch {
   #wakeUp = new AbortController();
   #dueMs: readonly number[] = [];
   #hasFollowed = false;
+  /** Names of all kinds, of a look that was complete. */
+  #served: ReadonlySet<string> | undefined;
   readonly #unseen: UnseenKinds;
 
   constructor(ports: WatchPorts) {
@@ -144,6 +149,10 @@ class ClusterWatch {
 
   line(kind: Pick<ApiKind, 'group' | 'resource'>): KindLine | undefined {
     return this.#lines.get(kindName(kind));
+  }
+
+  isUnserved(kind: Pick<ApiKind, 'group' | 'resource'>): boolean {
+    return this.#served?.has(kindName(kind)) === false;
   }
 
   async sendWhole(objects: readonly ObjectRef[]): Promise<number> {
@@ -226,6 +235,7 @@ class ClusterWatch {
       await this.#lineOf(kind).cover('excluded', kind.reason);
     }
     const served = new Set(discovered.kinds.map(kindName));
+    this.#served = discovered.failures.length === 0 ? served : undefined;
     const unclear = new Set(discovered.failures.map((failure) => failure.group));
     const followed = new Set(this.#running.keys());
     for (const { group, resource } of known.kinds()) {

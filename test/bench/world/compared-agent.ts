@@ -85,6 +85,7 @@ export async function reconcile(objects: readonly Listed[], to: { readonly port:
   const line = ({ group, resource }: { readonly group: string; readonly resource: string }) =>
     lines.find(({ kind }) => kind.group === group && kind.resource === resource);
   const watch = {
+    isUnserved: () => false,
     async sendWhole(refs: readonly ObjectRef[]) {
       let sent = 0;
       for (const ref of refs) if (await line(ref)?.sendWhole(ref)) sent += 1;
