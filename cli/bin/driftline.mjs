@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major >= 24) {
-  // What was compiled once starts in two thirds of the time. A folder of the user's own: others must not write to it.
   const { homeFolder } = await import('../src/home-folder.ts');
   const home = homeFolder();
+  // What was compiled once starts in two thirds of the time. A folder of the user's own: others must not write to it.
   const cache = process.env.XDG_CACHE_HOME || (home === undefined ? undefined : join(home, '.cache'));
   if (cache !== undefined) nodeModule.enableCompileCache(join(cache, 'driftline', 'compiled'));
   const { main } = await import('../src/main.ts');

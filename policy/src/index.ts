@@ -2,6 +2,7 @@ export * from './contract.ts';
 export * from './read-path.ts';
 export * from './language/pod-template.ts';
 export * from './language/read-json.ts';
+export { serviceAccountNamed } from './language/service-account.ts';
 export type { RelationControl, RelationInput } from './language/relation-control.ts';
 export { createEngine, type Engine, type EngineOptions } from './engine/engine.ts';
 export { engineLimits } from './engine/limits.ts';

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
-import { main } from '../main.ts';
+import { runInProcess } from '../testing/run-in-process.ts';
 
 const grant: ApiGrant = {
   cluster: 'east',
@@ -47,18 +46,7 @@ async function grants(given: Partial<ApiGrants>, ...args: readonly string[]) {
     ...given,
   };
   asked.length = 0;
-  const text = { out: '', err: '' };
-  const status = await main(['grants', ...args], {
-    env: { DRIFTLINE_URL: url, DRIFTLINE_TOKEN: 'token' },
-    cwd: tmpdir,
-    home: tmpdir,
-    columns: undefined,
-    print: (line) => (text.out += `${line}\n`),
-    printError: (line) => (text.err += `${line}\n`),
-    onPrintFailed: () => {},
-    readStdin: () => Promise.resolve(''),
-  });
-  return { status, ...text };
+  return runInProcess(['grants', ...args], { DRIFTLINE_URL: url, DRIFTLINE_TOKEN: 'token' });
 }
 
 test('a table says who holds what, how far it was used, and what was not', async () => {

@@ -43,9 +43,8 @@ export const grantsCommand: Command = {
       const value = text(values, name);
       return value === undefined ? undefined : parsePastMoment(value, context.now());
     };
-    const { selector: _, ...scope } = scopeQuery(values);
     const query = {
-      ...scope,
+      ...scopeQuery(values),
       subject: text(values, 'subject'),
       unused: values.unused === true ? true : undefined,
       builtin: values.builtin === true ? true : undefined,

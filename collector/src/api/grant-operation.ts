@@ -1,7 +1,7 @@
 import { grantLimits, queryGrants } from '../forensics/query/grant-query.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Operation } from './operations.ts';
-import { endOfSecond, limitOf, momentOf, oneOf } from './parameters.ts';
+import { endOfSecond, momentOf, oneOf } from './parameters.ts';
+import { partOf } from './part-of.ts';
 import { Problem } from './problem.ts';
 import { clusterOf } from './reader.ts';
 
@@ -27,8 +27,6 @@ export const grantOperation: Operation = {
   async run(ports, reader, query) {
     const untilUs = endOfSecond(query.until, momentOf(query, 'until', ports.now() * 1_000));
     const isTrue = (name: string): boolean => oneOf(query, name, ['true', 'false'], 'false') === 'true';
-    const [from] = decodeCursor<readonly [number]>(query.cursor, ['number']) ?? [0];
-    const limit = limitOf(query);
     const timeline = await ports.timelines.of(reader.tenant);
     const answer = await queryGrants(timeline, {
       cluster: clusterOf(reader, query),
@@ -44,9 +42,6 @@ export const grantOperation: Operation = {
       const what = `more than ${objects} objects of one kind, or ${uses} sums of requests: narrow it (cluster, since)`;
       throw new Problem('query-limit', what);
     }
-    const { items, audited } = answer;
-    const through = from + limit;
-    const next = items.length > through ? encodeCursor([through]) : null;
-    return { items: items.slice(from, through), next, audited };
+    return { ...partOf(answer.items, query), audited: answer.audited };
   },
 };

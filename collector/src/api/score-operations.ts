@@ -1,5 +1,4 @@
 /** What the API tells of scores: now and then, over time, by framework, and when they fell. */
-import type { ApiScore } from '@driftline/proto';
 import { queryRegressions, type RegressionPosition } from '../forensics/query/regression-query.ts';
 import {
   queryRequirementScores,
@@ -17,6 +16,7 @@ import { endOfTimeUs } from '../forensics/query/timeline-query.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { ApiPorts, Operation } from './operations.ts';
 import { endOfSecond, limitOf, momentOf, oneOf, type RawQuery } from './parameters.ts';
+import { partOf } from './part-of.ts';
 import { Problem } from './problem.ts';
 import { clusterOf, type Reader } from './reader.ts';
 
@@ -67,7 +67,7 @@ export const scoreOperations: readonly Operation[] = [
       const time = timeOf(query);
       if (isOfTenant(query)) {
         const items = await queryTenantPoints(timeline, { cluster: clusterOf(reader, query), ...time });
-        return pageOfPoints(items, query);
+        return partOf(items, query);
       }
       const after = decodeCursor<ScorePointPosition>(query.cursor, ['string', 'string', 'number', 'number']);
       const page = { limit: limitOf(query), after };
@@ -113,13 +113,6 @@ function timeOf(query: RawQuery): { readonly sinceUs: number; readonly untilUs: 
     sinceUs: momentOf(query, 'since', 0),
     untilUs: endOfSecond(query.until, momentOf(query, 'until', endOfTimeUs)),
   };
-}
-
-/** The points of a tenant are added up as a whole: a page is a part of that. */
-function pageOfPoints(points: readonly ApiScore[], query: RawQuery) {
-  const [from] = decodeCursor<readonly [number]>(query.cursor, ['number']) ?? [0];
-  const through = from + limitOf(query);
-  return { items: points.slice(from, through), next: points.length > through ? encodeCursor([through]) : null };
 }
 
 async function frameworkScores(

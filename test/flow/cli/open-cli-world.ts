@@ -8,15 +8,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { main } from '../../../cli/src/main.ts';
+import { type Run, runInProcess } from '../../../cli/src/testing/run-in-process.ts';
 import { AgentStream } from '../../fakes/agent-stream.ts';
 import { bareEnvironment } from '../../fakes/embedded/process.ts';
 
 export const readerToken = 'reader-token-of-the-cli-test';
 /** Escape sequences, a line break, and text that runs backwards. */
 export const hostile = 'evil\u001b[2J\u001b[31m\r\nfake line\u202etxt.exe\u009b5m';
-
-export type Run = { readonly status: number | null; readonly out: string; readonly err: string };
 
 export type CliWorld = {
   readonly url: string;
@@ -36,21 +34,10 @@ export const binary = join(root, 'cli/bin/driftline.mjs');
 
 const nowhere = (env: Readonly<Record<string, string>>) => ({ ...bareEnvironment(), HOME: tmpdir(), ...env });
 
-/** Runs the command in this process: without a terminal, in a folder without a connection file, in UTC. */
-export async function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+/** Runs the command in this process, in UTC. */
+export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
   process.env['TZ'] = 'UTC';
-  const text = { out: '', err: '' };
-  const status = await main(args, {
-    env: nowhere(env),
-    cwd: tmpdir,
-    home: tmpdir,
-    columns: undefined,
-    print: (line) => (text.out += `${line}\n`),
-    printError: (line) => (text.err += `${line}\n`),
-    onPrintFailed: () => {},
-    readStdin: () => Promise.resolve(''),
-  });
-  return { status, ...text };
+  return runInProcess(args, nowhere(env));
 }
 
 /** The same with the binary, as a process. */

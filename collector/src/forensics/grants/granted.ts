@@ -1,6 +1,7 @@
 /** What RBAC objects grant: one item for each subject of a binding, with the rules of the role that it refers to. */
-import { labelsAt, listAt, objectAt, stringAt, stringsOf, valueAt } from '@driftline/policy';
+import { labelsAt, listAt, objectAt, serviceAccountNamed, stringAt, stringsOf, valueAt } from '@driftline/policy';
 import type { Json, JsonObject } from '@driftline/proto';
+import { compareText } from '../compare-text.ts';
 
 export const rbacGroup = 'rbac.authorization.k8s.io';
 
@@ -49,8 +50,7 @@ export function grantedBy(objects: readonly RbacObject[]): readonly Granted[] {
     roles.set(roleKey(cluster, { kind, namespace, name }), listAt(body, 'rules').map(ruleOf));
   }
   const granted = objects.flatMap((object) => ofBinding(object, roles));
-  const order = new Map(granted.map((one) => [one, orderOf(one)]));
-  return granted.toSorted((a, b) => compare(order.get(a) ?? '', order.get(b) ?? ''));
+  return granted.toSorted((a, b) => compareText(orderOf(a), orderOf(b)));
 }
 
 function ofBinding(
@@ -82,18 +82,15 @@ function subjectOf(subject: Json, bindingNamespace: string): Subject | undefined
     case 'Group':
       return { kind: 'Group', namespace: '', name };
     case 'User':
-      return accountNamed(name) ?? { kind: 'User', namespace: '', name };
+      return userOf(name);
     default:
       return undefined;
   }
 }
 
-function accountNamed(user: string): Subject | undefined {
-  const [system, type, namespace, name, ...rest] = user.split(':');
-  const isAccount = system === 'system' && type === 'serviceaccount' && rest.length === 0;
-  return isAccount && namespace !== undefined && name !== undefined
-    ? { kind: 'ServiceAccount', namespace, name }
-    : undefined;
+function userOf(name: string): Subject {
+  const account = serviceAccountNamed(name);
+  return account === undefined ? { kind: 'User', namespace: '', name } : { kind: 'ServiceAccount', ...account };
 }
 
 /** Whom the audit log names for the subject: a user's name, or a group's. */
@@ -126,5 +123,3 @@ function orderOf({ cluster, subject, binding }: Granted): string {
     '\n',
   );
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

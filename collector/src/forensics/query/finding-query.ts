@@ -1,6 +1,7 @@
 /** Findings as they stand: the last transition of each. */
 import type { ApiFinding } from '@driftline/proto';
 import { type ControlMeta, exceptionNamedIn, type Risk } from '@driftline/policy';
+import { compareText } from '../compare-text.ts';
 import { apiObject } from './object-key.ts';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { queryLabels } from './label-query.ts';
@@ -142,10 +143,6 @@ function rankOf({ row, risk }: Ranked): RankedPosition {
 function comparePositions(a: RankedPosition, b: RankedPosition): number {
   const [cluster, id] = [compareText(a[1], b[1]), compareText(a[2], b[2])];
   return b[0] - a[0] || cluster || id;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function parametersOf(filter: FindingFilter, after: FindingPosition, limit: number) {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { GroupKind, RequestedChange, TrackedView, Verdict, Violation } from '../../contract.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectAt, objectKeyOf, stringAt } from '../read-json.ts';
+import { serviceAccountNamed } from '../service-account.ts';
 import { NotKnown, requestData, userInfoOf } from '../admission/asked.ts';
 import { text } from '../admission/shapes.ts';
 import { compileConditions, conditionsSchema } from './condition.ts';
@@ -134,12 +135,12 @@ export function compileRule({ section, body, autogen, namespace, isExcepted }: R
 function dataOf(change: RequestedChange, object: JsonObject): JsonObject {
   const spec = stringAt(object, 'kind') === 'Pod' ? objectAt(object, 'spec') : undefined;
   const username = change.asking?.requester?.username ?? stringAt(change.request, 'userInfo', 'username');
-  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username);
+  const account = serviceAccountNamed(username);
   const request = requestData({ ...change, request: { ...change.request, ...formsOf(change, object) } });
   return {
     request,
     images: imagesOf(spec),
-    ...(account === null ? {} : { serviceAccountNamespace: account[1] ?? '', serviceAccountName: account[2] ?? '' }),
+    ...(account && { serviceAccountNamespace: account.namespace, serviceAccountName: account.name }),
   };
 }
 
