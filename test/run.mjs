@@ -23,7 +23,6 @@ const suites = {
   },
   // Brings whole clusters of servers: one file at a time.
   real: { globs: ['test/real/*.test.ts'], concurrency: 1, fileTimeoutMs: 30 * minuteMs },
-  // Not a part of the check yet: see test/real/witness/README.md.
   witness: { globs: ['test/real/witness/witness.test.ts'], concurrency: 1, fileTimeoutMs: 24 * 60 * minuteMs },
 };
 // These take longest and start first, so that at the end no slot waits for one of them.
@@ -145,9 +144,7 @@ function tell() {
     ({ counts, faults }) => faults.length > 0 && counts.tests === counts.passed + counts.skipped,
   );
   if (failed.length > 0) console.log(`\n✖ failed: ${failed.map(({ file }) => file).join(' ')}`);
-  if (!isLive)
-    for (const { file, output, faults } of failed)
-      console.log([`\n✖ ${file}`, failuresOf(output), ...faults].join('\n'));
+  for (const { file, output, faults } of failed) console.log([`\n✖ ${file}`, failuresOf(output), ...faults].join('\n'));
   const figures = {
     files: results.length,
     tests: sum('tests') + cut.length,

@@ -60,6 +60,15 @@ describe('history that is gone', () => {
     const newest = Number(versionOf('came'));
     await system.startAgent();
     await system.settled();
+    // A gap is told where its list ends, after the objects; and every kind has to list anew.
+    const kinds = (await system.status()).coverage.filter(
+      ({ group, state }) => state === 'watched' && group !== 'audit.k8s.io',
+    );
+    const isConfessed = async () => {
+      const told = await gapsSince(count);
+      return kinds.every((kind) => told.some((gap) => gap.group === kind.group && gap.resource === kind.resource));
+    };
+    await until(isConfessed, 'every kind has its gap');
 
     const gaps = await gapsSince(count);
     const [gap] = gaps.filter(({ resource }) => resource === 'configmaps');

@@ -4,8 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import type { Readable, Writable } from 'node:stream';
 import type { Counts } from './report.ts';
 
 export type RunFileOptions = {
@@ -14,7 +13,7 @@ export type RunFileOptions = {
   readonly folder: string;
   /** The file is killed when it takes longer. */
   readonly timeoutMs: number;
-  /** Its output is passed on while it runs, not kept. */
+  /** Its output is also passed on while it runs. */
   readonly isLive: boolean;
 };
 
@@ -43,17 +42,17 @@ export async function runFile({ file, folder, timeoutMs, isLive }: RunFileOption
   mkdirSync(temporary, { recursive: true });
   const countsFile = join(folder, 'counts.json');
   const startedAtMs = performance.now();
-  const stdio = isLive ? 'inherit' : 'pipe';
   const shown = ['--test-reporter=spec', '--test-reporter-destination=stdout'];
   const counted = [`--test-reporter=${reporter}`, `--test-reporter-destination=${countsFile}`];
   const child = spawn(
     process.execPath,
     [...(isSeeded(file) ? seeding : []), ...shown, ...counted, `--test-timeout=${testTimeoutMs}`, file],
     // A group of its own, so that what the file started ends with it.
-    { stdio: ['ignore', stdio, stdio], detached: true, env: environmentOf(temporary) },
+    { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: environmentOf(temporary) },
   );
   running.add(child);
-  const output = Promise.all([keep(child.stdout), keep(child.stderr)]);
+  const output = [keep(child.stdout, isLive ? process.stdout : undefined)];
+  output.push(keep(child.stderr, isLive ? process.stderr : undefined));
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const faults: string[] = [];
   const timeout = setTimeout(() => {
@@ -81,7 +80,7 @@ export async function runFile({ file, folder, timeoutMs, isLive }: RunFileOption
   const left = readdirSync(temporary);
   await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   const durationMs = performance.now() - startedAtMs;
-  return { file, counts: counts ?? noCounts, faults, left, output: (await output).join(''), durationMs };
+  return { file, counts: counts ?? noCounts, faults, left, output: output.map((text) => text()).join(''), durationMs };
 }
 
 /** Ends every file that runs, with all that it started. */
@@ -109,8 +108,14 @@ function environmentOf(temporary: string): NodeJS.ProcessEnv {
   return { ...rest, TMPDIR: temporary };
 }
 
-async function keep(stream: Readable | null): Promise<string> {
-  return stream === null ? '' : text(stream);
+/** What came of a stream until now. */
+function keep(stream: Readable, shown: Writable | undefined): () => string {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    shown?.write(chunk);
+  });
+  return () => Buffer.concat(chunks).toString();
 }
 
 function readCounts(path: string): Counts | undefined {
