@@ -10,6 +10,7 @@ export type CollectorMetrics = {
   readonly receivedBytes: Counter;
   readonly duplicateBatches: Counter;
   readonly holes: Counter;
+  readonly epochsEnded: Counter;
   readonly resends: Counter;
   readonly messages: Counter<'type'>;
   readonly versions: Counter;
@@ -66,70 +67,56 @@ const recordMetrics = (registry: Registry): RecordMetrics => {
 };
 
 export const createMetrics = (registry: Registry = new Registry()): CollectorMetrics => {
-  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
+  const counter = (name: string, help: string, ...labelNames: string[]): Counter =>
+    new Counter({ name, help, labelNames, registers: [registry] });
   return {
     registry,
     sessions: new Gauge({ name: 'driftline_ingest_sessions', help: 'Agents connected now', registers: [registry] }),
-    refused: new Counter({
-      name: 'driftline_ingest_refused_total',
-      help: 'Streams refused, by code',
-      labelNames: ['code'],
-      registers: [registry],
-    }),
-    admissionsDelayed: new Counter({
-      name: 'driftline_ingest_admissions_delayed_total',
-      help: 'Agents told to come back later, by the limit: rate, cluster-rate, sessions',
-      labelNames: ['limit'],
-      registers: [registry],
-    }),
+    refused: counter('driftline_ingest_refused_total', 'Streams refused, by code', 'code'),
+    admissionsDelayed: counter(
+      'driftline_ingest_admissions_delayed_total',
+      'Agents told to come back later, by the limit: rate, cluster-rate, sessions',
+      'limit',
+    ),
     receivedBatches: counter('driftline_ingest_batches_total', 'Batches taken from agents'),
     receivedBytes: counter('driftline_ingest_bytes_total', 'Compressed payload bytes taken from agents'),
     duplicateBatches: counter('driftline_admit_duplicates_total', 'Batches that were recorded before'),
     holes: counter('driftline_admit_holes_total', 'Sequence holes confirmed as gone and recorded as gaps'),
+    epochsEnded: counter('driftline_admit_epochs_ended_total', 'Epochs ended for rows without a commit in a hole'),
     resends: counter('driftline_admit_resends_total', 'Times that missing sequences were asked for again'),
-    messages: new Counter({
-      name: 'driftline_apply_messages_total',
-      help: 'Messages, by type',
-      labelNames: ['type'],
-      registers: [registry],
-    }),
+    messages: counter('driftline_apply_messages_total', 'Messages, by type', 'type'),
     versions: counter('driftline_apply_versions_total', 'Versions of objects'),
     duplicates: counter('driftline_apply_duplicates_total', 'Deltas whose content was known'),
     needFull: counter('driftline_apply_need_full_total', 'Deltas that did not fit, whose object was asked for whole'),
-    comparisons: new Counter({
-      name: 'driftline_apply_comparisons_total',
-      help: "Kinds compared with an agent's digests, by what came of it",
-      labelNames: ['outcome'],
-      registers: [registry],
-    }),
+    comparisons: counter(
+      'driftline_apply_comparisons_total',
+      "Kinds compared with an agent's digests, by what came of it",
+      'outcome',
+    ),
     rejected: counter('driftline_apply_rejected_total', 'Inputs that could not be read and were recorded as rejected'),
-    tooLarge: new Counter({
-      name: 'driftline_apply_too_large_total',
-      help: 'Objects (delta) and audit events that passed objectBytes or auditEventBytes and were rejected',
-      labelNames: ['source'],
-      registers: [registry],
-    }),
+    tooLarge: counter(
+      'driftline_apply_too_large_total',
+      'Objects (delta) and audit events that passed objectBytes or auditEventBytes and were rejected',
+      'source',
+    ),
     transitions: counter('driftline_judge_transitions_total', 'Finding transitions'),
     links: counter('driftline_correlate_links_total', 'Links between audit events and changes'),
-    changeVerdicts: new Counter({
-      name: 'driftline_judge_change_verdicts_total',
-      help: 'Verdicts on changes that were recorded, by what they say',
-      labelNames: ['state'],
-      registers: [registry],
-    }),
-    changesDropped: new Counter({
-      name: 'driftline_judge_changes_dropped_total',
-      help: 'Judged changes that no longer wait for who asked, by the limit: waitingChanges, waitingCharacters',
-      labelNames: ['limit'],
-      registers: [registry],
-    }),
+    changeVerdicts: counter(
+      'driftline_judge_change_verdicts_total',
+      'Verdicts on changes that were recorded, by what they say',
+      'state',
+    ),
+    changesDropped: counter(
+      'driftline_judge_changes_dropped_total',
+      'Judged changes that no longer wait for who asked, by the limit: waitingChanges, waitingCharacters',
+      'limit',
+    ),
     judgingFailures: counter('driftline_judge_failures_total', 'Changes that were recorded without being judged'),
-    scoresLeftOut: new Counter({
-      name: 'driftline_score_left_out_total',
-      help: 'Namespaces and owners that came when as many as a cluster may have scores of had them',
-      labelNames: ['scope'],
-      registers: [registry],
-    }),
+    scoresLeftOut: counter(
+      'driftline_score_left_out_total',
+      'Namespaces and owners that came when as many as a cluster may have scores of had them',
+      'scope',
+    ),
     ...recordMetrics(registry),
   };
 };

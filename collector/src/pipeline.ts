@@ -7,9 +7,10 @@
  * agent sends again what was not acknowledged: the same batches become the same rows, and the store keeps one of each.
  */
 import type { Logger } from 'pino';
+import { Answers } from './answers.ts';
 import { patiently } from './backoff.ts';
 import { openRows } from './batch-rows.ts';
-import type { BatchHandler, BusReader, Feedback, StreamBatch } from './bus/bus.ts';
+import type { BatchHandler, BusReader, StreamBatch } from './bus/bus.ts';
 import { byCluster, clusterKey } from './bus/by-cluster.ts';
 import { ClusterLine, LineClosedError } from './cluster-line.ts';
 import type { LineDeps } from './cluster-line.ts';
@@ -19,6 +20,7 @@ import { askAgain, askForWhole } from './full-requests.ts';
 import { createGroupRecorder, StreamRefusedError } from './group-recorder.ts';
 import type { GroupRecorder } from './group-recorder.ts';
 import { admit } from './ingest/admit.ts';
+import type { Missing } from './ingest/admit.ts';
 import type { PolicyBundle } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import type { CollectorMetrics } from './metrics.ts';
@@ -74,12 +76,13 @@ class PipelineOfClusters implements Pipeline {
   readonly #deps: PipelineDeps;
   readonly #prepare: PrepareDeps;
   readonly #recorder: GroupRecorder;
+  readonly #answers: Answers;
   readonly #lineDeps: LineDeps;
   readonly #lines = new Map<string, ClusterLine>();
   /** Lines that were lost and are not quite done. */
   readonly #leaving = new Map<string, Promise<void>>();
-  /** Streams whose state the writer has. */
-  readonly #opened = new WeakSet<StreamMemory>();
+  /** Streams whose state the writer has, with the sequences of which a predecessor left rows without a commit. */
+  readonly #opened = new WeakMap<StreamMemory, readonly number[]>();
   readonly #housekept = new Set<ClusterLine>();
   readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -87,6 +90,7 @@ class PipelineOfClusters implements Pipeline {
   constructor(deps: PipelineDeps) {
     const { metrics, logger, limits } = deps;
     this.#deps = deps;
+    this.#answers = new Answers(deps);
     this.#recorder = createGroupRecorder(deps.writer, limits, (seconds, batches) => {
       metrics.recordSeconds.observe(seconds);
       metrics.recordedBatches.inc(batches);
@@ -142,8 +146,7 @@ class PipelineOfClusters implements Pipeline {
       const stream = streamOf(memory, item.stream.epoch);
       if (!this.#opened.has(stream)) {
         // Here the wait for the store is this cluster's; in the writer it would be everybody's.
-        await this.#deps.writer.watermark(item.stream);
-        this.#opened.add(stream);
+        this.#opened.set(stream, await this.#deps.writer.unfinished(item.stream));
       }
       durable.push(handled(this.#takeBatch(line, memory, item)));
       await nextTurn();
@@ -158,7 +161,7 @@ class PipelineOfClusters implements Pipeline {
     await line.run(async (fresh) => {
       for (const epoch of epochs) {
         const fromSequence = streamOf(fresh, epoch).nextSequence;
-        await this.#publish([{ type: 'resend', stream: { ...line.id, epoch }, fromSequence }]);
+        await this.#answers.publish([{ type: 'resend', stream: { ...line.id, epoch }, fromSequence }]);
       }
     });
   }
@@ -172,11 +175,15 @@ class PipelineOfClusters implements Pipeline {
     switch (admission.type) {
       case 'duplicate':
         metrics.duplicateBatches.inc();
-        return this.#acknowledge(item.stream, stream, stream.recordedSequence);
+        return this.#answers.recorded(item.stream, stream, stream.recordedSequence);
       case 'hole':
-        return this.#askForMissing(item.stream, stream, admission.resendFrom);
+        return this.#answers.askForMissing(item.stream, stream, admission.resendFrom);
       case 'admitted': {
-        if (admission.missing !== undefined) this.#confessMissing(item.stream, admission.missing);
+        const { missing } = admission;
+        if (missing !== undefined) {
+          if (this.#holdsUnfinished(stream, missing)) return this.#answers.endEpoch(item.stream, missing);
+          this.#answers.confessMissing(item.stream, missing);
+        }
         const { rows, needFull, verdicts } = prepare(this.#prepare, memory, item, admission);
         stream.nextSequence = item.batch.lastSequence + 1;
         stream.resendAskedAtMs = 0;
@@ -186,9 +193,14 @@ class PipelineOfClusters implements Pipeline {
         });
         const found = verdicts.map((verdict) => ({ type: 'kind-verdict', stream: item.stream, verdict }) as const);
         const recorded = this.#record(line, { id: item.stream, stream }, rows);
-        return Promise.all([recorded, this.#publish([...asked, ...found])]).then(() => undefined);
+        return Promise.all([recorded, this.#answers.publish([...asked, ...found])]).then(() => undefined);
       }
     }
+  }
+
+  #holdsUnfinished(stream: StreamMemory, { fromSequence, toSequence }: Missing): boolean {
+    const unfinished = this.#opened.get(stream) ?? [];
+    return unfinished.some((sequence) => sequence >= fromSequence && sequence <= toSequence);
   }
 
   async #record(
@@ -203,39 +215,7 @@ class PipelineOfClusters implements Pipeline {
     metrics.links.inc(rows.links.length);
     for (const { state } of rows.changeVerdicts) metrics.changeVerdicts.inc({ state });
     if (stream.lastObservedUs > 0) metrics.lagSeconds.observe(Math.max(0, now() / 1000 - stream.lastObservedUs / 1e6));
-    await this.#acknowledge(id, stream, rows.lastSequence);
-  }
-
-  #acknowledge(id: StreamId, stream: StreamMemory, sequence: number): Promise<void> {
-    if (stream.epoch === collectorEpoch || sequence === 0) return Promise.resolve();
-    return this.#publish([{ type: 'recorded', stream: id, sequence }]);
-  }
-
-  // --- what goes back ---------------------------------------------------------------------------------------------
-
-  #askForMissing(id: StreamId, stream: StreamMemory, fromSequence: number): Promise<void> {
-    const { now, limits, metrics, logger } = this.#deps;
-    if (now() - stream.resendAskedAtMs < limits.resendIntervalMs) return Promise.resolve();
-    stream.resendAskedAtMs = now();
-    metrics.resends.inc();
-    logger.warn({ event: logEvents.resendAsked, ...id, fromSequence });
-    return this.#publish([{ type: 'resend', stream: id, fromSequence }]);
-  }
-
-  #confessMissing(id: StreamId, missing: { readonly fromSequence: number; readonly toSequence: number }): void {
-    this.#deps.metrics.holes.inc();
-    this.#deps.logger.warn({ event: logEvents.sequencesMissing, ...id, ...missing });
-  }
-
-  /** Feedback that cannot be delivered now is covered by the next one, or by the agent's next Hello. */
-  async #publish(messages: readonly Feedback[]): Promise<void> {
-    for (const message of messages) {
-      try {
-        await this.#deps.feedback.publishFeedback(message);
-      } catch (error) {
-        this.#deps.logger.warn({ event: logEvents.feedbackFailed, type: message.type, err: error });
-      }
-    }
+    await this.#answers.recorded(id, stream, rows.lastSequence);
   }
 
   // --- memory and time --------------------------------------------------------------------------------------------
@@ -296,8 +276,7 @@ class PipelineOfClusters implements Pipeline {
     if (rows.transitions.length + rows.unjudged.length + rows.posture.length === 0) return { done: Promise.resolve() };
     own.nextSequence += 1;
     if (!this.#opened.has(own)) {
-      await this.#deps.writer.watermark(id);
-      this.#opened.add(own);
+      this.#opened.set(own, await this.#deps.writer.unfinished(id));
     }
     return { done: handled(this.#record(line, { id, stream: own }, rows)) };
   }
@@ -353,7 +332,7 @@ class PipelineOfClusters implements Pipeline {
 
   async #lookAfter(line: ClusterLine, memory: ClusterMemory): Promise<Done> {
     const nowMs = this.#deps.now();
-    await this.#publish(askAgain(memory, nowMs, this.#deps.limits));
+    await this.#answers.publish(askAgain(memory, nowMs, this.#deps.limits));
     const dueMs = memory.judge.nextDeadlineMs();
     if (dueMs === undefined || dueMs > nowMs) {
       const scoresDueMs = memory.judge.scoresDueMs() ?? Number.POSITIVE_INFINITY;

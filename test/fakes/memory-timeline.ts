@@ -32,6 +32,8 @@ export type MemoryStore = {
   delay?: (() => Promise<void>) | undefined;
   /** The store refuses from now on. */
   refusal?: Error | undefined;
+  /** What `unfinished` says of every stream: here a batch is there as a whole or not at all. */
+  unfinished?: readonly number[];
   /** Calls of `record`, for tests of grouping. */
   groups: number;
 };
@@ -110,6 +112,9 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
     },
     async watermark(stream) {
       return watermarkOf(store, stream);
+    },
+    async unfinished() {
+      return store.unfinished ?? [];
     },
     async close() {
       isClosed = true;

@@ -65,6 +65,30 @@ describe('what does not fit', () => {
     await pipeline.close();
   });
 
+  test('a hole in which a predecessor left rows without a commit ends the epoch, and nothing behind it is recorded', async () => {
+    const store = createMemoryStore();
+    const agent = new AgentStream('e1');
+    const first = item(agent, cutOf(agent.put(configMap('a'), body('a', {}))));
+    cutOf(agent.put(configMap('b'), body('b', {})));
+    cutOf(agent.put(configMap('b'), body('b', { size: 1 })));
+    agent.release(3);
+    const last = item(agent, cutOf(agent.put(configMap('c'), body('c', {}))));
+    store.unfinished = [3, 7];
+    const { pipeline, feedback } = open(store);
+    await pipeline.handle([first]);
+    await pipeline.handle([last]);
+    assert.deepEqual(feedback.at(-1), { type: 'epoch-ended', stream });
+    assert.deepEqual(gapsOf(store), []);
+    assert.deepEqual(
+      versionsOf(store).map((row) => row.name),
+      ['a'],
+    );
+    const successor = new AgentStream('e2');
+    await pipeline.handle([item(successor, cutOf(successor.put(configMap('c'), body('c', {}))))]);
+    assert.equal(versionsOf(store).at(-1)?.epoch, 'e2');
+    await pipeline.close();
+  });
+
   test('a patch that does not fit is never guessed: a gap, the whole object, and the truth again', async () => {
     const store = createMemoryStore();
     const { pipeline, feedback } = open(store);

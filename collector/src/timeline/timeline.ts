@@ -34,6 +34,8 @@ export type TimelineWriter = {
   record(batches: readonly RecordedBatch[]): Promise<readonly RefusedStream[]>;
   /** Last recorded sequence of a stream; 0 when none. */
   watermark(stream: StreamId): Promise<number>;
+  /** Sequences above the watermark of which a predecessor left rows without a commit, in order. */
+  unfinished(stream: StreamId): Promise<readonly number[]>;
   close(): Promise<void>;
 };
 

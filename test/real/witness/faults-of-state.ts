@@ -3,6 +3,7 @@ import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Effect } from './effects.ts';
 import type { Fault, Stage } from './fault.ts';
 import { noting } from './fault.ts';
 import { isAlive, limitFileSize } from './processes-of.ts';
@@ -28,6 +29,25 @@ async function withoutAgent({ system }: Stage, act: () => Promise<void>): Promis
   system.agent.start();
   await system.agent.ready();
 }
+
+/** The collector is away until the spool has no room left and has begun to let go of the oldest. */
+const pastSpool = (ending: 'kill' | 'stop', costs: readonly Effect['type'][]): Fault => ({
+  parts: ['agent', 'collector', 'workload'],
+  isLong: true,
+  spoolLimit: '128Ki',
+  act: (stage) =>
+    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', ...costs] }, async () => {
+      const { system, workload, random } = stage;
+      await system.collector[ending]();
+      const endMs = performance.now() + spoolFillTimeoutMs;
+      while ((await system.agentFigure('spool_evicted_messages_total')) === 0) {
+        if (performance.now() > endMs) throw new Error('the spool lets go of nothing');
+        await burst(workload, `${workload.prefix}-a`, random.between(200, 400));
+      }
+      system.collector.start();
+      await system.collector.ready();
+    }),
+});
 
 export const stateFaults = {
   'wipe-agent': {
@@ -65,27 +85,9 @@ export const stateFaults = {
         limitFileSize(agent.pid, 'unlimited');
       }),
   },
-  /**
-   * The collector is away until the spool has no room left and has begun to let go of the oldest. It ends in good order: see
-   * the README for what a kill in the middle of an insert leaves.
-   */
-  'collector-away-past-spool': {
-    parts: ['agent', 'collector', 'workload'],
-    isLong: true,
-    spoolLimit: '128Ki',
-    act: (stage) =>
-      noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short'] }, async () => {
-        const { system, workload, random } = stage;
-        await system.collector.stop();
-        const endMs = performance.now() + spoolFillTimeoutMs;
-        while ((await system.agentFigure('spool_evicted_messages_total')) === 0) {
-          if (performance.now() > endMs) throw new Error('the spool lets go of nothing');
-          await burst(workload, `${workload.prefix}-a`, random.between(200, 400));
-        }
-        system.collector.start();
-        await system.collector.ready();
-      }),
-  },
+  'collector-away-past-spool': pastSpool('stop', ['spool-short']),
+  /** What it was recording may be in the store in part, and can never be completed: the epoch has to end. */
+  'collector-killed-past-spool': pastSpool('kill', ['spool-short', 'epoch-cut']),
   /** etcd forgets its past. An API server with a watch cache does not notice. */
   compact: {
     parts: ['control plane'],

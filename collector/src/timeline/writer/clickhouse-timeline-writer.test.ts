@@ -215,6 +215,7 @@ test('an unfinished row that is derived differently now stays as it was stored, 
   await lost;
   proxy.fault = () => 'none';
   const next = await openWriter();
+  assert.deepEqual([await next.watermark(stream), await next.unfinished(stream)], [0, [row.sequence]]);
   await next.record([bare(stream, [{ ...row, body: '{"other":true}' }])]);
   await assertRecorded(stream, [bare(stream, [row])]);
   await next.close();

@@ -107,6 +107,12 @@ class Writer implements ClickHouseTimelineWriter {
     return (await this.#parts.states.of(stream)).recordedSequence;
   }
 
+  async unfinished(stream: StreamId): Promise<readonly number[]> {
+    const { unfinished } = await this.#parts.states.of(stream);
+    const sequences = [...unfinished.values()].flatMap((rows) => rows.map(({ sequence }) => sequence));
+    return [...new Set(sequences)].sort((a, b) => a - b);
+  }
+
   forget(cluster: ClusterId): void {
     this.#parts.states.forget(cluster);
   }
