@@ -30,6 +30,7 @@ import { isNewestEpoch } from './cluster-memory.ts';
 import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
 import { type Applied, applyDelta } from './inventory/apply-delta.ts';
 import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
+import { definedBy, isDefinition } from './inventory/definitions.ts';
 import { syncKind } from './inventory/sync-kind.ts';
 import type { ChangeForms } from './judge/observed-change.ts';
 import type { CollectorMetrics } from './metrics.ts';
@@ -130,11 +131,10 @@ const takeEndOfPredecessor = (step: MessageStep, delta: Delta, at: At): void => 
  * With a definition go the objects of its kind. An agent that has lost its state, and finds the kind gone, does not know
  * that there were any: they are asked for, and it says of each that it is deleted.
  */
-const askForInstances = ({ memory, needFull }: MessageStep, { group, resource, name }: ObjectRef): void => {
-  if (group !== 'apiextensions.k8s.io' || resource !== 'customresourcedefinitions') return;
-  const dot = name.indexOf('.');
-  for (const { ref } of memory.inventory.ofResource(name.slice(dot + 1), name.slice(0, dot)))
-    needFull.set(objectKey(ref), ref);
+const askForInstances = ({ memory, needFull }: MessageStep, gone: ObjectRef): void => {
+  if (!isDefinition(gone)) return;
+  const { group, resource } = definedBy(gone.name);
+  for (const { ref } of memory.inventory.ofResource(group, resource)) needFull.set(objectKey(ref), ref);
 };
 
 const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {

@@ -6,6 +6,7 @@ import { objectKey } from '@driftline/proto';
 import type { ObjectRef } from '@driftline/proto';
 import { createCorrelator } from './forensics/correlate.ts';
 import type { Correlator, CorrelatorLimits } from './forensics/correlate.ts';
+import { definitionOf } from './inventory/definitions.ts';
 import { sha256 } from './inventory/hash.ts';
 import { createInventory } from './inventory/inventory.ts';
 import type { Inventory, InventoryLimits } from './inventory/inventory.ts';
@@ -97,7 +98,8 @@ export type OpenJudge = (id: ClusterId, inventory: Inventory, before: JudgedBefo
 
 /**
  * The objects as they were last recorded. Those of a kind that the newest epoch has listed are as of that epoch, even
- * where it had nothing to record of them; where older ones were asked for, and perhaps not answered, they are wanted.
+ * where it had nothing to record of them; where older ones were asked for, and perhaps not answered, they are wanted. So
+ * are those whose kind has lost its definition.
  *
  * @param newestEpoch of the agents; undefined when none is recorded
  */
@@ -110,6 +112,7 @@ const recoverInventory = async (
   const wanted = new Map<string, Wanted>();
   const kinds = newestEpoch === undefined ? [] : await recovery.listedKinds({ ...id, epoch: newestEpoch });
   const listed = new Map(kinds.map((each) => [`${each.group}\n${each.resource}`, each]));
+  const ended = new Set(newestEpoch === undefined ? [] : await recovery.endedDefinitions(id));
   for await (const row of recovery.inventory(id)) {
     if (row.op === 'deleted') continue;
     const { group, resource, kind, namespace, name, uid, apiVersion, resourceVersion, body } = row;
@@ -117,7 +120,8 @@ const recoverInventory = async (
     const list = listed.get(`${group}\n${resource}`);
     const epoch = newestEpoch !== undefined && list?.isComplete === true ? newestEpoch : row.epoch;
     inventory.put({ ref, apiVersion, resourceVersion, contentHash: sha256(body), epoch }, body);
-    if (newestEpoch !== undefined && list?.isComplete === false && epoch !== newestEpoch)
+    const isUnsure = list?.isComplete === false && epoch !== newestEpoch;
+    if (newestEpoch !== undefined && (isUnsure || ended.has(definitionOf(ref))))
       wanted.set(objectKey(ref), { ref, epoch: newestEpoch, askedAtMs: 0, attempts: 0 });
   }
   return { inventory, wanted };

@@ -315,6 +315,28 @@ export const timelineContract = (name: string, open: () => Promise<TimelineUnder
     assert.deepEqual(await listed({ ...stream, epoch: 'e3' }), {});
   });
 
+  withTimeline(
+    'definitions that ended are those whose last version is their deletion',
+    async ({ writer, recovery }) => {
+      const stream = newStream();
+      const definitions = { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions', namespace: '' };
+      const crd = (sequence: number, name: string, op: VersionRow['op']): VersionRow =>
+        version(sequence, { ...definitions, kind: 'CustomResourceDefinition', name, uid: name, op });
+      const rows = [
+        crd(1, 'gone.example.com', 'created'),
+        crd(2, 'gone.example.com', 'deleted'),
+        crd(3, 'back.example.com', 'deleted'),
+        crd(4, 'back.example.com', 'created'),
+        version(5, { name: 'configmap.example.com', op: 'deleted' }),
+      ];
+      await writer.record([batch(stream, 1, { versions: rows.slice(0, 1) })]);
+      assert.deepEqual(await recovery.endedDefinitions(stream), []);
+      await writer.record(rows.slice(1).map((row) => batch(stream, row.sequence, { versions: [row] })));
+      assert.deepEqual(await recovery.endedDefinitions(stream), ['gone.example.com']);
+      assert.deepEqual(await recovery.endedDefinitions(newStream()), []);
+    },
+  );
+
   withTimeline('recent rows are bounded by time and by number', async ({ writer, recovery }) => {
     const stream = newStream();
     await writer.record([1, 2, 3, 4, 5].map((sequence) => batch(stream, sequence, { versions: [version(sequence)] })));

@@ -155,6 +155,13 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
       const last = lastBy(judged(id, 'unjudged'), ({ row }) => `${row.control}\n${placeOf(row)}`);
       return [...last.values()].map(({ row }) => row).filter((row) => row.state !== 'cleared');
     },
+    async endedDefinitions(id) {
+      const last = lastBy<Epoched<VersionRow>>(rows(id, 'versions'), placeOf);
+      return [...last.values()]
+        .filter(({ resource, op }) => resource === 'customresourcedefinitions' && op === 'deleted')
+        .map(({ name }) => name)
+        .sort();
+    },
     async listedKinds(stream) {
       const all = store.batches.filter((batch) => sameStream(batch.stream, stream)).flatMap(({ coverage }) => coverage);
       const kinds = new Map<string, ListedKind>();

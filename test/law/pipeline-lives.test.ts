@@ -1,5 +1,5 @@
 /** New epochs, restarts, groups and tenants: what one life of an agent or collector leaves to the next. */
-import type { PipelineDeps, StreamBatch } from '@driftline/collector';
+import type { Feedback, PipelineDeps, StreamBatch } from '@driftline/collector';
 import type { Batch, KindSynced, ObjectRef } from '@driftline/proto';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -141,7 +141,8 @@ describe('a definition that goes', () => {
   ];
   for (const [how, goes] of cases) {
     test(`takes the objects of its kind with it, and they are asked for: ${how}`, async () => {
-      const { pipeline, feedback } = open(createMemoryStore());
+      const store = createMemoryStore();
+      const { pipeline, feedback } = open(store);
       const agent = new AgentStream('e1');
       agent.put(definition('widgets.example.com'), {}).put(widget, {});
       agent.put({ ...widget, group: 'other.example.com' }, {});
@@ -150,12 +151,24 @@ describe('a definition that goes', () => {
       if (how === 'told') successor.put(definition('widgets.example.com'), {});
       goes(successor);
       await pipeline.handle([item(successor, cutOf(successor))]);
-      const asked = feedback.flatMap((each) => (each.type === 'need-full' ? each.objects : []));
-      assert.deepEqual(
-        asked.map(({ group, resource, name }) => `${resource}.${group} ${name}`),
-        ['widgets.example.com w'],
-      );
+      const asked = (of: readonly Feedback[]) =>
+        of
+          .flatMap((each) => (each.type === 'need-full' ? each.objects : []))
+          .map((ref) => `${ref.resource}.${ref.group}`);
+      assert.deepEqual(asked(feedback), ['widgets.example.com']);
       await pipeline.close();
+
+      const again = open(store);
+      await again.pipeline.recoverAll();
+      await again.pipeline.housekeep();
+      assert.deepEqual(asked(again.feedback), ['widgets.example.com'], 'asked for again after a restart');
+      await again.pipeline.handle([item(successor, cutOf(successor.remove(widget)))]);
+      await again.pipeline.close();
+      const last = open(store);
+      await last.pipeline.recoverAll();
+      await last.pipeline.housekeep();
+      assert.deepEqual(asked(last.feedback), []);
+      await last.pipeline.close();
     });
   }
 });

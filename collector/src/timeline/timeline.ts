@@ -63,6 +63,8 @@ export type TimelineRecovery = {
   unjudged(cluster: ClusterId): Promise<readonly UnjudgedRow[]>;
   /** Kinds that were listed in that epoch, by their coverage rows of `listedReasons`; complete if one says so. */
   listedKinds(stream: StreamId): Promise<readonly ListedKind[]>;
+  /** Names of the definitions of custom kinds that were deleted and are not there again. */
+  endedDefinitions(cluster: ClusterId): Promise<readonly string[]>;
   /** Last coverage of every kind. */
   coverage(cluster: ClusterId): Promise<readonly CoverageRow[]>;
   /**

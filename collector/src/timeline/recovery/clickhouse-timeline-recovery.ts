@@ -17,6 +17,7 @@ const sql = {
   recentPosture: loadSql(import.meta.url, './recent-posture.sql'),
   unjudged: loadSql(import.meta.url, './unjudged.sql'),
   listedKinds: loadSql(import.meta.url, './listed-kinds.sql'),
+  endedDefinitions: loadSql(import.meta.url, './ended-definitions.sql'),
   coverage: loadSql(import.meta.url, './coverage.sql'),
   recentVersions: loadSql(import.meta.url, './recent-versions.sql'),
   recentAudits: loadSql(import.meta.url, './recent-audits.sql'),
@@ -37,6 +38,8 @@ export function timelineRecovery(reader: TimelineReader): TimelineRecovery {
     unjudged: (cluster) => reader.all<UnjudgedRow>(sql.unjudged, of(cluster)),
     listedKinds: ({ tenant, cluster, epoch }) =>
       reader.all<ListedKind>(sql.listedKinds, { tenant, cluster, epoch, ...listedReasons }),
+    endedDefinitions: async (cluster) =>
+      (await reader.all<{ readonly name: string }>(sql.endedDefinitions, of(cluster))).map(({ name }) => name),
     coverage: (cluster) => reader.all<CoverageRow>(sql.coverage, of(cluster)),
     openVerdicts: (cluster, window) => openVerdicts(reader, cluster, window),
     async recent(cluster, { spanUs, entries }) {
