@@ -111,6 +111,12 @@ export type Fact<T> = {
   readonly group: string;
   readonly kind: string;
   readonly project: (object: JsonObject) => T | undefined;
+  /**
+   * What `project` reads, as paths from the object's root. It is handed this and nothing else of the object, so nothing
+   * can be forgotten here in silence; and the object is projected again only when something of this changes. Absent: it
+   * gets the whole object, at every change.
+   */
+  readonly reads?: readonly ReadPath[];
   /** Index keys of a fact, for lookup(). Pure; a fact without it cannot be looked up. */
   keys?(value: T, key: ObjectKey): readonly string[];
 };

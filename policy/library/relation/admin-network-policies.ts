@@ -38,6 +38,7 @@ const policiesOf = (kind: string): Fact<AdminPolicy> => ({
   name: `${kind}-rules`,
   group: 'policy.networking.k8s.io',
   kind,
+  reads: [['spec']],
   project(policy) {
     const spec = objectAt(policy, 'spec');
     const subject = labelledOf(valueAt(spec, 'subject'));
@@ -59,6 +60,7 @@ const namespaceLabels: Fact<Readonly<Record<string, string>>> = {
   name: 'namespace-labels',
   group: '',
   kind: 'Namespace',
+  reads: [['metadata', 'labels']],
   project: (namespace) => Object.fromEntries(labelsAt(namespace, 'metadata', 'labels')),
 };
 

@@ -8,6 +8,7 @@ const readsSecrets: Fact<readonly string[]> = {
   name: 'cluster-role-reads-secrets',
   group: 'rbac.authorization.k8s.io',
   kind: 'ClusterRole',
+  reads: [['rules']],
   project(role) {
     const verbs = new Set(listAt(role, 'rules').flatMap(secretVerbs));
     return verbs.size === 0 ? undefined : [...verbs].sort();

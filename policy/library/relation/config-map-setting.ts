@@ -16,6 +16,10 @@ const configMaps: Fact<string> = {
   name: 'component-config-map',
   group: '',
   kind: 'ConfigMap',
+  reads: [
+    ['metadata', 'namespace'],
+    ['metadata', 'name'],
+  ],
   project: (object) =>
     stringAt(object, 'metadata', 'namespace') === 'kube-system'
       ? baseNameOf(stringAt(object, 'metadata', 'name'))

@@ -6,6 +6,7 @@ import {
   type Fact,
   labelsAt,
   listAt,
+  type ReadPath,
   type RelationControl,
   stringAt,
   stringsOf,
@@ -17,11 +18,18 @@ import { type BrokenSetting, brokenSettings, decidedElsewhere, type Setting } fr
 
 const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd'] as const;
 
+const podIdentity: readonly ReadPath[] = [
+  ['metadata', 'namespace'],
+  ['metadata', 'name'],
+  ['metadata', 'labels'],
+];
+
 /** Which component a static pod runs. */
 const controlPlanePods: Fact<string> = {
   name: 'control-plane-pod',
   group: '',
   kind: 'Pod',
+  reads: podIdentity,
   project: (pod) => (stringAt(pod, 'metadata', 'namespace') === 'kube-system' ? componentOf(pod) : undefined),
   keys: (component) => [component],
 };
@@ -40,6 +48,7 @@ const clientAuthorities: Fact<string> = {
   name: 'client-authority',
   group: '',
   kind: 'Pod',
+  reads: [...podIdentity, ['spec', 'containers']],
   project(pod) {
     if (stringAt(pod, 'metadata', 'namespace') !== 'kube-system' || componentOf(pod) !== 'kube-apiserver')
       return undefined;

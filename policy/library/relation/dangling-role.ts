@@ -5,7 +5,7 @@ import { roleRefOf } from './rbac-rights.ts';
 
 const group = 'rbac.authorization.k8s.io';
 
-const exists = (kind: string): Fact<true> => ({ name: `${kind}-exists`, group, kind, project: () => true });
+const exists = (kind: string): Fact<true> => ({ name: `${kind}-exists`, group, kind, reads: [], project: () => true });
 const clusterRole = exists('ClusterRole');
 const role = exists('Role');
 

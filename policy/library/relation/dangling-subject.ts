@@ -7,6 +7,7 @@ export const serviceAccount: Fact<true> = {
   name: 'service-account-exists',
   group: '',
   kind: 'ServiceAccount',
+  reads: [],
   project: () => true,
 };
 

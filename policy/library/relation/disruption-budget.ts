@@ -13,6 +13,7 @@ const budgets: Fact<LabelSelector> = {
   name: 'disruption-budget',
   group: 'policy',
   kind: 'PodDisruptionBudget',
+  reads: [['spec', 'selector']],
   project: (budget) => labelSelectorOf(valueAt(budget, 'spec', 'selector')),
 };
 

@@ -7,6 +7,10 @@ const claims: Fact<readonly string[]> = {
   name: 'ingress-host-claims',
   group: 'networking.k8s.io',
   kind: 'Ingress',
+  reads: [
+    ['spec', 'ingressClassName'],
+    ['spec', 'rules'],
+  ],
   project(ingress) {
     const all = claimsOf(ingress).flat();
     return all.length === 0 ? undefined : [...new Set(all)].sort();

@@ -1,5 +1,13 @@
 /** A HorizontalPodAutoscaler can scale: its target is there, requests what is measured, and has room to grow. */
-import { type Fact, listAt, type RelationControl, stringAt, valueAt, type Violation } from '@driftline/policy';
+import {
+  everyItem,
+  type Fact,
+  listAt,
+  type RelationControl,
+  stringAt,
+  valueAt,
+  type Violation,
+} from '@driftline/policy';
 import type { Json, JsonObject } from '@driftline/proto';
 
 /** Resources that every container requests, of what an autoscaler can measure. */
@@ -7,6 +15,7 @@ const requested = (kind: string): Fact<readonly string[]> => ({
   name: `${kind}-requested-resources`,
   group: 'apps',
   kind,
+  reads: [['spec', 'template', 'spec', 'containers', everyItem, 'resources']],
   project(workload) {
     const containers = listAt(workload, 'spec', 'template', 'spec', 'containers');
     return ['cpu', 'memory'].filter((resource) => containers.every((container) => requests(container, resource)));

@@ -6,6 +6,7 @@ const whole = (group: string, kind: string): Fact<true> => ({
   name: `${kind}-verifies-images`,
   group,
   kind,
+  reads: [],
   project: () => true,
 });
 
@@ -13,6 +14,7 @@ const kyverno = (kind: string): Fact<true> => ({
   name: `kyverno-${kind}-verifies-images`,
   group: 'kyverno.io',
   kind,
+  reads: [['spec', 'rules']],
   project: (policy: JsonObject) =>
     listAt(policy, 'spec', 'rules').some((rule) => valueAt(rule, 'verifyImages') !== undefined) ? true : undefined,
 });

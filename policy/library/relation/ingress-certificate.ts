@@ -5,6 +5,7 @@ const certificate: Fact<true> = {
   name: 'certificate-secret',
   group: '',
   kind: 'Secret',
+  reads: [['type']],
   project: (secret) => (stringAt(secret, 'type') === 'kubernetes.io/tls' ? true : undefined),
 };
 

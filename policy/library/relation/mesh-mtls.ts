@@ -6,6 +6,7 @@ const peerAuthentication: Fact<string> = {
   name: 'peer-authentication-mode',
   group: 'security.istio.io',
   kind: 'PeerAuthentication',
+  reads: [['spec']],
   project(policy) {
     if (labelsAt(policy, 'spec', 'selector', 'matchLabels').size > 0) return undefined;
     const mode = stringAt(objectAt(policy, 'spec', 'mtls'), 'mode');

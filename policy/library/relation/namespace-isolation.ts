@@ -6,6 +6,7 @@ const networkPolicy: Fact<true> = {
   name: 'network-policy-exists',
   group: 'networking.k8s.io',
   kind: 'NetworkPolicy',
+  reads: [],
   project: () => true,
 };
 

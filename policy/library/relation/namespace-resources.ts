@@ -4,7 +4,7 @@ import { type Fact, type RelationControl, stringAt, stringsOf } from '@driftline
 const bounds: ReadonlyMap<string, Fact<true>> = new Map(
   ['ResourceQuota', 'LimitRange'].map((kind) => [
     kind,
-    { name: `${kind}-exists`, group: '', kind, project: () => true as const },
+    { name: `${kind}-exists`, group: '', kind, reads: [], project: () => true as const },
   ]),
 );
 

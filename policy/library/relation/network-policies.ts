@@ -37,6 +37,7 @@ export const networkPolicies: Fact<Restriction> = {
   name: 'network-policy-restriction',
   group: 'networking.k8s.io',
   kind: 'NetworkPolicy',
+  reads: [['spec']],
   project(policy) {
     const spec = objectAt(policy, 'spec');
     if (spec === undefined) return undefined;

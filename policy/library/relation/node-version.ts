@@ -3,6 +3,7 @@
  * which their fixes end are data (`endOfLife`); the version of the API server is that of its static pod's image.
  */
 import {
+  everyItem,
   type Fact,
   labelsAt,
   listAt,
@@ -17,6 +18,11 @@ const apiServers: Fact<number> = {
   name: 'api-server-minor',
   group: '',
   kind: 'Pod',
+  reads: [
+    ['metadata', 'namespace'],
+    ['metadata', 'labels'],
+    ['spec', 'containers', everyItem, 'image'],
+  ],
   project(pod) {
     const isApiServer =
       stringAt(pod, 'metadata', 'namespace') === 'kube-system' &&

@@ -14,6 +14,7 @@ const accountMounts: Fact<boolean> = {
   name: 'service-account-mounts-token',
   group: '',
   kind: 'ServiceAccount',
+  reads: [['automountServiceAccountToken']],
   project: (account) => valueAt(account, 'automountServiceAccountToken') !== false,
 };
 

@@ -1,11 +1,16 @@
 /** Which Secrets and claims pods use, by name, with the facts that tell who uses one. */
 import {
+  everyItem,
   type Fact,
+  type GroupKind,
   hasPodBearingController,
   listAt,
   type ObjectKey,
   podBearingKinds,
+  podParentOf,
   podTemplateOf,
+  type ReadPath,
+  shape,
   stringAt,
   type TrackedView,
   valueAt,
@@ -48,11 +53,31 @@ function distinct(names: readonly string[]): readonly string[] {
   return named.length < 2 ? named : [...new Set(named)].sort();
 }
 
+/** Where the pod's spec is in an object of a pod-bearing kind. */
+export function podSpecPath(kind: GroupKind): ReadPath {
+  return [...(podParentOf(kind) ?? []), 'spec'];
+}
+
+/** Whether there is a pod, and whether another workload controls the object. */
+export function podReads(kind: GroupKind): readonly ReadPath[] {
+  return [
+    ['metadata', 'ownerReferences'],
+    [...podSpecPath(kind), shape],
+  ];
+}
+
 /** One for each kind that bears pods; a pod that a workload controls is counted as that workload. */
-function usersOf(target: Target, namesOf: (spec: JsonObject) => readonly string[]): readonly Fact<readonly string[]>[] {
+function usersOf(
+  target: Target,
+  {
+    reads,
+    namesOf,
+  }: { readonly reads: readonly ReadPath[]; readonly namesOf: (spec: JsonObject) => readonly string[] },
+): readonly Fact<readonly string[]>[] {
   return podBearingKinds.map((kind) => ({
     name: `${kind.kind}-uses-${target}`,
     ...kind,
+    reads: [...podReads(kind), ...reads.map((path) => [...podSpecPath(kind), ...path])],
     project(object) {
       const pod = hasPodBearingController(object) ? undefined : podTemplateOf(object, kind);
       const names = pod === undefined ? [] : namesOf(pod.spec);
@@ -62,8 +87,17 @@ function usersOf(target: Target, namesOf: (spec: JsonObject) => readonly string[
   }));
 }
 
-const secretUsers = usersOf('Secret', secretsOf);
-const claimUsers = usersOf('PersistentVolumeClaim', claimsOf);
+const secretReads: readonly ReadPath[] = [
+  ...containerLists.flatMap((list): readonly ReadPath[] => [
+    [list, everyItem, 'env', everyItem, 'valueFrom'],
+    [list, everyItem, 'envFrom'],
+  ]),
+  ['volumes'],
+  ['imagePullSecrets'],
+];
+
+const secretUsers = usersOf('Secret', { reads: secretReads, namesOf: secretsOf });
+const claimUsers = usersOf('PersistentVolumeClaim', { reads: [['volumes']], namesOf: claimsOf });
 
 /** Workloads that use the Secret, and pods that no workload controls. */
 export function usersOfSecret({ namespace, name }: ObjectKey, view: TrackedView): readonly ObjectKey[] {
@@ -82,6 +116,10 @@ const statefulClaims: Fact<readonly string[]> = {
   name: 'stateful-set-claims',
   group: 'apps',
   kind: 'StatefulSet',
+  reads: [
+    ['metadata', 'name'],
+    ['spec', 'volumeClaimTemplates'],
+  ],
   project(set) {
     const names = listAt(set, 'spec', 'volumeClaimTemplates').map((one) => stringAt(valueAt(one, 'metadata'), 'name'));
     const own = stringAt(set, 'metadata', 'name');

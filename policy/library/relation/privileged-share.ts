@@ -1,18 +1,27 @@
 /** Of all workloads of the cluster, few run privileged. Judged at the namespace kube-system, which every cluster has. */
 import {
+  everyItem,
   type Fact,
   hasPodBearingController,
   listAt,
   podBearingKinds,
   podTemplateOf,
+  type ReadPath,
   type RelationControl,
   valueAt,
 } from '@driftline/policy';
+import { podReads, podSpecPath } from './pod-references.ts';
 
 /** Whether a workload, or a pod that none controls, has a privileged container. */
 const workloads: readonly Fact<boolean>[] = podBearingKinds.map((kind) => ({
   name: `${kind.kind}-is-privileged`,
   ...kind,
+  reads: [
+    ...podReads(kind),
+    ...['initContainers', 'containers'].map(
+      (list): ReadPath => [...podSpecPath(kind), list, everyItem, 'securityContext', 'privileged'],
+    ),
+  ],
   project(object) {
     const pod = hasPodBearingController(object) ? undefined : podTemplateOf(object, kind);
     if (pod === undefined) return undefined;

@@ -47,6 +47,7 @@ const bindingsOf = (kind: string): Fact<BoundRole> => ({
   name: `${kind}-of-subjects`,
   group,
   kind,
+  reads: [['roleRef'], ['subjects']],
   project: (binding) => ({
     role: roleRefOf(binding),
     subjects: listAt(binding, 'subjects').flatMap(subjectKeys).sort(),
@@ -73,6 +74,7 @@ const clusterRoleRights: Fact<ClusterRoleRights> = {
   name: 'cluster-role-rights',
   group,
   kind: 'ClusterRole',
+  reads: [['rules'], ['aggregationRule'], ['metadata', 'labels']],
   project(role) {
     const grants = grantsOf(role);
     const aggregates = selectorsOf(role);
@@ -86,6 +88,7 @@ const roleRights: Fact<readonly Grant[]> = {
   name: 'role-rights',
   group,
   kind: 'Role',
+  reads: [['rules']],
   project(role) {
     const grants = grantsOf(role);
     return grants.length === 0 ? undefined : grants;

@@ -14,6 +14,7 @@ const selectors: readonly Fact<LabelSelector>[] = ['Deployment', 'StatefulSet', 
   name: `${kind}-selector`,
   group: 'apps',
   kind,
+  reads: [['spec', 'selector']],
   project: (workload) => labelSelectorOf(valueAt(workload, 'spec', 'selector')),
   keys: ({ matchLabels, matchExpressions }, { namespace }) => {
     const first = Object.entries(matchLabels ?? {})[0];

@@ -32,6 +32,7 @@ const targets: readonly Fact<Labels>[] = labelsByKind.map(([group, kind, path]) 
   name: `service-target-${kind}`,
   group,
   kind,
+  reads: [['metadata', 'ownerReferences'], path],
   project: (object) => (isMadeByWorkload(object) ? undefined : sortedLabels(object, path)),
   keys: (labels, { namespace }) => labels.map(([name, value]) => labelKey(namespace, name, value)),
 }));

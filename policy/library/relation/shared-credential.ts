@@ -14,6 +14,7 @@ const credentials: Fact<Readonly<Record<string, string>>> = {
   name: 'secret-credentials',
   group: '',
   kind: 'Secret',
+  reads: [['type'], ['data'], ['stringData']],
   project: credentialsOf,
   keys: (markers) => [...new Set(Object.values(markers))],
 };

@@ -2,7 +2,13 @@
 import { type Fact, listAt, type RelationControl, stringAt } from '@driftline/policy';
 import { itemPath } from '@driftline/proto';
 
-const serviceExists: Fact<true> = { name: 'service-exists', group: '', kind: 'Service', project: () => true };
+const serviceExists: Fact<true> = {
+  name: 'service-exists',
+  group: '',
+  kind: 'Service',
+  reads: [],
+  project: () => true,
+};
 
 export const webhookService: RelationControl = {
   name: 'webhook-service',

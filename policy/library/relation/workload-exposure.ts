@@ -25,6 +25,11 @@ const services: Fact<Door> = {
   name: 'service-door',
   group: '',
   kind: 'Service',
+  reads: [
+    ['spec', 'selector'],
+    ['spec', 'type'],
+    ['spec', 'externalIPs'],
+  ],
   project(service) {
     const selector = [...labelsAt(service, 'spec', 'selector')].sort(([a], [b]) => (a < b ? -1 : 1));
     if (selector.length === 0) return undefined;
@@ -45,6 +50,11 @@ const ingressBackends: Fact<readonly string[]> = {
   name: 'ingress-backends',
   group: 'networking.k8s.io',
   kind: 'Ingress',
+  reads: [
+    ['metadata', 'namespace'],
+    ['spec', 'defaultBackend'],
+    ['spec', 'rules'],
+  ],
   project(ingress) {
     const namespace = stringAt(ingress, 'metadata', 'namespace');
     const paths = listAt(ingress, 'spec', 'rules').flatMap((rule) => listAt(rule, 'http', 'paths'));
@@ -59,6 +69,10 @@ const routeBackends = (kind: string): Fact<readonly string[]> => ({
   name: `${kind.toLowerCase()}-backends`,
   group: 'gateway.networking.k8s.io',
   kind,
+  reads: [
+    ['metadata', 'namespace'],
+    ['spec', 'rules'],
+  ],
   project(route) {
     const own = stringAt(route, 'metadata', 'namespace');
     const refs = listAt(route, 'spec', 'rules').flatMap((rule) => listAt(rule, 'backendRefs'));
@@ -74,6 +88,7 @@ const virtualServiceBackends: Fact<readonly string[]> = {
   name: 'virtual-service-backends',
   group: 'networking.istio.io',
   kind: 'VirtualService',
+  reads: [['metadata', 'namespace'], ['spec']],
   project(service) {
     if (stringsOf(valueAt(service, 'spec', 'gateways')).every((gateway) => gateway === 'mesh')) return undefined;
     const own = stringAt(service, 'metadata', 'namespace');

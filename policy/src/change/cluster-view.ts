@@ -4,6 +4,7 @@ import type { Fact, FactOf, GroupKind, LabelSelector, ObjectKey, TrackedView } f
 import { compareKeys } from '../engine/graph.ts';
 import { engineLimits } from '../engine/limits.ts';
 import { compileSelector, selects } from '../engine/selector.ts';
+import { projectionOf } from '../engine/projection.ts';
 import { cannotSee, NotAssessable } from '../engine/tracked-view.ts';
 import { objectAt, objectKeyOf } from '../language/read-json.ts';
 
@@ -47,7 +48,7 @@ export function clusterView(source: ClusterSource, atMs: number): TrackedView {
     },
     fact<T>(fact: Fact<T>, key: ObjectKey): T | undefined {
       const object = getOne(key);
-      return object === undefined ? undefined : fact.project(object);
+      return object === undefined ? undefined : projectionOf(fact)(object);
     },
     covers(kind) {
       asked ??= new Set();

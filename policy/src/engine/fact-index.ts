@@ -6,6 +6,7 @@ import { type Json, jsonEqual, type JsonObject } from '@driftline/proto';
 import type { Fact, FactOf, ObjectKey } from '../contract.ts';
 import { compareKeys, createReadNode, type ReadNode, type Subject, type Wake } from './graph.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { projectionOf } from './projection.ts';
 
 /** `error` is '' unless the projection threw: then whoever could have read it is unjudged. */
 type Projected = { readonly fact: FactOf<Json>; readonly keys: readonly string[]; readonly error: string };
@@ -19,6 +20,8 @@ export type FactReading = {
 
 export type FactIndex = {
   readonly fact: Fact<unknown>;
+  /** Counts the facts of the kind. */
+  readonly position: number;
   /** namespace undefined: all. */
   facts(namespace: string | undefined): FactReading;
   one(subject: Subject): FactReading;
@@ -66,8 +69,13 @@ class Group {
   }
 }
 
-/** `onUnread` is called when a subject is no longer read one by one. */
-export function createFactIndex(fact: Fact<unknown>, onUnread: (subject: Subject) => void): FactIndex {
+export type FactIndexOptions = {
+  readonly position: number;
+  /** Called when a subject is no longer read one by one. */
+  readonly onUnread: (subject: Subject) => void;
+};
+
+export function createFactIndex(fact: Fact<unknown>, { position, onUnread }: FactIndexOptions): FactIndex {
   const projections = new Map<Subject, Projected>();
   const all = new Group();
   /** Failed projections have no index keys, so every lookup depends on them. */
@@ -92,8 +100,10 @@ export function createFactIndex(fact: Fact<unknown>, onUnread: (subject: Subject
       : [...own, failed];
   }
 
+  const project = projectionOf(fact);
   return {
     fact,
+    position,
     facts: (namespace) => (namespace === undefined ? all : groupIn(byNamespace, namespace)).read(),
     one(subject) {
       let node = bySubject.get(subject);
@@ -116,7 +126,8 @@ export function createFactIndex(fact: Fact<unknown>, onUnread: (subject: Subject
     },
     update(subject, object, wake) {
       const before = projections.get(subject);
-      const after = object === undefined ? undefined : projected(fact, subject.key, { object, before });
+      const after =
+        object === undefined ? undefined : projected(fact, subject.key, { project: () => project(object), before });
       if (after === before) return;
       if (after === undefined) projections.delete(subject);
       else projections.set(subject, after);
@@ -143,12 +154,12 @@ function readingOf(projections: readonly Projected[]): { facts: readonly FactOf<
   return { facts: Object.freeze(ordered.map((one) => one.fact)), error };
 }
 
-type Projecting = { readonly object: JsonObject; readonly before: Projected | undefined };
+type Projecting = { readonly project: () => unknown; readonly before: Projected | undefined };
 
 /** `before` itself when nothing is different. */
-function projected(fact: Fact<unknown>, key: ObjectKey, { object, before }: Projecting): Projected | undefined {
+function projected(fact: Fact<unknown>, key: ObjectKey, { project, before }: Projecting): Projected | undefined {
   try {
-    const value = fact.project(object) as Json | undefined;
+    const value = project() as Json | undefined;
     if (value === undefined) return undefined;
     // Keys follow from the value.
     if (before?.error === '' && equal(before.fact.value, value)) return before;

@@ -8,6 +8,7 @@ import { objectAt } from '../language/read-json.ts';
 import { createFactIndex, type FactIndex } from './fact-index.ts';
 import { createReadNode, type ReadNode, type Subject, type Wake } from './graph.ts';
 import type { ObjectStore } from './object-store.ts';
+import { createReadPlan, type ReadPlan } from './read-plan.ts';
 import { Scope } from './scope.ts';
 
 type Kind = {
@@ -15,6 +16,8 @@ type Kind = {
   readonly all: Scope;
   readonly namespaces: Map<string, Scope>;
   readonly facts: Map<string, FactIndex>;
+  /** Which facts a change can concern; made when one is first compared. */
+  factPlan: ReadPlan<FactIndex> | undefined;
 };
 
 export class Inventory {
@@ -80,6 +83,7 @@ export class Inventory {
   place(subject: Subject, change: ObjectChange, wake: Wake): void {
     const kind = this.#kind(subject.key);
     const labelsBefore = subject.labels;
+    const earlier = this.earlier(subject, change);
     subject.present = change.after !== undefined;
     if (change.after !== undefined) subject.uid = change.uid;
     subject.object = change.after;
@@ -88,7 +92,7 @@ export class Inventory {
     if (subject.readers !== undefined) wake(subject.readers);
     kind.all.update(subject, labelsBefore, wake);
     this.scope(subject.key, subject.key.namespace).update(subject, labelsBefore, wake);
-    for (const facts of kind.facts.values()) facts.update(subject, change.after, wake);
+    for (const facts of factsConcerned(kind, earlier, change.after)) facts.update(subject, change.after, wake);
   }
 
   /** The form placed last, when it is at hand; to be asked before the change is placed. */
@@ -126,9 +130,16 @@ export class Inventory {
         throw new Error(`two different facts of ${fact.kind} are named ${fact.name}`);
       return known;
     }
-    const created = createFactIndex(fact, (subject) => this.release(subject));
-    for (const subject of kind.all.members()) created.update(subject, this.object(subject), () => undefined);
+    const { size: position } = kind.facts;
+    const created = createFactIndex(fact, { position, onUnread: (subject) => this.release(subject) });
+    for (const subject of kind.all.members()) {
+      const object = this.object(subject);
+      // What was not found was not projected: no form counts as known.
+      if (object === undefined) subject.digest = undefined;
+      created.update(subject, object, () => undefined);
+    }
     kind.facts.set(fact.name, created);
+    kind.factPlan = undefined;
     return created;
   }
 
@@ -161,8 +172,27 @@ export class Inventory {
       all: new Scope(() => undefined),
       namespaces: new Map(),
       facts: new Map(),
+      factPlan: undefined,
     };
     byGroup.set(group, created);
     return created;
+  }
+}
+
+/** All of them, when it cannot be said. */
+function factsConcerned(
+  kind: Kind,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+): Iterable<FactIndex> {
+  if (before === undefined || after === undefined || kind.facts.size === 0) return kind.facts.values();
+  kind.factPlan ??= createReadPlan([...kind.facts.values()], ({ fact }) =>
+    fact.reads === undefined ? undefined : { deciding: fact.reads, telling: [] },
+  );
+  try {
+    return kind.factPlan.concerned(before, after, () => true);
+  } catch {
+    // Nested beyond the stack.
+    return kind.facts.values();
   }
 }

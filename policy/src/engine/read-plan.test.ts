@@ -49,7 +49,11 @@ test('a control is concerned when something it reads differs, and only then', ()
           control: control(String(position), () => pass, { reads: () => reader.reads }),
           position,
         }));
-        const found = createReadPlan(kind, slots).concerned(before, after, (slot) => readers[slot.position]!.tells);
+        const found = createReadPlan(slots, (slot) => slot.control.reads?.(kind)).concerned(
+          before,
+          after,
+          (slot) => readers[slot.position]!.tells,
+        );
         for (const slot of slots) {
           const { reads, tells } = readers[slot.position]!;
           const expected =

@@ -4,29 +4,35 @@
  * not the number of controls.
  */
 import { isJsonArray, isJsonObject, type Json, type JsonObject, jsonEqual, ownValue } from '@driftline/proto';
-import type { GroupKind } from '../contract.ts';
+import type { OwnReads } from '../contract.ts';
 import { everyItem, type ReadPath, shape } from '../read-path.ts';
 import type { Slot } from './graph.ts';
 
-export type Reader = {
-  readonly slot: Slot;
-  /** False: it matters only to what the control tells of an object that does not pass. */
+/** Who reads, one of several: `position` counts them. */
+export type Positioned = { readonly position: number };
+
+type Reader<T extends Positioned> = {
+  readonly slot: T;
+  /** False: it matters only to what the reader tells of an object that does not pass. */
   readonly decides: boolean;
 };
 
-export type ReadPlan = {
+export type ReadPlan<T extends Positioned = Slot> = {
   /**
-   * The slots that read something that differs, and those that declare nothing. `tells` says whether a control has more to
+   * The slots that read something that differs, and those that declare nothing. `tells` says whether one has more to
    * say of the object than its code: only then what it reads besides matters.
    */
-  concerned(before: JsonObject, after: JsonObject, tells: (slot: Slot) => boolean): readonly Slot[];
+  concerned(before: JsonObject, after: JsonObject, tells: (slot: T) => boolean): readonly T[];
 };
 
-export function createReadPlan(kind: GroupKind, slots: readonly Slot[]): ReadPlan {
-  const root = createDraft();
-  const always: Slot[] = [];
+export function createReadPlan<T extends Positioned>(
+  slots: readonly T[],
+  readsOf: (slot: T) => OwnReads | undefined,
+): ReadPlan<T> {
+  const root = createDraft<T>();
+  const always: T[] = [];
   for (const slot of slots) {
-    const reads = slot.control.reads?.(kind);
+    const reads = readsOf(slot);
     if (reads === undefined) always.push(slot);
     for (const path of reads?.deciding ?? []) add(root, path, { slot, decides: true });
     for (const path of reads?.telling ?? []) add(root, path, { slot, decides: false });
@@ -42,18 +48,18 @@ export function createReadPlan(kind: GroupKind, slots: readonly Slot[]): ReadPla
   };
 }
 
-type Draft = {
-  readonly whole: Reader[];
-  readonly shape: Reader[];
-  readonly members: Map<string, Draft>;
-  items: Draft | undefined;
+type Draft<T extends Positioned> = {
+  readonly whole: Reader<T>[];
+  readonly shape: Reader<T>[];
+  readonly members: Map<string, Draft<T>>;
+  items: Draft<T> | undefined;
 };
 
-function createDraft(): Draft {
+function createDraft<T extends Positioned>(): Draft<T> {
   return { whole: [], shape: [], members: new Map(), items: undefined };
 }
 
-function add(root: Draft, path: ReadPath, reader: Reader): void {
+function add<T extends Positioned>(root: Draft<T>, path: ReadPath, reader: Reader<T>): void {
   let draft = root;
   for (const step of path) {
     if (step === shape) {
@@ -62,7 +68,7 @@ function add(root: Draft, path: ReadPath, reader: Reader): void {
     }
     let next = step === everyItem ? draft.items : draft.members.get(step);
     if (next === undefined) {
-      next = createDraft();
+      next = createDraft<T>();
       if (step === everyItem) draft.items = next;
       else draft.members.set(step, next);
     }
@@ -72,18 +78,18 @@ function add(root: Draft, path: ReadPath, reader: Reader): void {
 }
 
 /** A place that somebody reads. */
-type Place = {
+type Place<T extends Positioned> = {
   /** Whoever reads anything here or below. */
-  readonly all: readonly Reader[];
+  readonly all: readonly Reader<T>[];
   /** Who reads all of it when it is an object: also who reads items, which it does not have. */
-  readonly ofObject: readonly Reader[];
+  readonly ofObject: readonly Reader<T>[];
   /** Who reads all of it when it is a list: also who reads members. */
-  readonly ofList: readonly Reader[];
-  readonly members: ReadonlyMap<string, Place>;
-  readonly items: Place | undefined;
+  readonly ofList: readonly Reader<T>[];
+  readonly members: ReadonlyMap<string, Place<T>>;
+  readonly items: Place<T> | undefined;
 };
 
-function finished({ whole, shape: shapes, members: drafts, items: draft }: Draft): Place {
+function finished<T extends Positioned>({ whole, shape: shapes, members: drafts, items: draft }: Draft<T>): Place<T> {
   const members = new Map([...drafts].map(([name, member]) => [name, finished(member)]));
   const ofMembers = [...members.values()].flatMap((place) => place.all);
   const items = draft && finished(draft);
@@ -97,28 +103,28 @@ function finished({ whole, shape: shapes, members: drafts, items: draft }: Draft
   };
 }
 
-/** One reader a control, the deciding one where there is one. */
-function distinct(readers: readonly Reader[]): readonly Reader[] {
-  const bySlot = new Map<Slot, Reader>();
+/** One reader a slot, the deciding one where there is one. */
+function distinct<T extends Positioned>(readers: readonly Reader<T>[]): readonly Reader<T>[] {
+  const bySlot = new Map<T, Reader<T>>();
   for (const reader of readers) if (reader.decides || !bySlot.has(reader.slot)) bySlot.set(reader.slot, reader);
   return [...bySlot.values()];
 }
 
 /** One pass over the two forms: what nobody who is still asked reads is not entered, and nothing is compared twice. */
-class Walk {
-  readonly found: Slot[] = [];
+class Walk<T extends Positioned> {
+  readonly found: T[] = [];
   /** By position: whether the slot was found. */
   readonly #isFound: Uint8Array;
-  readonly #tells: (slot: Slot) => boolean;
+  readonly #tells: (slot: T) => boolean;
 
-  constructor(isFound: Uint8Array, always: readonly Slot[], tells: (slot: Slot) => boolean) {
+  constructor(isFound: Uint8Array, always: readonly T[], tells: (slot: T) => boolean) {
     this.#isFound = isFound;
     this.#tells = tells;
     for (const slot of always) this.#find(slot);
   }
 
   /** Whether the two differ; to be relied on only when `isAsked`, or where somebody reads all of the place. */
-  compare(place: Place, before: Json | undefined, after: Json | undefined, isAsked: boolean): boolean {
+  compare(place: Place<T>, before: Json | undefined, after: Json | undefined, isAsked: boolean): boolean {
     if (before === after) return false;
     if (isJsonObject(before) && isJsonObject(after)) {
       const isWhole = this.#isWanted(place.ofObject);
@@ -139,12 +145,12 @@ class Walk {
   }
 
   /** Touches only what somebody reads. */
-  #compareMembers({ members }: Place, before: JsonObject, after: JsonObject): boolean {
+  #compareMembers({ members }: Place<T>, before: JsonObject, after: JsonObject): boolean {
     for (const [name, member] of members) this.compare(member, ownValue(before, name), ownValue(after, name), false);
     return false;
   }
 
-  #compareObjects({ members }: Place, before: JsonObject, after: JsonObject): boolean {
+  #compareObjects({ members }: Place<T>, before: JsonObject, after: JsonObject): boolean {
     let differs = false;
     let left = 0;
     for (const _name in after) left += 1;
@@ -164,7 +170,12 @@ class Walk {
     return true;
   }
 
-  #compareItems(items: Place | undefined, before: readonly Json[], after: readonly Json[], isAsked: boolean): boolean {
+  #compareItems(
+    items: Place<T> | undefined,
+    before: readonly Json[],
+    after: readonly Json[],
+    isAsked: boolean,
+  ): boolean {
     if (items === undefined && !isAsked) return false;
     let differs = false;
     for (let i = 0; i < before.length; i += 1) {
@@ -173,25 +184,30 @@ class Walk {
     return differs;
   }
 
-  #compareAt(place: Place | undefined, before: Json | undefined, after: Json | undefined, isAsked: boolean): boolean {
+  #compareAt(
+    place: Place<T> | undefined,
+    before: Json | undefined,
+    after: Json | undefined,
+    isAsked: boolean,
+  ): boolean {
     if (place !== undefined) return this.compare(place, before, after, isAsked);
     return isAsked && !jsonEqual(before, after);
   }
 
-  #isWanted(readers: readonly Reader[]): boolean {
+  #isWanted(readers: readonly Reader<T>[]): boolean {
     for (const reader of readers) if (this.#wants(reader)) return true;
     return false;
   }
 
-  #take(readers: readonly Reader[]): void {
+  #take(readers: readonly Reader<T>[]): void {
     for (const reader of readers) if (this.#wants(reader)) this.#find(reader.slot);
   }
 
-  #wants({ slot, decides }: Reader): boolean {
+  #wants({ slot, decides }: Reader<T>): boolean {
     return this.#isFound[slot.position] === 0 && (decides || this.#tells(slot));
   }
 
-  #find(slot: Slot): void {
+  #find(slot: T): void {
     this.#isFound[slot.position] = 1;
     this.found.push(slot);
   }

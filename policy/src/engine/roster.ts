@@ -32,6 +32,7 @@ type Entry = {
 
 const none: readonly Slot[] = [];
 const noneById: ReadonlyMap<string, Slot> = new Map();
+const noPlan: ReadPlan = createReadPlan(none, () => undefined);
 
 export function createRoster(initial: readonly CompiledControl[]): Roster {
   let byId = new Map<string, CompiledControl>();
@@ -63,8 +64,8 @@ export function createRoster(initial: readonly CompiledControl[]): Roster {
 
   function plan(kind: GroupKind): ReadPlan {
     const found = entry(kind);
-    if (found === undefined) return createReadPlan(kind, none);
-    found.plan ??= createReadPlan(found.kind, found.slots);
+    if (found === undefined) return noPlan;
+    found.plan ??= createReadPlan(found.slots, ({ control }) => control.reads?.(found.kind));
     return found.plan;
   }
 

@@ -48,11 +48,13 @@ const policyExists: Fact<true> = {
   name: 'policy-exists',
   group: 'networking.k8s.io',
   kind: 'NetworkPolicy',
+  reads: [],
   project: () => true,
 };
 const mountsToken: Fact<boolean> = {
   name: 'mounts-token',
   ...core('ServiceAccount'),
+  reads: [['automountServiceAccountToken']],
   project: (account) => account['automountServiceAccountToken'] !== false,
 };
 /** Fails on hostile objects, as a careless author's would. */
@@ -60,6 +62,7 @@ const roleVerbs: Fact<readonly string[]> = {
   name: 'role-verbs',
   group: rbac,
   kind: 'Role',
+  reads: [['rules']],
   project(role) {
     if (role['rules'] === 'hostile') throw new Error('rules are not a list');
     return listAt(role, 'rules').flatMap((rule) => stringsOf(valueAt(rule, 'verbs')));

@@ -100,7 +100,7 @@ test('an edit that concerns nobody changes neither value nor error nor cost', ()
       const { program } = compiled;
       const deciding = program.reads.paths.filter(([root]) => root === 'object').map(([, ...rest]) => rest);
       const reader = control('A', () => ({ verdict: 'pass' }), { reads: () => ({ deciding, telling: [] }) });
-      const plan = createReadPlan(kind, [{ control: reader, position: 0 }]);
+      const plan = createReadPlan([{ control: reader, position: 0 }], ({ control }) => control.reads?.(kind));
       const answer = (of: JsonObject) => {
         const result = program.evaluate({ object: of });
         return result.ok
