@@ -22,6 +22,8 @@ export type Fault = {
   readonly isLong?: true;
   /** What the agent's spool may hold in a schedule with this fault. */
   readonly spoolLimit?: string;
+  /** The collector's store is an external one behind a proxy, instead of its own. */
+  readonly needsStoreProxy?: true;
   /** Only where libfaketime can be had. */
   readonly needsFakeTime?: true;
   readonly act: (stage: Stage) => Promise<void>;

@@ -4,7 +4,7 @@ import type { Process } from '../flow/processes.ts';
 import type { Effect } from './effects.ts';
 import type { Fault, Stage } from './fault.ts';
 import { noting } from './fault.ts';
-import { control, descendantsOf, freeze } from './processes-of.ts';
+import { control, freeze } from './processes-of.ts';
 import type { System } from './system.ts';
 
 type Ending = 'kill' | 'stop';
@@ -30,11 +30,11 @@ const restart = (program: Program, ending: Ending, awayMs: readonly [number, num
 });
 
 /** A process that does not answer, as under a debugger, a stopped disk or an overcommitted host. */
-const freezing = (program: Program, pidsOf: (pid: number) => readonly number[]): Fault => ({
+const freezing = (program: Program, pidsOf: (system: System) => readonly number[]): Fault => ({
   parts: [program.part],
   act: async (stage) => {
     await noting(stage, { fault: `${program.part} frozen`, types: program.types }, async () => {
-      const { thaw } = freeze(pidsOf(processOf(stage.system, program).pid));
+      const { thaw } = freeze(pidsOf(stage.system));
       await sleep(stage.random.between(500, 5_000));
       thaw();
     });
@@ -90,10 +90,9 @@ export const processFaults = {
   },
   'agent-away': restart(agent, 'kill', [6_000, 12_000]),
   'agent-away-for-long': restart(agent, 'kill', [80_000, 110_000]),
-  'freeze-agent': freezing(agent, (pid) => [pid]),
-  'freeze-collector': freezing(collector, (pid) => [pid]),
-  /** The collector's own ClickHouse hangs. */
-  'freeze-store': freezing(collector, descendantsOf),
+  'freeze-agent': freezing(agent, (system) => [system.agent.pid]),
+  'freeze-collector': freezing(collector, (system) => [system.collector.pid]),
+  'freeze-store': freezing(collector, (system) => system.storePids()),
   'kill-apiserver': restartComponent('apiserver', 'kill'),
   'term-apiserver': restartComponent('apiserver', 'stop'),
   'kill-etcd': restartComponent('etcd', 'kill'),

@@ -5,6 +5,7 @@ import { clockFaults } from './faults-of-clocks.ts';
 import { networkFaults } from './faults-of-network.ts';
 import { processFaults } from './faults-of-processes.ts';
 import { stateFaults } from './faults-of-state.ts';
+import { storeFaults } from './faults-of-store.ts';
 import { burst } from './workload.ts';
 
 const workloadFaults = {
@@ -18,7 +19,7 @@ const workloadFaults = {
   },
 } as const satisfies Readonly<Record<string, Fault>>;
 
-const all = { ...processFaults, ...networkFaults, ...stateFaults, ...workloadFaults, ...clockFaults };
+const all = { ...processFaults, ...networkFaults, ...stateFaults, ...storeFaults, ...workloadFaults, ...clockFaults };
 export type FaultName = keyof typeof all;
 export const faults: Readonly<Record<FaultName, Fault>> = all;
 export const faultNames = Object.keys(all) as readonly FaultName[];

@@ -66,7 +66,8 @@ export async function runSchedule(
   const planned = schedule.tracks.flat().map(({ fault }) => faults[fault]);
   const hasFakeClocks = planned.some(({ needsFakeTime }) => needsFakeTime === true);
   const spoolLimit = planned.find((fault) => fault.spoolLimit !== undefined)?.spoolLimit;
-  const system = await openSystem({ control, redactionKey, useWatchList, hasFakeClocks, spoolLimit });
+  const hasStoreProxy = planned.some(({ needsStoreProxy }) => needsStoreProxy === true);
+  const system = await openSystem({ control, redactionKey, useWatchList, hasFakeClocks, hasStoreProxy, spoolLimit });
   let problems: readonly Problem[] | undefined;
   try {
     system.collector.start();

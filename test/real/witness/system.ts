@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../fakes/embedded/process.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
+import type { FaultyProxy } from '../../../collector/src/timeline/testing/faulty-proxy.ts';
 import { Process } from '../flow/processes.ts';
 import { embeddedStore } from '../flow/recorded.ts';
 import type { StoreAccess } from '../flow/recorded.ts';
@@ -11,6 +12,8 @@ import { ApiFront } from './api-front.ts';
 import { fakeTimeLibrary, openFakeClock } from './fake-time.ts';
 import type { FakeClock } from './fake-time.ts';
 import { Link } from './link.ts';
+import { descendantsOf } from './processes-of.ts';
+import { openProxiedStore } from './store.ts';
 
 export const agentUser = 'witnessed-agent';
 export const clusterName = 'witnessed';
@@ -23,6 +26,8 @@ export type SystemOptions = {
   readonly useWatchList?: boolean;
   /** Agent and collector have clocks of their own. */
   readonly hasFakeClocks?: boolean;
+  /** The store is an external one behind a proxy; else the collector's own. */
+  readonly hasStoreProxy?: boolean;
 };
 
 export type System = {
@@ -34,7 +39,9 @@ export type System = {
   readonly toApiServer: Link;
   readonly toCollector: Link;
   readonly clocks: { readonly agent: FakeClock; readonly collector: FakeClock } | undefined;
+  readonly storeProxy: FaultyProxy | undefined;
   store(): StoreAccess;
+  storePids(): readonly number[];
   /** A figure of the agent's metrics, by its name without the prefix. */
   agentFigure(name: string): Promise<number>;
   /** Gives agent and collector another token for each other. The collector must be stopped. */
@@ -91,6 +98,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     },
   });
   const dataDir = join(folder, 'collector');
+  const external = options.hasStoreProxy === true ? await openProxiedStore(folder) : undefined;
   const collector = new Process({
     name: 'collector',
     file: 'collector/src/main.ts',
@@ -103,6 +111,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       DRIFTLINE_TOKENS_FILE: agentTokenFiles.collector,
       DRIFTLINE_LOG_LEVEL: 'debug',
       ...clocks?.collector.environment,
+      ...external?.environment,
     },
   });
   return {
@@ -114,7 +123,9 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     toApiServer,
     toCollector,
     clocks,
-    store: () => embeddedStore(dataDir),
+    storeProxy: external?.proxy,
+    store: () => external?.access ?? embeddedStore(dataDir),
+    storePids: () => (external === undefined ? descendantsOf(collector.pid) : [external.pid]),
     async agentFigure(name) {
       const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
       return Number(new RegExp(`^driftline_agent_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
@@ -124,6 +135,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     async close({ keepsFolder }) {
       await agent.stop();
       await collector.stop();
+      await external?.close();
       await Promise.all([toApiServer.close(), toCollector.close(), front.close()]);
       if (!keepsFolder) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },

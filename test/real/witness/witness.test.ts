@@ -26,6 +26,7 @@ const schedules: readonly { readonly seed: number; readonly faults: readonly Fau
   { seed: 10, faults: ['compact', 'agent-away'] },
   { seed: 11, faults: ['kill-etcd', 'term-agent'] },
   { seed: 12, faults: ['burst', 'term-collector', 'term-apiserver'] },
+  { seed: 13, faults: ['store-refuses', 'store-errs-after-commit'] },
 ];
 
 /** Clusters are shared by all schedules that want one of their kind, one at a time. */
