@@ -3,6 +3,7 @@ import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Effect } from './effects.ts';
 import type { Fault, Stage } from './fault.ts';
 import { noting } from './fault.ts';
 import { isAlive, limitFileSize } from './processes-of.ts';
@@ -30,12 +31,12 @@ async function withoutAgent({ system }: Stage, act: () => Promise<void>): Promis
 }
 
 /** The collector is away until the spool has no room left and has begun to let go of the oldest. */
-const pastSpool = (ending: 'kill' | 'stop'): Fault => ({
+const pastSpool = (ending: 'kill' | 'stop', costs: readonly Effect['type'][]): Fault => ({
   parts: ['agent', 'collector', 'workload'],
   isLong: true,
   spoolLimit: '128Ki',
   act: (stage) =>
-    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short'] }, async () => {
+    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', ...costs] }, async () => {
       const { system, workload, random } = stage;
       await system.collector[ending]();
       const endMs = performance.now() + spoolFillTimeoutMs;
@@ -84,9 +85,9 @@ export const stateFaults = {
         limitFileSize(agent.pid, 'unlimited');
       }),
   },
-  'collector-away-past-spool': pastSpool('stop'),
-  /** What it was recording may be in the store in part: that much is told. */
-  'collector-killed-past-spool': pastSpool('kill'),
+  'collector-away-past-spool': pastSpool('stop', ['spool-short']),
+  /** What it was recording may be in the store in part, and can never be completed: the epoch has to end. */
+  'collector-killed-past-spool': pastSpool('kill', ['spool-short', 'epoch-cut']),
   /** etcd forgets its past. An API server with a watch cache does not notice. */
   compact: {
     parts: ['control plane'],
