@@ -186,7 +186,10 @@ class Lines {
 
   async #renew(recordedSequence: number, cause: EpochLoss): Promise<void> {
     if (this.#isClosing) return;
-    const reason = reasonOf(cause, recordedSequence);
+    const reason =
+      cause === 'displaced'
+        ? 'another agent told of this cluster meanwhile: what both saw would be recorded twice'
+        : `the collector has recorded up to ${recordedSequence}, more than this spool can have sent`;
     const position = this.current?.spool.position();
     await this.current?.close();
     this.current = undefined;
@@ -196,17 +199,6 @@ class Lines {
 
   async #open(isSuccessor = false): Promise<void> {
     this.current = await openLine(this.#context, isSuccessor);
-  }
-}
-
-function reasonOf(cause: EpochLoss, recordedSequence: number): string {
-  switch (cause) {
-    case 'set-back':
-      return `the collector has recorded up to ${recordedSequence}, more than this spool can have sent`;
-    case 'displaced':
-      return 'another agent told of this cluster meanwhile: what both saw would be recorded twice';
-    case 'ended':
-      return 'what this spool no longer holds was recorded in part: the collector cannot go on behind it';
   }
 }
 

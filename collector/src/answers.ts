@@ -44,13 +44,6 @@ export class Answers {
     this.#deps.logger.warn({ event: logEvents.sequencesMissing, ...id, ...missing });
   }
 
-  /** A commit behind `missing` would bring to light what a predecessor left in it without one. */
-  endEpoch(id: StreamId, missing: Missing): Promise<void> {
-    this.#deps.metrics.epochsEnded.inc();
-    this.#deps.logger.warn({ event: logEvents.epochEnded, ...id, ...missing });
-    return this.publish([{ type: 'epoch-ended', stream: id }]);
-  }
-
   /** Feedback that cannot be delivered now is covered by the next one, or by the agent's next Hello. */
   async publish(messages: readonly Feedback[]): Promise<void> {
     for (const message of messages) {

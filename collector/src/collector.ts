@@ -146,7 +146,8 @@ class Composition {
     const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
     const line = { timeline, metrics, now };
     const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, policies, line);
-    const gateway = config.role === 'worker' ? undefined : await this.#openGateway(bus.writer, tokens, line);
+    const gateway =
+      config.role === 'worker' ? undefined : await this.#openGateway(bus.writer, tokens, { ...line, pipeline });
     const liveSessions = (): readonly LiveSession[] => gateway?.liveSessions() ?? [];
     const isRunning = (): boolean => this.#isRunning;
     const parts = { config, timeline, policies, tokens, metrics, logger, liveSessions, pipeline, isRunning };
@@ -221,8 +222,9 @@ class Composition {
   async #openGateway(
     bus: BusWriter,
     tokens: TokenBook,
-    { timeline, metrics, now }: { timeline: Timeline; metrics: CollectorMetrics; now: () => number },
+    line: { timeline: Timeline; metrics: CollectorMetrics; now: () => number; pipeline: Pipeline | undefined },
   ): Promise<Gateway> {
+    const { timeline, metrics, now, pipeline } = line;
     const { config, logger } = this.#options;
     const limits = defaultIngestLimits;
     const watermark = watermarkOf(timeline);
@@ -236,6 +238,7 @@ class Composition {
         tokens,
         bus,
         watermark,
+        settle: pipeline && ((stream, oldestSequence) => pipeline.settle(stream, oldestSequence)),
         bindings,
         openClaims:
           config.kafka === undefined

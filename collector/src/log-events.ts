@@ -14,7 +14,7 @@ export const logEvents = {
   clusterBound: 'cluster-bound',
   resendAsked: 'resend-asked',
   sequencesMissing: 'sequences-missing',
-  epochEnded: 'epoch-ended',
+  unfinishedAdopted: 'unfinished-adopted',
   batchUndecodable: 'batch-undecodable',
   messageFailed: 'message-failed',
   judgingFailed: 'judging-failed',

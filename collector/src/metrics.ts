@@ -10,7 +10,7 @@ export type CollectorMetrics = {
   readonly receivedBytes: Counter;
   readonly duplicateBatches: Counter;
   readonly holes: Counter;
-  readonly epochsEnded: Counter;
+  readonly adopted: Counter;
   readonly resends: Counter;
   readonly messages: Counter<'type'>;
   readonly versions: Counter;
@@ -82,7 +82,7 @@ export const createMetrics = (registry: Registry = new Registry()): CollectorMet
     receivedBytes: counter('driftline_ingest_bytes_total', 'Compressed payload bytes taken from agents'),
     duplicateBatches: counter('driftline_admit_duplicates_total', 'Batches that were recorded before'),
     holes: counter('driftline_admit_holes_total', 'Sequence holes confirmed as gone and recorded as gaps'),
-    epochsEnded: counter('driftline_admit_epochs_ended_total', 'Epochs ended for rows without a commit in a hole'),
+    adopted: counter('driftline_admit_adopted_total', 'Holes in which rows without a commit were found and recorded'),
     resends: counter('driftline_admit_resends_total', 'Times that missing sequences were asked for again'),
     messages: counter('driftline_apply_messages_total', 'Messages, by type', 'type'),
     versions: counter('driftline_apply_versions_total', 'Versions of objects'),

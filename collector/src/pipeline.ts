@@ -7,6 +7,7 @@
  * agent sends again what was not acknowledged: the same batches become the same rows, and the store keeps one of each.
  */
 import type { Logger } from 'pino';
+import { adoptUnfinished } from './adopt.ts';
 import { Answers } from './answers.ts';
 import { patiently } from './backoff.ts';
 import { openRows } from './batch-rows.ts';
@@ -19,7 +20,7 @@ import type { ClusterMemory, OpenJudge, StreamMemory } from './cluster-memory.ts
 import { askAgain, askForWhole } from './full-requests.ts';
 import { createGroupRecorder, StreamRefusedError } from './group-recorder.ts';
 import type { GroupRecorder } from './group-recorder.ts';
-import { admit } from './ingest/admit.ts';
+import { admit, missingBefore } from './ingest/admit.ts';
 import type { Missing } from './ingest/admit.ts';
 import type { PolicyBundle } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
@@ -53,6 +54,11 @@ export type Pipeline = BatchHandler & {
   recoverAll(): Promise<void>;
   /** Lets every cluster be judged by the bundle of the moment when its turn comes; resolves when all are. Never rejects. */
   adopt(bundle: () => PolicyBundle): Promise<void>;
+  /**
+   * Called before an agent is told where its stream stands: below `oldestSequence` it holds nothing that is not recorded.
+   * Resolves when all is recorded of that which a predecessor left there without a commit.
+   */
+  settle(id: StreamId, oldestSequence: number): Promise<void>;
   /** Deadlines that have passed and objects still wanted; called by a timer, and by tests. Never rejects. */
   housekeep(): Promise<void>;
   /** What is in memory now, for `status` and for tests. */
@@ -63,10 +69,11 @@ export type Pipeline = BatchHandler & {
   abandon(): Promise<void>;
 };
 
-type Done = { readonly done: Promise<unknown> };
+/** `isOutdated`: the work is not finished, and wants another memory. */
+type Done = { readonly done: Promise<unknown>; readonly isOutdated?: boolean };
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** Its rejection is seen by whoever awaits it later, if anybody does. */
+/** Its rejection is seen by whoever awaits it later. */
 const handled = <T>(promise: Promise<T>): Promise<T> => {
   promise.catch(() => {});
   return promise;
@@ -81,8 +88,8 @@ class PipelineOfClusters implements Pipeline {
   readonly #lines = new Map<string, ClusterLine>();
   /** Lines that were lost and are not quite done. */
   readonly #leaving = new Map<string, Promise<void>>();
-  /** Streams whose state the writer has, with the sequences of which a predecessor left rows without a commit. */
-  readonly #opened = new WeakMap<StreamMemory, readonly number[]>();
+  /** Streams whose state the writer has. */
+  readonly #opened = new WeakSet<StreamMemory>();
   readonly #housekept = new Set<ClusterLine>();
   readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -127,11 +134,12 @@ class PipelineOfClusters implements Pipeline {
   async #handleOf(line: ClusterLine, items: readonly StreamBatch[]): Promise<void> {
     let memory: ClusterMemory | undefined;
     try {
-      const { done } = await line.run((current) => {
+      const { done, isOutdated } = await line.run((current) => {
         memory = current;
         return this.#takeBatches(line, current, items);
       });
       await done;
+      if (isOutdated === true) await this.#handleOf(line, items);
     } catch (error) {
       const isLost = this.#lines.get(clusterKey(line.id)) !== line;
       if (isLost && error instanceof LineClosedError) return;
@@ -146,8 +154,12 @@ class PipelineOfClusters implements Pipeline {
       const stream = streamOf(memory, item.stream.epoch);
       if (!this.#opened.has(stream)) {
         // Here the wait for the store is this cluster's; in the writer it would be everybody's.
-        this.#opened.set(stream, await this.#deps.writer.unfinished(item.stream));
+        await this.#deps.writer.watermark(item.stream);
+        this.#opened.add(stream);
       }
+      const missing = missingBefore(stream.nextSequence, item);
+      if (missing !== undefined && (await this.#adoptIn(line, memory, item.stream, missing)))
+        return { done: handled(Promise.all(durable)), isOutdated: true };
       durable.push(handled(this.#takeBatch(line, memory, item)));
       await nextTurn();
     }
@@ -179,11 +191,7 @@ class PipelineOfClusters implements Pipeline {
       case 'hole':
         return this.#answers.askForMissing(item.stream, stream, admission.resendFrom);
       case 'admitted': {
-        const { missing } = admission;
-        if (missing !== undefined) {
-          if (this.#holdsUnfinished(stream, missing)) return this.#answers.endEpoch(item.stream, missing);
-          this.#answers.confessMissing(item.stream, missing);
-        }
+        if (admission.missing !== undefined) this.#answers.confessMissing(item.stream, admission.missing);
         const { rows, needFull, verdicts } = prepare(this.#prepare, memory, item, admission);
         stream.nextSequence = item.batch.lastSequence + 1;
         stream.resendAskedAtMs = 0;
@@ -198,9 +206,21 @@ class PipelineOfClusters implements Pipeline {
     }
   }
 
-  #holdsUnfinished(stream: StreamMemory, { fromSequence, toSequence }: Missing): boolean {
-    const unfinished = this.#opened.get(stream) ?? [];
-    return unfinished.some((sequence) => sequence >= fromSequence && sequence <= toSequence);
+  /** Whether something was recorded; the memory is then read anew, since more may be there than is known here. */
+  async #adoptIn(line: ClusterLine, memory: ClusterMemory, id: StreamId, missing: Missing): Promise<boolean> {
+    const adopted = await adoptUnfinished({ ...this.#deps, prepare: this.#prepare }, memory, id, missing);
+    if (adopted === undefined) return false;
+    await this.#record(line, { id, stream: streamOf(memory, id.epoch) }, adopted);
+    line.discard(memory);
+    return true;
+  }
+
+  async settle(id: StreamId, oldestSequence: number): Promise<void> {
+    const line = this.#lineOf(id);
+    await line.run(async (memory) => {
+      const fromSequence = (memory.streams.get(id.epoch)?.recordedSequence ?? 0) + 1;
+      await this.#adoptIn(line, memory, id, { fromSequence, toSequence: oldestSequence - 1 });
+    });
   }
 
   async #record(
@@ -276,7 +296,8 @@ class PipelineOfClusters implements Pipeline {
     if (rows.transitions.length + rows.unjudged.length + rows.posture.length === 0) return { done: Promise.resolve() };
     own.nextSequence += 1;
     if (!this.#opened.has(own)) {
-      this.#opened.set(own, await this.#deps.writer.unfinished(id));
+      await this.#deps.writer.watermark(id);
+      this.#opened.add(own);
     }
     return { done: handled(this.#record(line, { id, stream: own }, rows)) };
   }

@@ -101,7 +101,6 @@ export type RefusalCode =
   | 'forbidden'
   | 'cluster-mismatch'
   | 'already-claimed'
-  | 'epoch-ended'
   | 'protocol-version'
   | 'protocol-violation'
   | 'undecodable'
@@ -115,7 +114,6 @@ export const refusals: Readonly<Record<RefusalCode, { readonly retryable: boolea
   forbidden: { retryable: true, retryAfterMs: 60_000 },
   'cluster-mismatch': { retryable: false, retryAfterMs: 0 },
   'already-claimed': { retryable: true, retryAfterMs: 15_000 },
-  'epoch-ended': { retryable: true, retryAfterMs: 5_000 },
   'protocol-version': { retryable: false, retryAfterMs: 0 },
   'protocol-violation': { retryable: true, retryAfterMs: 5_000 },
   undecodable: { retryable: false, retryAfterMs: 0 },

@@ -4,6 +4,7 @@
  * so that a caller that keeps writing to what it recorded is found out.
  */
 import { listedReasons } from '@driftline/collector';
+import type { UnfinishedRows } from '@driftline/collector';
 import { parseAuditEvent } from '@driftline/proto';
 import type {
   AuditHints,
@@ -32,8 +33,8 @@ export type MemoryStore = {
   delay?: (() => Promise<void>) | undefined;
   /** The store refuses from now on. */
   refusal?: Error | undefined;
-  /** What `unfinished` says of every stream: here a batch is there as a whole or not at all. */
-  unfinished?: readonly number[];
+  /** What a writer before this one left of every stream without a commit; sequences of rows of other tables, too. */
+  unfinished?: { readonly sequences: readonly number[]; readonly rows: UnfinishedRows };
   /** Calls of `record`, for tests of grouping. */
   groups: number;
 };
@@ -113,8 +114,14 @@ export const openMemoryTimeline = (store: MemoryStore): TimelineWriter & Timelin
     async watermark(stream) {
       return watermarkOf(store, stream);
     },
-    async unfinished() {
-      return store.unfinished ?? [];
+    async unfinished(stream) {
+      const watermark = watermarkOf(store, stream);
+      return (store.unfinished?.sequences ?? []).filter((sequence) => sequence > watermark);
+    },
+    async readUnfinished(_stream, { fromSequence, toSequence }) {
+      const isIn = ({ sequence }: { readonly sequence: number }) => fromSequence <= sequence && sequence <= toSequence;
+      const { versions = [], audits = [], others = [] } = store.unfinished?.rows ?? {};
+      return { versions: versions.filter(isIn), audits: audits.filter(isIn), others: others.filter(isIn) };
     },
     async close() {
       isClosed = true;

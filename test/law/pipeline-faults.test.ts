@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { AgentStream } from '../fakes/agent-stream.ts';
 import { createMemoryStore } from '../fakes/memory-timeline.ts';
+import type { MemoryStore } from '../fakes/memory-timeline.ts';
 import {
   body,
   bundle,
@@ -65,27 +66,78 @@ describe('what does not fit', () => {
     await pipeline.close();
   });
 
-  test('a hole in which a predecessor left rows without a commit ends the epoch, and nothing behind it is recorded', async () => {
-    const store = createMemoryStore();
+  /** Of five messages the second to the fourth are gone; of the third a predecessor left the version, of the fourth a finding. */
+  const abandoned = async () => {
     const agent = new AgentStream('e1');
-    const first = item(agent, cutOf(agent.put(configMap('a'), body('a', {}))));
-    cutOf(agent.put(configMap('b'), body('b', {})));
-    cutOf(agent.put(configMap('b'), body('b', { size: 1 })));
-    agent.release(3);
-    const last = item(agent, cutOf(agent.put(configMap('c'), body('c', {}))));
-    store.unfinished = [3, 7];
-    const { pipeline, feedback } = open(store);
-    await pipeline.handle([first]);
-    await pipeline.handle([last]);
-    assert.deepEqual(feedback.at(-1), { type: 'epoch-ended', stream });
-    assert.deepEqual(gapsOf(store), []);
+    const objects = [
+      ['a', 1],
+      ['b', 1],
+      ['b', 9],
+      ['c', 1],
+      ['d', 1],
+    ] as const;
+    const items = objects.map(([name, size]) => item(agent, cutOf(agent.put(configMap(name), body(name, { size })))));
+    const predecessor = createMemoryStore();
+    const { pipeline } = open(predecessor);
+    await pipeline.handle(items);
+    await pipeline.close();
+    const store = createMemoryStore();
+    const versions = versionsOf(predecessor).filter(({ sequence }) => sequence === 3);
+    store.unfinished = { sequences: [3, 4], rows: { versions, audits: [], others: [] } };
+    agent.release(4);
+    return { store, first: items[0]!, last: { ...items[4]!, oldestSequence: 5 } };
+  };
+  const assertAdopted = (store: MemoryStore) => {
     assert.deepEqual(
-      versionsOf(store).map((row) => row.name),
-      ['a'],
+      versionsOf(store).map(({ name, sequence }) => [name, sequence]),
+      [
+        ['a', 1],
+        ['b', 3],
+        ['d', 5],
+      ],
     );
-    const successor = new AgentStream('e2');
-    await pipeline.handle([item(successor, cutOf(successor.put(configMap('c'), body('c', {}))))]);
-    assert.equal(versionsOf(store).at(-1)?.epoch, 'e2');
+    assert.deepEqual(
+      gapsOf(store).map((gap) => [gap.cause, gap.fromSequence, gap.toSequence]),
+      [
+        ['sequence_hole', 2, 2],
+        ['sequence_hole', 4, 4],
+      ],
+    );
+    assert.deepEqual(
+      store.batches.map(({ firstSequence, lastSequence }) => [firstSequence, lastSequence]),
+      [
+        [1, 1],
+        [2, 4],
+        [5, 5],
+      ],
+    );
+    const opened = store.batches.flatMap(({ transitions }) => transitions);
+    assert.deepEqual(
+      opened.map(({ sequence, name, state }) => [sequence, name, state]),
+      [[3, 'b', 'opened']],
+    );
+  };
+
+  test('what a predecessor left without a commit in a hole is told, and the rest of the hole confessed', async () => {
+    const { store, first, last } = await abandoned();
+    const { pipeline, timeline } = open(store);
+    await pipeline.handle([first, last, last]);
+    assertAdopted(store);
+    assert.equal(await timeline.watermark(last.stream), 5);
+    await pipeline.close();
+  });
+
+  test('so it is before an agent is told where its stream stands, and nothing is touched that it still holds', async () => {
+    const { store, first, last } = await abandoned();
+    const { pipeline, timeline } = open(store);
+    await pipeline.handle([first]);
+    await pipeline.settle(last.stream, 3);
+    assert.equal(await timeline.watermark(last.stream), 1, 'the third is still held');
+    await pipeline.settle(last.stream, 5);
+    assert.equal(await timeline.watermark(last.stream), 4);
+    await pipeline.settle(last.stream, 5);
+    await pipeline.handle([last]);
+    assertAdopted(store);
     await pipeline.close();
   });
 

@@ -22,12 +22,12 @@ export type SessionEnd =
   | { readonly type: 'hole' }
   /**
    * The collector has recorded what this spool never held, sent, or cut like that: it was lost or set back. `displaced`:
-   * another agent told of this cluster meanwhile. `ended`: the collector cannot go on with it.
+   * another agent told of this cluster meanwhile.
    */
   | { readonly type: 'epoch-lost'; readonly recordedSequence: number; readonly cause: EpochLoss }
   | { readonly type: 'stopped' };
 
-export type EpochLoss = 'set-back' | 'displaced' | 'ended';
+export type EpochLoss = 'set-back' | 'displaced';
 
 export type SessionOptions = {
   readonly spool: Spool;
@@ -140,7 +140,7 @@ class Session {
       case 'kind-verdict':
         return this.#options.onVerdict(frame);
       case 'refused':
-        return this.#refused(frame);
+        return this.#end({ type: 'refused', refused: frame });
     }
   }
 
@@ -167,11 +167,6 @@ class Session {
       const reason = error instanceof Error ? `the spool could not be read: ${error.message}` : 'the spool failed';
       this.#end({ type: 'disconnected', reason });
     });
-  }
-
-  #refused(refused: Refused): void {
-    if (refused.code !== 'epoch-ended') return this.#end({ type: 'refused', refused });
-    this.#end({ type: 'epoch-lost', recordedSequence: this.#recordedSequence, cause: 'ended' });
   }
 
   #acknowledge(acceptedSequence: number, recordedSequence: number): void {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { refused } from '@driftline/proto';
 import type { KindVerdict, ObjectRef } from '@driftline/proto';
 import {
   numberedBody,
@@ -303,18 +302,6 @@ describe('uplink', () => {
       await until(() => lostEpochs.length === 1, 'the end of the epoch');
       assert.deepEqual(lostEpochs, [9]);
       assert.deepEqual(sequencesOf(collector, 0), []);
-    });
-  });
-
-  it('a collector that cannot go on behind what is lost ends the epoch', async () => {
-    const script: Script = {
-      onHello: (stream) => stream.welcome(1),
-      onBatch: (stream) => stream.send(refused('epoch-ended', 'unfinished')),
-    };
-    await withUplink(script, { messages: 3 }, async ({ lostEpochs, collector }) => {
-      await until(() => lostEpochs.length === 1, 'the end of the epoch');
-      assert.deepEqual(lostEpochs, [1]);
-      assert.equal(collector.streams.length, 1);
     });
   });
 

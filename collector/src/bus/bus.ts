@@ -18,8 +18,6 @@ export type StreamBatch = {
 export type Feedback =
   | { readonly type: 'recorded'; readonly stream: StreamId; readonly sequence: number }
   | { readonly type: 'resend'; readonly stream: StreamId; readonly fromSequence: number }
-  /** The stream cannot go on: the agent has to begin another epoch. */
-  | { readonly type: 'epoch-ended'; readonly stream: StreamId }
   | { readonly type: 'need-full'; readonly stream: StreamId; readonly objects: readonly ObjectRef[] }
   | { readonly type: 'kind-verdict'; readonly stream: StreamId; readonly verdict: KindVerdict };
 

@@ -17,7 +17,6 @@ test('every kind of feedback survives the topic; what is none is told apart', ()
     { type: 'recorded', stream, sequence: 4 },
     { type: 'resend', stream, fromSequence: 4 },
     { type: 'need-full', stream, objects: [ref] },
-    { type: 'epoch-ended', stream },
     ...verdicts.map(
       (verdict): Feedback => ({
         type: 'kind-verdict',

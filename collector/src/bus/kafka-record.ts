@@ -47,7 +47,6 @@ const verdictSchema = z.base64().transform((text, context): KindVerdict => {
 const feedbackSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('recorded'), stream: streamSchema, sequence }),
   z.object({ type: z.literal('resend'), stream: streamSchema, fromSequence: sequence }),
-  z.object({ type: z.literal('epoch-ended'), stream: streamSchema }),
   z.object({ type: z.literal('need-full'), stream: streamSchema, objects: z.array(refSchema) }),
   z.object({ type: z.literal('kind-verdict'), stream: streamSchema, verdict: verdictSchema }),
 ]);

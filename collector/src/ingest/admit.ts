@@ -4,8 +4,9 @@
  * missing. What is missing is asked for again, unless the agent has said that it no longer holds it.
  */
 import type { StreamBatch } from '../bus/bus.ts';
+import type { SequenceRange } from '../timeline/timeline.ts';
 
-export type Missing = { readonly fromSequence: number; readonly toSequence: number };
+export type Missing = SequenceRange;
 
 export type Admission =
   /** `fromSequence` is the first message to apply; `missing` lies before it and is gone for good. */
@@ -23,6 +24,12 @@ export const admit = (nextSequence: number, item: StreamBatch): Admission => {
     return { type: 'admitted', fromSequence: firstSequence, missing };
   }
   return { type: 'hole', resendFrom: Math.max(nextSequence, item.oldestSequence) };
+};
+
+/** What lies before the batch and is gone for good. */
+export const missingBefore = (nextSequence: number, item: StreamBatch): Missing | undefined => {
+  const admission = admit(nextSequence, item);
+  return admission.type === 'admitted' ? admission.missing : undefined;
 };
 
 /** Bounds of a batch that hold before anything of it is read. Returns the sentence that says what is wrong. */

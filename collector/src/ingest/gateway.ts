@@ -25,7 +25,7 @@ import { identify } from './peer-identity.ts';
 import { adviceOn, refusalFrame } from './refusal.ts';
 import type { Refusal } from './refusal.ts';
 import type { GatewayListen } from './server-credentials.ts';
-import { Session } from './session.ts';
+import { oldestSequenceOf, Session } from './session.ts';
 import type { LiveSession, SessionDeps } from './session.ts';
 import type { Credential, TokenBook } from './tokens.ts';
 import { openUplinkServer } from './uplink-server.ts';
@@ -36,6 +36,8 @@ export type GatewayDeps = {
   readonly tokens: TokenBook;
   readonly bus: BusWriter;
   readonly watermark: (stream: StreamId) => Promise<number>;
+  /** See Pipeline.settle; undefined where the pipeline is another process. */
+  readonly settle?: ((stream: StreamId, oldestSequence: number) => Promise<void>) | undefined;
   readonly bindings: Pick<ClusterBindings, 'find' | 'bind'>;
   /** Of all gateways of a fleet; undefined when this is the only one. */
   readonly openClaims?: ((onLost: (stream: StreamId) => void) => ClusterClaims) | undefined;
@@ -232,6 +234,11 @@ class GrpcGateway {
       if (claim?.type === 'held') return this.#giveUp(session, this.#alreadyClaimed(stream, claim));
       // An agent that learns that more is recorded than it ever had begins a new epoch: the Welcome tells it.
       recordedSequence = await this.#deps.watermark(stream);
+      const oldestSequence = oldestSequenceOf(hello);
+      if (this.#deps.settle !== undefined && oldestSequence > recordedSequence + 1) {
+        await this.#deps.settle(stream, oldestSequence);
+        recordedSequence = await this.#deps.watermark(stream);
+      }
       if (session.isClosed) return undefined;
       if (verdict.type === 'bind') {
         const made = { clusterUid, cause: verdict.cause, epoch, instance, boundAtUs: this.#deps.now() * 1000 };

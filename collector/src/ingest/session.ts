@@ -161,8 +161,6 @@ export class Session {
       case 'resend':
         this.#takenSequence = Math.min(this.#takenSequence, feedback.fromSequence - 1);
         return this.#askAgain(feedback.fromSequence);
-      case 'epoch-ended':
-        return this.refuse('epoch-ended', 'what this agent no longer holds lies in the store, unfinished');
       case 'need-full':
         if (!this.#outbox.send({ type: 'need-full', objects: feedback.objects })) this.close();
         return;

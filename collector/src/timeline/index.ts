@@ -29,6 +29,7 @@ export type {
   RecentRows,
   RecordedEpoch,
   RefusedStream,
+  UnfinishedRows,
   TimelineRecovery,
   TimelineWriter,
 } from './timeline.ts';

@@ -22,6 +22,16 @@ export type ClusterId = { readonly tenant: string; readonly cluster: string };
 /** A stream of which nothing more is taken until its cluster is forgotten: a batch did not continue what is stored. */
 export type RefusedStream = { readonly stream: StreamId; readonly error: unknown };
 
+/** Both ends included. */
+export type SequenceRange = { readonly fromSequence: number; readonly toSequence: number };
+
+export type UnfinishedRows = {
+  readonly versions: readonly VersionRow[];
+  readonly audits: readonly AuditRow[];
+  /** Gaps, coverage, rejected input. */
+  readonly others: readonly { readonly sequence: number; readonly observedAtUs: number }[];
+};
+
 export type TimelineWriter = {
   /**
    * Makes whole batches durable, in the order given and that of the calls, each exactly once; resolves after their
@@ -36,6 +46,8 @@ export type TimelineWriter = {
   watermark(stream: StreamId): Promise<number>;
   /** Sequences above the watermark of which a predecessor left rows without a commit, in order. */
   unfinished(stream: StreamId): Promise<readonly number[]>;
+  /** What of such rows came with messages, as opposed to what followed from them; in order. */
+  readUnfinished(stream: StreamId, range: SequenceRange): Promise<UnfinishedRows>;
   close(): Promise<void>;
 };
 

@@ -20,8 +20,6 @@ export type Effect = {
     | 'unrecorded'
     /** The spool had less room than what came. */
     | 'spool-short'
-    /** What was being recorded was cut, and may never be completed: the epoch then ends. */
-    | 'epoch-cut'
     /** Records of the spool were destroyed. */
     | 'spool-damaged';
   readonly fault: string;
@@ -91,9 +89,6 @@ export function allowancesOf(
           ['spool_full', 'sequence_hole', 'undecodable'],
           unrecorded,
         );
-        break;
-      case 'epoch-cut':
-        allow({ ...effect, fromMs: effect.fromMs - backlogMs }, ['epoch_start', 'spool_damage'], unrecorded);
         break;
       case 'spool-damaged':
         allow(effect, ['spool_damage', 'sequence_hole', 'undecodable', 'epoch_start'], [...blind, ...unrecorded]);

@@ -3,7 +3,6 @@ import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Effect } from './effects.ts';
 import type { Fault, Stage } from './fault.ts';
 import { noting } from './fault.ts';
 import { isAlive, limitFileSize } from './processes-of.ts';
@@ -31,12 +30,12 @@ async function withoutAgent({ system }: Stage, act: () => Promise<void>): Promis
 }
 
 /** The collector is away until the spool has no room left and has begun to let go of the oldest. */
-const pastSpool = (ending: 'kill' | 'stop', costs: readonly Effect['type'][]): Fault => ({
+const pastSpool = (ending: 'kill' | 'stop'): Fault => ({
   parts: ['agent', 'collector', 'workload'],
   isLong: true,
   spoolLimit: '128Ki',
   act: (stage) =>
-    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', ...costs] }, async () => {
+    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short'] }, async () => {
       const { system, workload, random } = stage;
       await system.collector[ending]();
       const endMs = performance.now() + spoolFillTimeoutMs;
@@ -85,9 +84,9 @@ export const stateFaults = {
         limitFileSize(agent.pid, 'unlimited');
       }),
   },
-  'collector-away-past-spool': pastSpool('stop', ['spool-short']),
-  /** What it was recording may be in the store in part, and can never be completed: the epoch has to end. */
-  'collector-killed-past-spool': pastSpool('kill', ['spool-short', 'epoch-cut']),
+  'collector-away-past-spool': pastSpool('stop'),
+  /** What it was recording may be in the store in part: that much is told. */
+  'collector-killed-past-spool': pastSpool('kill'),
   /** etcd forgets its past. An API server with a watch cache does not notice. */
   compact: {
     parts: ['control plane'],

@@ -10,6 +10,7 @@ import { expectedContent, storedContent } from '../testing/stored-content.ts';
 import { type FaultyProxy, openFaultyProxy } from '../testing/faulty-proxy.ts';
 import { openTestStore, type TestStore } from '../testing/open-test-store.ts';
 import { TimelineError } from '../timeline-error.ts';
+import type { UnfinishedRows } from '../timeline.ts';
 import {
   type ClickHouseTimelineWriter,
   openTimelineWriter,
@@ -204,6 +205,14 @@ test('crash between rows and commit: the next writer completes exactly once, in 
   await next.close();
 });
 
+const withoutIndexes = ({ versions, ...rest }: UnfinishedRows) => ({
+  ...rest,
+  versions: versions.map((version) => {
+    const { index: _index, ...row } = version as VersionRow & { readonly index: number };
+    return row;
+  }),
+});
+
 test('an unfinished row that is derived differently now stays as it was stored, and the chain covers it', async () => {
   const stream = newStream();
   const [row] = [createVersionSource(1_790_000_000_000_000).next(1, 1)];
@@ -216,7 +225,13 @@ test('an unfinished row that is derived differently now stays as it was stored, 
   proxy.fault = () => 'none';
   const next = await openWriter();
   assert.deepEqual([await next.watermark(stream), await next.unfinished(stream)], [0, [row.sequence]]);
+  const left = { versions: [row], audits: [], others: [] };
+  const whole = { fromSequence: 1, toSequence: 9 };
+  assert.deepEqual(withoutIndexes(await next.readUnfinished(stream, whole)), left);
+  const behind = { fromSequence: row.sequence + 1, toSequence: 9 };
+  assert.deepEqual(await next.readUnfinished(stream, behind), { ...left, versions: [] });
   await next.record([bare(stream, [{ ...row, body: '{"other":true}' }])]);
+  assert.deepEqual(await next.unfinished(stream), []);
   await assertRecorded(stream, [bare(stream, [row])]);
   await next.close();
 });

@@ -17,12 +17,13 @@ import { logEvents } from '../log-events.ts';
 import { loadSql } from '../reader/sql-file.ts';
 import { type TimelineReader, timelineReader } from '../reader/timeline-reader.ts';
 import type { RecordedBatch, StreamId } from '../rows.ts';
-import type { ClusterId, RefusedStream, TimelineWriter } from '../timeline.ts';
+import type { ClusterId, RefusedStream, SequenceRange, TimelineWriter, UnfinishedRows } from '../timeline.ts';
 import { TimelineError } from '../timeline-error.ts';
 import { insertRows } from './insert-rows.ts';
 import { type Plan, planBatches } from './plan-batches.ts';
 import { StreamStates } from './stream-states.ts';
 import { commitInsert, tableInserts } from './table-inserts.ts';
+import { readUnfinished } from './unfinished-rows.ts';
 import { defaultRetryPolicy, type RetryPolicy, type RetryScope, untilDone } from './until-done.ts';
 
 export type TimelineWriterOptions = {
@@ -62,7 +63,7 @@ export async function openTimelineWriter(options: TimelineWriterOptions): Promis
   try {
     const generation = options.generation ?? (await nextGeneration(reader));
     const states = new StreamStates({ client, reader, scope, nowUs: options.nowUs });
-    return new Writer({ client, scope, closing, states, generation, options });
+    return new Writer({ client, reader, scope, closing, states, generation, options });
   } catch (error) {
     await client.close();
     throw error;
@@ -76,6 +77,7 @@ async function nextGeneration(reader: TimelineReader): Promise<number> {
 
 type Parts = {
   readonly client: ClickHouseClient;
+  readonly reader: TimelineReader;
   readonly scope: RetryScope;
   readonly closing: AbortController;
   readonly states: StreamStates;
@@ -108,9 +110,14 @@ class Writer implements ClickHouseTimelineWriter {
   }
 
   async unfinished(stream: StreamId): Promise<readonly number[]> {
-    const { unfinished } = await this.#parts.states.of(stream);
+    const { unfinished, recordedSequence } = await this.#parts.states.of(stream);
     const sequences = [...unfinished.values()].flatMap((rows) => rows.map(({ sequence }) => sequence));
-    return [...new Set(sequences)].sort((a, b) => a - b);
+    return [...new Set(sequences)].filter((sequence) => sequence > recordedSequence).sort((a, b) => a - b);
+  }
+
+  readUnfinished(stream: StreamId, range: SequenceRange): Promise<UnfinishedRows> {
+    const { reader, scope } = this.#parts;
+    return untilDone('unfinished rows', scope, () => readUnfinished(reader, stream, range));
   }
 
   forget(cluster: ClusterId): void {

@@ -3,13 +3,13 @@
  * unfinished. Loaded from the store the first time a stream is named.
  */
 import { genesisLink } from '../chain/chain.ts';
-import type { SqlFile } from '../reader/sql-file.ts';
 import { loadSql } from '../reader/sql-file.ts';
 import type { TimelineReader } from '../reader/timeline-reader.ts';
 import type { StreamId } from '../rows.ts';
 import type { StoredRow } from './stored-row.ts';
 import { storedRowDigest } from './stored-row.ts';
-import { recordTables, type Table } from './tables.ts';
+import { recordTables } from './tables.ts';
+import { unfinishedRowsOf } from './unfinished-rows.ts';
 
 export type StreamState = {
   readonly stream: StreamId;
@@ -37,9 +37,15 @@ export async function loadStreamState(
 ): Promise<StreamState> {
   const [last] = await reader.all<Watermark>(watermarkSql, stream);
   const recordedSequence = last?.lastSequence ?? 0;
+  const beyond = { fromSequence: recordedSequence + 1, toSequence: Number.MAX_SAFE_INTEGER };
   const unfinished = new Map<string, readonly StoredRow[]>();
   for (const table of recordTables) {
-    const rows = await unfinishedRows(reader, table, { ...stream, sequence: recordedSequence });
+    const rows: StoredRow[] = [];
+    for await (const row of unfinishedRowsOf(reader, table, stream, beyond)) {
+      const values = table.columns.map(({ field }) => row[field]);
+      const { sequence, index } = row;
+      rows.push({ sequence, index, values: [], digest: storedRowDigest(table, values, { sequence, index }) });
+    }
     if (rows.length > 0) unfinished.set(table.name, rows);
   }
   return {
@@ -50,31 +56,5 @@ export async function loadStreamState(
     link: last?.link ?? genesisLink,
     refusal: undefined,
     unfinished,
-  };
-}
-
-async function unfinishedRows(
-  reader: TimelineReader,
-  table: Table,
-  after: StreamId & { readonly sequence: number },
-): Promise<readonly StoredRow[]> {
-  const rows: StoredRow[] = [];
-  for await (const row of reader.query<Record<string, unknown>>(unfinishedSql(table), after)) {
-    const values = table.columns.map(({ field }) => row[field]);
-    const at = { sequence: row['sequence'] as number, index: row['index'] as number };
-    rows.push({ ...at, values: [], digest: storedRowDigest(table, values, at) });
-  }
-  return rows;
-}
-
-function unfinishedSql(table: Table): SqlFile {
-  const columns = ['sequence', 'index', ...table.columns.map(({ name }) => name)]
-    .map((name) => `\`${name}\``)
-    .join(', ');
-  return {
-    name: `unfinished rows of ${table.name}`,
-    text: `SELECT ${columns} FROM ${table.name}
-      WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND epoch = {epoch:String} AND sequence > {sequence:UInt64}
-      ORDER BY sequence, \`index\``,
   };
 }
