@@ -190,25 +190,14 @@ test('a cursor that was not given out is refused, whatever is in it', async () =
 });
 
 test('text in a filter is only ever text', async () => {
-  const texts = [
-    hostile,
-    "' OR 1=1 --",
-    '\\',
-    '\\N',
-    '\\\\',
-    '{tenant:String}',
-    '%',
-    '\u0000',
-    '\n',
-    '\ud800',
-    '__proto__',
-    '"',
-    '`',
-  ];
+  // A parameter that were not bound would take any of the first few for SQL: they come in every way that there is. All
+  // texts are formatted by one function, which meets the others twice.
+  const everyWay = [hostile, "' OR 1=1 --", '\\', '{tenant:String}'];
+  const texts = [...everyWay, '\\N', '\\\\', '%', '\u0000', '\n', '\ud800', '__proto__', '"', '`'];
   for (const text of texts) {
     const value = encodeURIComponent(text.toWellFormed());
     const isOurs = text === hostile;
-    for (const name of ['namespace', 'name', 'user']) {
+    for (const name of everyWay.includes(text) ? ['namespace', 'name', 'user'] : ['name']) {
       const found = await api.all<ApiChange>(`log?cluster=east&${name}=${value}`);
       assert.deepEqual(
         found.map(({ object }) => object.name),
@@ -216,10 +205,11 @@ test('text in a filter is only ever text', async () => {
         `${name}=${JSON.stringify(text)}`,
       );
     }
+    assert.equal((await api.all(`findings?cluster=east&name=${value}`)).length, isOurs ? 1 : 0);
+    if (!everyWay.includes(text)) continue;
     for (const query of [`log?cluster=${value}`, `score?cluster=${value}`])
       assert.deepEqual(await api.all(query), [], query);
     assert.equal((await api.get(`findings?control=${value}`)).status, 404);
-    assert.equal((await api.all(`findings?cluster=east&name=${value}`)).length, isOurs ? 1 : 0);
     assert.equal((await api.all(`score?cluster=east&namespace=${value}`)).length, isOurs ? 1 : 0);
     assert.equal((await api.get(`status?cluster=${value}`)).status, 200);
   }

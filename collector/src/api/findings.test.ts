@@ -192,10 +192,8 @@ test('pages cover everything exactly once', async () => {
   await api.record(batch([1, 1], { transitions: many, coverage: [coverage(1)] }, { ...stream, cluster: 'many' }));
   const whole = await ids('cluster=many&limit=500');
   assert.equal(new Set(whole).size, 16);
-  for (const limit of [1, 3, 7, 16])
-    assert.deepEqual(await ids(`cluster=many&limit=${limit}`), whole, `limit ${limit}`);
-  for (const limit of [1, 3, 100])
-    assert.deepEqual(await ids(`selector=!app&cluster=many&limit=${limit}`), whole, `${limit}`);
+  for (const limit of [1, 7, 16]) assert.deepEqual(await ids(`cluster=many&limit=${limit}`), whole, `limit ${limit}`);
+  assert.deepEqual(await ids('selector=!app&cluster=many&limit=3'), whole, 'sifted');
 });
 
 const scores = async (query = '') =>

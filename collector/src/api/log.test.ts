@@ -99,8 +99,11 @@ after(() => api.close());
 
 const log = (query = '') => api.all<ApiChange>(`log?${query}`);
 const ids = async (query: string) => (await log(query)).map((change) => change.id);
+/** All of the story, asked for once: the tests that look at one change of it record nothing. */
+let whole: Promise<readonly ApiChange[]> | undefined;
 const one = async (id: string) => {
-  const change = (await log('snapshots=true')).find((each) => each.id === id);
+  whole ??= log('cluster=east&snapshots=true');
+  const change = (await whole).find((each) => each.id === id);
   assert.ok(change, id);
   return change;
 };
@@ -233,15 +236,18 @@ test('every filter narrows the answer to what it names', async () => {
 });
 
 test('pages cover everything exactly once, whatever their size and the filter', async () => {
-  for (const filter of [
-    'snapshots=true',
-    'snapshots=true&origin=unknown',
-    'snapshots=true&selector=!app',
-    'origin=human',
-  ]) {
-    const whole = await ids(`${filter}&limit=500`);
-    for (const limit of [1, 2, 3, 7])
-      assert.deepEqual(await ids(`${filter}&limit=${limit}`), whole, `${filter} ${limit}`);
+  // A page is filled from candidates as they are, or from sifted ones; sizes that divide what there is and that do not.
+  for (const [filter, limits] of [
+    ['snapshots=true', [1, 7]],
+    ['snapshots=true&origin=unknown', [3]],
+    ['snapshots=true&selector=!app', [2]],
+    ['origin=human', [1]],
+  ] as const) {
+    const all = await ids(`${filter}&limit=500`);
+    for (const limit of limits) {
+      assert.ok(all.length > limit, 'more than a page');
+      assert.deepEqual(await ids(`${filter}&limit=${limit}`), all, `${filter} ${limit}`);
+    }
   }
 });
 
