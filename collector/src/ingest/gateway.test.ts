@@ -13,6 +13,7 @@ import type { IngestLimits } from './limits.ts';
 import { memoryBindings } from './testing/memory-bindings.ts';
 import { TestAgent, batch, hello, until } from './testing/test-agent.ts';
 import { createTokenBook } from './tokens.ts';
+import type { TokenBook } from './tokens.ts';
 
 const eastToken = 'east-token-of-the-test';
 const tokens = createTokenBook([
@@ -28,7 +29,7 @@ after(async () => {
 
 const setUp = async (
   limits: Partial<IngestLimits> = {},
-  { watermark = 0, busLimits = defaultMemoryBusLimits, now = Date.now } = {},
+  { watermark = 0, busLimits = defaultMemoryBusLimits, now = Date.now, book = tokens } = {},
 ) => {
   const bus = openMemoryBus(busLimits);
   const taken: StreamBatch[] = [];
@@ -43,7 +44,7 @@ const setUp = async (
   const metrics = createMetrics();
   const gateway = await openGateway({
     listen: { host: '127.0.0.1', port: 0, allowPlaintext: false },
-    tokens,
+    tokens: book,
     bus: bus.writer,
     watermark: async () => watermark,
     bindings: memoryBindings(),
@@ -185,6 +186,29 @@ test('a reconnect of the same epoch takes over from the half-open stream', async
   await until(() => taken.length === 1, 'the batch');
   assert.equal(gateway.liveSessions().length, 1);
   assert.equal(gateway.liveSessions()[0]?.hello.instance, 'i2');
+});
+
+test('the stream of a token that is taken away ends, and no other', async () => {
+  let book = tokens;
+  let edition = 0;
+  const changing: TokenBook = {
+    find: (token) => book.find(token),
+    clusterUid: (cluster) => book.clusterUid(cluster),
+    edition: () => edition,
+  };
+  const { gateway } = await setUp({}, { book: changing });
+  const east = agentOf(gateway.port, eastToken).send(hello({ instance: 'i1' }));
+  const west = agentOf(gateway.port, 'west-token-of-the-test').send(hello({ instance: 'i2' }));
+  await Promise.all([east.next('welcome'), west.next('welcome')]);
+  book = createTokenBook([{ token: 'west-token-of-the-test', tenant: 'other', cluster: 'west', role: 'agent' }]);
+  edition += 1;
+  const { code, retryAfterMs, message } = await east.next('refused');
+  assert.deepEqual([code, retryAfterMs], ['unauthenticated', 1_000], message);
+  await east.ended.promise;
+  assert.deepEqual(
+    gateway.liveSessions().map((session) => session.stream.cluster),
+    ['west'],
+  );
 });
 
 test('an agent that falls silent is dropped', async () => {

@@ -80,6 +80,8 @@ class GrpcGateway {
   readonly #gate: AdmissionGate;
   #inFlightBytes = 0;
   #isPaused = false;
+  /** Of the tokens that open streams were last held against. */
+  #edition: number;
   #isClosing = false;
 
   constructor(deps: GatewayDeps) {
@@ -92,6 +94,7 @@ class GrpcGateway {
       onInFlight: (bytes) => this.#countInFlight(bytes),
       onResend: () => deps.metrics.resends.inc(),
     };
+    this.#edition = deps.tokens.edition();
     const onDelay = (limit: string): void => deps.metrics.admissionsDelayed.inc({ limit });
     this.#gate = new AdmissionGate(deps.limits, Math.random, onDelay);
     this.#claims = deps.openClaims?.((stream) => this.#claimLost(stream));
@@ -209,7 +212,14 @@ class GrpcGateway {
     const end = (): void => {
       call.end();
     };
-    const session = new Session(this.#sessionDeps, { stream, hello, peer: call.getPeer(), write: out.write, end });
+    const isEntitled = (): boolean => {
+      const identity = identify(call.metadata, subjectAltNameOf(call), this.#deps.tokens);
+      return (
+        identity.type === 'known' && identity.credential.tenant === tenant && identity.credential.cluster === cluster
+      );
+    };
+    const start = { stream, hello, peer: call.getPeer(), isEntitled, write: out.write, end };
+    const session = new Session(this.#sessionDeps, start);
     this.#sessions.set(keyOf(stream), session);
     if (before !== undefined) await this.#supersede(before, stream);
     return this.#admit(session, hello, binding);
@@ -312,7 +322,11 @@ class GrpcGateway {
 
   #inspect(): void {
     const nowMs = this.#deps.now();
+    const edition = this.#deps.tokens.edition();
+    const areTokensNew = edition !== this.#edition;
+    this.#edition = edition;
     for (const session of this.#sessions.values()) {
+      if (areTokensNew) session.verify();
       session.inspect(nowMs);
       if (session.isClosed) this.#leave(session);
     }

@@ -47,11 +47,15 @@ export type SessionStart = {
   readonly stream: StreamId;
   readonly hello: Hello;
   readonly peer: string;
+  /** Whether the credential that it came with still speaks for this cluster. */
+  readonly isEntitled: () => boolean;
   /** Sends a frame; false while the socket is full. */
   readonly write: (frame: CollectorFrame) => boolean;
   /** Ends the stream after what was written. */
   readonly end: () => void;
 };
+
+const renewedTokenRetryMs = 1_000;
 
 /** Oldest sequence that the agent still holds; with an empty spool the next one it will make. */
 export const oldestSequenceOf = (hello: Hello): number =>
@@ -180,6 +184,14 @@ export class Session {
     if (!this.isAlive(nowMs)) this.refuse('protocol-violation', 'nothing was heard from the agent for too long');
     else if (this.#resendAskedAtMs !== undefined && nowMs - this.#resendAskedAtMs > resendTimeoutMs)
       this.refuse('protocol-violation', 'sequences that were asked for did not come: connect again');
+  }
+
+  /** Called when credentials have changed. The agent may have a new one already, and comes back at once. */
+  verify(): void {
+    if (this.#isClosed || this.#start.isEntitled()) return;
+    const message = 'the token is no longer known to this collector';
+    this.#outbox.send({ ...refused('unauthenticated', message), retryAfterMs: renewedTokenRetryMs });
+    this.close();
   }
 
   refuse(code: RefusalCode, message: string): void {

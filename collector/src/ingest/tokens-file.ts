@@ -1,7 +1,7 @@
 /**
  * The tokens file, read again while the collector runs, as certificates are: a token that was added or taken away counts
  * from the next request and the next connection on, without a restart. A file that is not usable is logged, and the tokens
- * from before stay: a slip of the pen must not lock everybody out. Streams that are open stay open.
+ * from before stay: a slip of the pen must not lock everybody out. The gateway ends the streams of tokens that went.
  */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
@@ -28,6 +28,7 @@ export async function openTokensFile(options: TokensFileOptions): Promise<Tokens
   const { path, logger, reloadIntervalMs = tokensReloadIntervalMs } = options;
   let text = await textOf(path);
   let book = parseTokens(text, path);
+  let edition = 0;
   let complaint = '';
   const complain = (reason: string): void => {
     if (reason !== complaint) logger.error({ event: logEvents.tokensReloadFailed, reason });
@@ -42,6 +43,7 @@ export async function openTokensFile(options: TokensFileOptions): Promise<Tokens
       }
       book = parseTokens(next, path);
       text = next;
+      edition += 1;
       complaint = '';
       logger.info({ event: logEvents.tokensReloaded, file: path });
     } catch (error) {
@@ -53,6 +55,7 @@ export async function openTokensFile(options: TokensFileOptions): Promise<Tokens
   return {
     find: (token) => book.find(token),
     clusterUid: (cluster) => book.clusterUid(cluster),
+    edition: () => edition,
     reload,
     async close() {
       clearInterval(timer);

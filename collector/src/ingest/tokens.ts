@@ -21,6 +21,8 @@ export type TokenBook = {
   find(token: string): Credential | undefined;
   /** The uid that a cluster is declared to have; undefined when the first one seen counts. */
   clusterUid(cluster: { readonly tenant: string; readonly cluster: string }): string | undefined;
+  /** Another number whenever what `find` says may be different from before. */
+  edition(): number;
 };
 
 /** Names that end up in keys and file names: no separators, nothing to escape. */
@@ -93,6 +95,7 @@ const bookOf = (file: unknown): TokenBook => {
   const uids = new Map(parsed.data.clusters.map((each) => [keyOf(each), each.uid]));
   return {
     clusterUid: (cluster) => uids.get(keyOf(cluster)),
+    edition: () => 0,
     find(token) {
       const digest = digestOf(token);
       let found: Credential | undefined;
