@@ -253,7 +253,7 @@ export class EmbeddedSystem {
       const { last, recorded } = await this.agentPosition();
       difference = `recorded ${recorded} of ${last}`;
       if (last === 0 || recorded < last) return false;
-      difference = firstDifference(currentOf(this.truth.history), currentOf(await this.timeline.history()));
+      difference = firstDifference(currentOf(this.truth.history), await this.timeline.current());
       return difference === '';
     };
     await until(() => isSettled().catch(() => false), 'the timeline equals the cluster', timeoutMs).catch(
@@ -365,7 +365,7 @@ function letRead(cluster: PracticeCluster): void {
   });
 }
 
-function firstDifference(truth: Map<string, string>, told: Map<string, string>): string {
+function firstDifference(truth: ReadonlyMap<string, string>, told: ReadonlyMap<string, string>): string {
   for (const [key, form] of truth)
     if (told.get(key) !== form) return `${key}: ${told.get(key) ?? 'not there'}, should be ${form}`;
   for (const key of told.keys()) if (!truth.has(key)) return `${key}: should not be there`;

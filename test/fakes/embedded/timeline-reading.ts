@@ -9,13 +9,20 @@ export type Version = VersionRow & { readonly epoch: string };
 
 const recorded = `WITH recorded AS (SELECT epoch, max(last_sequence) AS through FROM batch_commits GROUP BY epoch)`;
 const order = 'ORDER BY epoch_ordinal, sequence, `index`';
-const of = (table: string, columns: string): string =>
+const of = (table: string, columns: string, condition = ''): string =>
   `${recorded} SELECT ${columns} FROM ${table} INNER JOIN recorded ON ${table}.epoch = recorded.epoch
-   WHERE sequence <= through ${order}`;
+   WHERE sequence <= through ${condition} ${order}`;
+const versionColumns =
+  'epoch, sequence, `group`, resource, kind, namespace, name, uid, resource_version, op, paths, body, synthesised';
+
+const keyOf = ({ group, resource, namespace, name }: Version): string =>
+  `${group === '' ? resource : `${resource}.${group}`} ${namespace}/${name}`;
 
 export class TimelineReading {
   readonly #dataDir: string;
   #open: { readonly url: string; readonly reader: TimelineReader } | undefined;
+  readonly #last = new Map<string, string>();
+  readonly #through = new Map<string, number>();
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
@@ -31,14 +38,35 @@ export class TimelineReading {
     return this.#open.reader;
   }
 
-  async ask<Row = Record<string, unknown>>(text: string): Promise<readonly Row[]> {
-    return (await this.reader()).all<Row>({ name: 'test', text }, {});
+  async ask<Row = Record<string, unknown>>(
+    text: string,
+    parameters: Readonly<Record<string, unknown>> = {},
+  ): Promise<readonly Row[]> {
+    return (await this.reader()).all<Row>({ name: 'test', text }, parameters);
   }
 
   versions(): Promise<readonly Version[]> {
-    const columns =
-      'epoch, sequence, `group`, resource, kind, namespace, name, uid, resource_version, op, paths, body, synthesised';
-    return this.ask(of('resource_versions', columns));
+    return this.ask(of('resource_versions', versionColumns));
+  }
+
+  versionsOf(name: string): Promise<readonly Version[]> {
+    return this.ask(of('resource_versions', versionColumns, 'AND name = {name:String}'), { name });
+  }
+
+  /**
+   * The last form of every object that is there, for whoever waits and asks again and again: only what was recorded since
+   * the last call is read. `history` reads all there is.
+   */
+  async current(): Promise<ReadonlyMap<string, string>> {
+    const isNew = `AND NOT arrayExists((known, last) -> known = resource_versions.epoch AND sequence <= last,
+      {epochs:Array(String)}, {lasts:Array(UInt64)})`;
+    const known = { epochs: [...this.#through.keys()], lasts: [...this.#through.values()] };
+    for (const version of await this.ask<Version>(of('resource_versions', versionColumns, isNew), known)) {
+      this.#through.set(version.epoch, version.sequence);
+      if (version.op === 'deleted') this.#last.delete(keyOf(version));
+      else this.#last.set(keyOf(version), version.body);
+    }
+    return this.#last;
   }
 
   gaps(): Promise<readonly GapRow[]> {
@@ -73,10 +101,8 @@ export class TimelineReading {
   /** Forms of each object in the order of the timeline: the counterpart of the truth. */
   async history(): Promise<History> {
     const history: History = new Map();
-    for (const { group, resource, namespace, name, op, body } of await this.versions()) {
-      const key = `${group === '' ? resource : `${resource}.${group}`} ${namespace}/${name}`;
-      append(history, key, op === 'deleted' ? '' : body);
-    }
+    for (const version of await this.versions())
+      append(history, keyOf(version), version.op === 'deleted' ? '' : version.body);
     return history;
   }
 
