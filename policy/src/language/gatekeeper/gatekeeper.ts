@@ -3,7 +3,7 @@
  * for the engine K8sNativeValidation (CEL) runs, else the Rego where a compiled bundle is given.
  */
 import { canonicalJson, type Json, type JsonObject } from '@driftline/proto';
-import type { CompiledControl, RequestedChange, TrackedView, Verdict } from '../../contract.ts';
+import type { CompiledControl, OwnReads, RequestedChange, TrackedView, Verdict } from '../../contract.ts';
 import { dynType } from '../../cel/index.ts';
 import type { LoadContext, LoadedControl } from '../../load/bundle.ts';
 import type { LanguageResult, PolicyLanguage } from '../../load/policy-language.ts';
@@ -14,7 +14,14 @@ import { partOf, problemAt, type YamlFile } from '../../load/yaml-file.ts';
 import { type CelPolicy, compileCelPolicy } from '../admission/cel-policy.ts';
 import { celProblems } from '../admission/cel-problems.ts';
 import { userInfoOf } from '../admission/asked.ts';
-import { admissionScope, bindingsOf, creationOf, readOfChange, readsOperation } from '../admission/request.ts';
+import {
+  admissionScope,
+  bindingsOf,
+  creationOf,
+  readOfChange,
+  readsOfState,
+  readsOperation,
+} from '../admission/request.ts';
 import { failed } from '../admission/verdict.ts';
 import { objectAt, objectKeyOf } from '../read-json.ts';
 import { reviewInput } from '../rego/compile-rego-control.ts';
@@ -203,11 +210,20 @@ function createControl(constraint: Constraint, template: Template, code: Code): 
     language: 'gatekeeper',
     kinds: [],
     judgesKind: (one) => match.judgesKind(one),
+    ...('cel' in code ? { reads: () => readsOf(code.cel) } : {}),
     selfContained: !match.readsNamespace && !readsNamespace,
     evaluate: (object, view) => evaluateChange(creationOf(object, objectKeyOf(object)), view),
     evaluateChange,
     ...(readsRequest(code) ? { judges: 'both', judgesChangesOf: (one) => match.judgesKind(one) } : {}),
   };
+}
+
+/** What Rego reads is not known. */
+function readsOf({ paths }: CelPolicy): OwnReads {
+  const named = paths.map((path) =>
+    path[0] === 'variables' && path[1] === 'anyObject' ? ['object', ...path.slice(2)] : path,
+  );
+  return { deciding: readsOfState(named), telling: [] };
 }
 
 /** Templates are written for the audit of states, too: one that reads the request has something to say of both. */

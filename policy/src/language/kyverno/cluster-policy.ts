@@ -120,7 +120,12 @@ class Loading {
     const isOfBoth = compiled.readsOperation || rule.isOfDeletion;
     const control = createControl(
       { policy, section, rule, digest },
-      { readsCluster, judges: isOfChange ? 'change' : isOfBoth ? 'both' : undefined },
+      {
+        readsCluster,
+        // What an exception asks is not known here.
+        hasReads: exceptions.length === 0,
+        judges: isOfChange ? 'change' : isOfBoth ? 'both' : undefined,
+      },
     );
     this.controls.push({
       control,
@@ -149,7 +154,11 @@ type Parts = { readonly policy: Policy; readonly section: RuleSection; readonly 
 
 function createControl(
   { policy, section, rule, digest }: Parts,
-  { readsCluster, judges }: { readonly readsCluster: boolean; readonly judges: CompiledControl['judges'] },
+  {
+    readsCluster,
+    hasReads,
+    judges,
+  }: { readonly readsCluster: boolean; readonly hasReads: boolean; readonly judges: CompiledControl['judges'] },
 ): CompiledControl {
   const id = `kyverno/${policyName(policy)}/${section.name}`;
   const message = section.validate?.['message'];
@@ -170,6 +179,7 @@ function createControl(
   return {
     ...common,
     judgesKind: rule.judgesKind,
+    ...(hasReads ? { reads: rule.reads } : {}),
     selfContained: !readsCluster,
     evaluate: (object, view) => rule.evaluate(creationOf(object, objectKeyOf(object)), view),
   };

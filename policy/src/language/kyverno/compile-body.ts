@@ -5,12 +5,13 @@ import type { CompiledControl } from '../../contract.ts';
 import type { CelPolicyProblem } from '../admission/cel-policy.ts';
 import { compileCelPolicy } from '../admission/cel-policy.ts';
 import { createParams, paramKindSchema, paramRefSchema } from '../admission/params.ts';
-import { admissionScope, bindingsOf, readOfChange, readsOperation } from '../admission/request.ts';
+import { admissionScope, bindingsOf, readOfChange, readsOfState, readsOperation } from '../admission/request.ts';
 import { namedExpressionSchema, validationSchema } from '../admission/shapes.ts';
 import { evaluateEach } from '../admission/verdict.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { FunctionError } from './function-error.ts';
 import { compilePodSecurity, podSecuritySchema } from './pod-security.ts';
+import { readsOfSection } from './rule-reads.ts';
 import type { RuleBody, RuleSection } from './rule.ts';
 import { compileValidation, validationShape } from './validation.ts';
 
@@ -64,10 +65,12 @@ export function compileBody(
   if (podSecurity !== undefined)
     return { body: compilePodSecurity(podSecurity, controls), isOfChange: false, readsOperation };
   const validation = compileValidation({ pattern, anyPattern, deny, foreach });
+  const reads = readsOfSection({ pattern, anyPattern, deny, foreach } as unknown as Json);
   return {
     isOfChange: ofTheRequest.test(expressions),
     readsOperation,
     body: {
+      reads: () => reads,
       readsCluster: validation.readsCluster,
       judge: ({ object, data, view }) => validation.judge({ data, subject: object, path: '', view }),
     },
@@ -103,6 +106,7 @@ function compileCel(cel: z.infer<typeof celSchema>, rule: RuleSection): BodyResu
     isOfChange: readOfChange(policy.paths) !== undefined,
     readsOperation: readsOperation(policy.paths),
     body: {
+      reads: () => readsOfState(policy.paths),
       readsCluster: params !== undefined || policy.readsNamespace,
       judge({ change, object, view }) {
         const key = objectKeyOf(object);

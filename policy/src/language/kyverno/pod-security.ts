@@ -67,6 +67,12 @@ export function compilePodSecurity({ level, exclude = [] }: Section, controls: r
   if (unknown !== undefined) throw new FunctionError(`podSecurity has no control ${unknown.controlName}`);
   return {
     readsCluster: parts.some(({ control }) => !control.selfContained),
+    reads(kind) {
+      // An exclusion asks about values and images of its own.
+      const ofParts = exclude.length > 0 ? [undefined] : parts.map(({ control }) => control.reads?.(kind));
+      if (ofParts.includes(undefined)) return undefined;
+      return ofParts.flatMap((reads) => [...(reads?.deciding ?? []), ...(reads?.telling ?? [])]);
+    },
     judge({ object, view }) {
       const mismatches = parts.flatMap((part) => {
         const exclusions = exclude.filter(({ controlName }) =>

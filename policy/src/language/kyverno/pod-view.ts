@@ -4,7 +4,8 @@
  */
 import type { JsonObject } from '@driftline/proto';
 import type { GroupKind, RequestedChange } from '../../contract.ts';
-import { isPodBearing, podTemplateOf } from '../pod-template.ts';
+import { type ReadPath, shape } from '../../read-path.ts';
+import { isPodBearing, podParentOf, podTemplateOf } from '../pod-template.ts';
 import { objectKeyOf, stringAt } from '../read-json.ts';
 import type { MatchSection } from './match-section.ts';
 
@@ -59,6 +60,21 @@ export function podViewOf(object: JsonObject, kind: GroupKind): PodView | undefi
       return path;
     },
   };
+}
+
+/** What reading the paths of the pod view reads of the object. */
+export function readsThroughPod(kind: GroupKind, paths: readonly ReadPath[]): readonly ReadPath[] {
+  const parent = podParentOf(kind) ?? [];
+  const places: readonly ReadPath[] = ['spec', 'metadata'].map((part): ReadPath => [...parent, part]);
+  return [
+    ['metadata', 'namespace'],
+    ...places.map((place): ReadPath => [...place, shape]),
+    ...paths.flatMap((path): readonly ReadPath[] => {
+      const [root] = path;
+      if (root === 'spec' || root === 'metadata') return [[...parent, ...path]];
+      return typeof root === 'string' ? [] : places;
+    }),
+  ];
 }
 
 /** The pods that both forms of a controller would make. */

@@ -1,7 +1,8 @@
 /** One validate rule of a Kyverno policy: what it is about, what it asks, and what it answers. */
-import type { JsonObject } from '@driftline/proto';
+import type { Json, JsonObject } from '@driftline/proto';
 import { z } from 'zod';
-import type { GroupKind, RequestedChange, TrackedView, Verdict, Violation } from '../../contract.ts';
+import type { GroupKind, OwnReads, RequestedChange, TrackedView, Verdict, Violation } from '../../contract.ts';
+import type { ReadPath } from '../../read-path.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectAt, objectKeyOf, stringAt } from '../read-json.ts';
 import { serviceAccountNamed } from '../service-account.ts';
@@ -12,6 +13,7 @@ import { imagesOf } from './image-info.ts';
 import { compileMatch, matchSectionSchema } from './match-section.ts';
 import type { Mismatch } from './pattern.ts';
 import { isAboutPodsOnly, podChange, podViewOf } from './pod-view.ts';
+import { readsOfSection, ruleReads } from './rule-reads.ts';
 import { compileContext, contextSchema } from './rule-context.ts';
 import { compileTemplate } from './template.ts';
 
@@ -42,6 +44,8 @@ export type RuleGround = {
 };
 
 export type RuleBody = {
+  /** What it reads of an object of the kind that it sees; undefined: not known. */
+  reads(kind: GroupKind): readonly ReadPath[] | undefined;
   readonly readsCluster: boolean;
   judge(ground: RuleGround): { readonly isSkipped: boolean; readonly mismatches: readonly Mismatch[] };
 };
@@ -64,8 +68,10 @@ export type Rule = {
   readonly isOfState: boolean;
   readonly isOfDeletion: boolean;
   readonly evaluate: (change: RequestedChange, view: TrackedView) => Verdict;
+  readonly reads: (kind: GroupKind) => OwnReads | undefined;
 };
 
+const podKind: GroupKind = { group: '', kind: 'Pod' };
 const notApplicable: Verdict = { verdict: 'not-applicable' };
 
 /** Throws FunctionError for what is not supported. */
@@ -121,8 +127,17 @@ export function compileRule({ section, body, autogen, namespace, isExcepted }: R
     }
   }
 
+  const around = readsOfSection({
+    ...section,
+    validate: { message: section.validate?.['message'] ?? '' },
+  } as unknown as Json);
   return {
     evaluate,
+    reads(kind) {
+      const within = body.reads(isMade(kind) ? podKind : kind);
+      if (around === undefined || within === undefined) return undefined;
+      return { deciding: ruleReads(kind, [...around, ...within], isMade(kind)), telling: [] };
+    },
     readsCluster: match.readsNamespace || exclude?.readsNamespace === true || context.readsCluster || body.readsCluster,
     readsRequester: match.readsRequester || exclude?.readsRequester === true,
     isOfState: match.isOfState,

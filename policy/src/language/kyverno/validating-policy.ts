@@ -17,13 +17,14 @@ import {
   matchResourcesSchema,
   type ResourceMatch,
 } from '../admission/match-resources.ts';
-import { admissionScope, bindingsOf, creationOf } from '../admission/request.ts';
+import { admissionScope, bindingsOf, creationOf, readsOfState } from '../admission/request.ts';
 import { resourceNameOf } from '../admission/resource-name.ts';
 import { metadataSchema, namedExpressionSchema, text, validationSchema } from '../admission/shapes.ts';
 import { evaluateEach } from '../admission/verdict.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectKeyOf } from '../read-json.ts';
 import { podChange, podViewOf } from './pod-view.ts';
+import { ruleReads } from './rule-reads.ts';
 
 const kinds = ['ValidatingPolicy', 'NamespacedValidatingPolicy'] as const;
 
@@ -125,6 +126,10 @@ function createControl(policy: Policy, cel: CelPolicy): CompiledControl {
   return {
     ...common,
     judgesKind: (kind) => match.judgesKind(kind) || isMade(made, kind),
+    reads: (kind) => ({
+      deciding: ruleReads(kind, readsOfState(cel.paths), isMade(made, kind)),
+      telling: [],
+    }),
     selfContained: !cel.readsNamespace && !match.readsNamespace,
     evaluate: (object, view) =>
       evaluate({ ...given, change: creationOf(object, objectKeyOf(object)), view, asked: undefined }),
