@@ -99,6 +99,17 @@ test('invariant: redaction is idempotent and writes to nothing, whatever the obj
   );
 });
 
+test('what is called pwd is a password unless it can be a folder', () => {
+  const kept = (value: string, name: string): boolean =>
+    JSON.stringify(redact({ kind: 'ConfigMap', data: { [name]: value } }, hmac)).includes(value);
+  for (const name of ['DBPWD', 'MYSQL_PWD2']) assert.ok(!kept('/app', name), name);
+  for (const name of ['pwd', 'PWD', 'OLDPWD', 'oldPwd']) {
+    for (const folder of ['/', '/app', '/usr/src', '/var/lib/x-1/y', '$HOME']) assert.ok(kept(folder, name), folder);
+    for (const secret of ['hunter2', 'S3cret!', '12345678', '/hunter2', 'app/x'])
+      assert.ok(!kept(secret, name), secret);
+  }
+});
+
 test('equal secrets have equal markers wherever they are, different ones differ', () => {
   const digestOf = (value: unknown): string => /:([\w-]{22})/.exec(JSON.stringify(value))?.[1] ?? '';
   const secret = 'correct-horse-1';
@@ -163,6 +174,8 @@ test('what names, locates or counts a secret stays readable', () => {
           env: [
             { name: 'DB_PASSWORD', valueFrom: { secretKeyRef: { name: 'db-secret-1', key: 'DB_PASSWORD_2024' } } },
             { name: 'PASSWORD_FILE', value: '/run/secrets/password' },
+            { name: 'PWD', value: '/app' },
+            { name: 'OLDPWD', value: '/' },
             { name: 'TOKEN_TTL', value: '3600' },
             { name: 'ALLOW_EMPTY_PASSWORD', value: 'yes' },
             { name: 'DB_URL', value: 'postgres://user:$(DB_PASSWORD)@db:5432/app' },

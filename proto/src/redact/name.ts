@@ -10,6 +10,8 @@ export type NameClass = {
   readonly isWeak: boolean;
   /** Passwords and PINs may be numbers; of other secrets only long digit strings are. */
   readonly mayBeNumber: boolean;
+  /** A value that can be a folder of the root is one. */
+  readonly mayBeFolder: boolean;
 };
 
 /** Part of a squeezed name → class. The first match wins, so the more telling come first. */
@@ -70,7 +72,6 @@ const strongParts: readonly (readonly [part: string, secretClass: string])[] = [
 /** Last words only: too short to be looked for inside others. */
 const strongWords: ReadonlyMap<string, string> = new Map([
   ['pass', 'password'],
-  ['pwd', 'password'],
   ['pw', 'password'],
   ['pin', 'password'],
   ['cred', 'credential'],
@@ -105,9 +106,10 @@ const knownReferences: ReadonlySet<string> = new Set([
   'grpcpass',
   'uwsgipass',
   'scgipass',
-  'oldpwd',
-  'pwd',
 ]);
+
+/** Shells keep the present folder under these names, people their passwords. */
+const folderNames: ReadonlySet<string> = new Set(['pwd', 'oldpwd']);
 
 /** Endings of files that have a syntax of their own. */
 const structuredFile =
@@ -162,14 +164,18 @@ function classify(name: string): NameClass | undefined {
   const strong = strongClass(words, squeezed);
   if (strong !== undefined) {
     if (referenceEnd.test(squeezed) && !isSecretDespiteEnd(squeezed)) return undefined;
-    return { secretClass: strong, isWeak: false, mayBeNumber: strong === 'password' || squeezed.endsWith('secret') };
+    const mayBeNumber = strong === 'password' || squeezed.endsWith('secret');
+    return { secretClass: strong, isWeak: false, mayBeNumber, mayBeFolder: folderNames.has(squeezed) };
   }
   const last = words.at(-1) ?? '';
-  return weakWords.has(last) ? { secretClass: 'high-entropy', isWeak: true, mayBeNumber: false } : undefined;
+  return weakWords.has(last)
+    ? { secretClass: 'high-entropy', isWeak: true, mayBeNumber: false, mayBeFolder: false }
+    : undefined;
 }
 
 function strongClass(words: readonly string[], squeezed: string): string | undefined {
   for (const [part, secretClass] of strongParts) if (squeezed.includes(part)) return secretClass;
+  if (/pwd\d*$/.test(squeezed)) return 'password';
   return strongWords.get((words.at(-1) ?? '').replace(/\d+$/, ''));
 }
 

@@ -18,6 +18,9 @@ const substitution = /^\$\((?!\s*(?:echo|printf)\b)[^'`]*\)?$/;
 const filePath =
   /^(?:\/(?:etc|var|run|home|opt|usr|tmp|mnt|srv|root|proc|data|app|secrets?|vault|tls|certs?|config|credentials|workspace|tekton|bitnami|dev|kubernetes)(?:\/[\w.@-]+)+\/?|(?:\/[a-z][a-z0-9._-]*){2,}\/?|file:\/\/\/\S+)$/;
 
+/** `/`, `/app`, `/usr/src`; a password in plain letters behind a slash is taken for one, too. */
+const rootFolder = /^(?:\/|(?:\/[a-z][a-z_-]{0,24}){1,8}\/?)$/;
+
 const keyFile = /^[a-z0-9_./-]{1,128}\.(?:pem|key|crt|cer|jks|p12|json|ya?ml|txt)$/;
 
 const external = /^(?:vault:[\w/-]+#[\w.-]+|op:\/\/\S+|arn:aws[\w-]*:[\w-]+:\S+|ref\+[\w]+:\/\/\S+)$/;
@@ -36,6 +39,7 @@ export function isPlainText(value: string): boolean {
 /** Whether a text under such a name is to be redacted. */
 export function isSecretText(value: string, name: string, nameClass: NameClass): boolean {
   if (isPlainText(value) || isRedacted(value)) return false;
+  if (nameClass.mayBeFolder && rootFolder.test(value)) return false;
   if (nameClass.isWeak) return looksRandom(value) || isBasicCredential(value);
   if (/^\d+(?:\.\d+)?$/.test(value)) return isSecretNumber(value, name, nameClass);
   if (nameClass.secretClass !== 'password' && keyFile.test(value)) return false;
