@@ -199,6 +199,9 @@ function find(changes: readonly ApiChange[], told: Told, from: number): number {
 }
 
 describe('every story is told as it happened', () => {
+  /** What is open between two stories: what the last one left is what the next one finds. */
+  let before: readonly string[] | undefined;
+
   test('there is an expectation for every story', () => {
     const names = system.cluster.stories.list().map((story) => story.name);
     assert.deepEqual(Object.keys(stories).sort(), names.sort());
@@ -206,7 +209,7 @@ describe('every story is told as it happened', () => {
 
   for (const [name, expected] of Object.entries(stories)) {
     test(name, async () => {
-      const before = await openFindings();
+      before ??= await openFindings();
       const changes = await changesOf(() => system.cluster.stories.play(name));
       const next = new Map<string, number>();
       for (const told of expected) {

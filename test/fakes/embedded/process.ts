@@ -93,9 +93,13 @@ export async function until(
   timeoutMs = 120_000,
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs;
-  // A question can cost more than the pause: what takes long is asked for less often.
-  for (let pauseMs = 20; !(await isTrue()); pauseMs = Math.min(pauseMs * 1.3, 200)) {
-    if (performance.now() > endMs) throw new Error(`timed out after ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.3, 200)) {
+    const askedAtMs = performance.now();
+    if (await isTrue()) return;
+    const answeredAtMs = performance.now();
+    if (answeredAtMs > endMs) throw new Error(`timed out after ${timeoutMs} ms: ${what}`);
+    // What costs much is asked for less often: no more than a quarter of the time goes into asking.
+    const costMs = Math.min((answeredAtMs - askedAtMs) * 3, 1_000);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(pauseMs, costMs)));
   }
 }

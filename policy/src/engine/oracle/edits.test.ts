@@ -20,7 +20,7 @@ const nowMs = 1_893_456_000_000;
 /** Random histories; more of them find more. */
 const runs = Number(process.env['DRIFTLINE_TEST_HISTORIES'] ?? 15);
 /** Places that are edited, spread over all objects; the library and its cases grow, the time for them does not. */
-const mostPlaces = runs > 15 ? Number.POSITIVE_INFINITY : 1_500;
+const mostPlaces = runs > 15 ? Number.POSITIVE_INFINITY : 1_000;
 let controls: readonly CompiledControl[];
 let objects: readonly JsonObject[];
 let pool: Pool;

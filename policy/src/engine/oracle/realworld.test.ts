@@ -78,7 +78,7 @@ test('incremental = from scratch over manifests of real projects, applied, edite
       const victim = applied.at(Math.floor(random() * applied.length));
       if (victim !== undefined) apply({ ...victim, after: undefined });
     }
-    if (index % 500 === 0 || index === objects.length - 1) {
+    if (index % 1_000 === 0 || index === objects.length - 1) {
       const scratch = createEngine({ controls });
       scratch.load(store.all());
       scratch.apply([], nowMs);
