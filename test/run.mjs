@@ -109,7 +109,9 @@ async function runWaiting() {
     const result = await runFile(options);
     results.push(result);
     const seconds = (result.durationMs / 1000).toFixed(1);
-    console.log(`${isFailed(result) ? '✖' : '✔'} ${file} (${result.counts.tests} tests, ${seconds} s)`);
+    const cpuSeconds = (result.counts.cpuMs / 1000).toFixed(1);
+    const figures = `${result.counts.tests} tests, ${seconds} s, ${cpuSeconds} s of processor time`;
+    console.log(`${isFailed(result) ? '✖' : '✔'} ${file} (${figures})`);
     if (!isLive)
       console.log(
         withoutSummary(result)
@@ -154,6 +156,8 @@ function tell() {
     cancelled: sum('cancelled'),
     skipped: sum('skipped'),
     todo: sum('todo'),
+    // Of the files; what the machine does beside them makes it larger, but not by much.
+    cpu_ms: sum('cpuMs'),
     duration_ms: Math.round(performance.now() - startedAtMs),
   };
   console.log(

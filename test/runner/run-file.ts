@@ -28,7 +28,7 @@ export type FileResult = {
   readonly durationMs: number;
 };
 
-const noCounts: Counts = { tests: 0, suites: 0, passed: 0, cancelled: 0, skipped: 0, todo: 0 };
+const noCounts: Counts = { tests: 0, suites: 0, passed: 0, cancelled: 0, skipped: 0, todo: 0, cpuMs: 0 };
 const reporter = join(import.meta.dirname, 'report.ts');
 const seeding = ['--import', join(import.meta.dirname, 'seed.ts')];
 /** How long a test may take that does not say so itself. */
