@@ -41,7 +41,7 @@ function writeObject(object: JsonObject, depth: number): string {
   for (const key of sortedKeys(object)) {
     const value = object[key];
     if (value === undefined) continue;
-    text += (text === '' ? '' : ',') + writeString(key) + ':' + write(value, depth);
+    text += (text === '' ? '' : ',') + writeKey(key) + write(value, depth);
   }
   return `{${text}}`;
 }
@@ -49,6 +49,22 @@ function writeObject(object: JsonObject, depth: number): string {
 /** Most strings need no escape: looking is cheaper than having them written. */
 function writeString(text: string): string {
   return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** Names of members with their colon, as written: the same ones come in object after object. Never holds a value. */
+const writtenKeys = new Map<string, string>();
+const maxWrittenKeys = 8192;
+const maxWrittenKeyLength = 128;
+
+function writeKey(key: string): string {
+  const known = writtenKeys.get(key);
+  if (known !== undefined) return known;
+  const written = `${writeString(key)}:`;
+  if (key.length <= maxWrittenKeyLength) {
+    if (writtenKeys.size >= maxWrittenKeys) writtenKeys.clear();
+    writtenKeys.set(key, written);
+  }
+  return written;
 }
 
 function sortedKeys(object: JsonObject): readonly string[] {
