@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { CoverageState, KindMember } from '@driftline/proto';
+import { deflateForm } from './packed-form.ts';
 
 /** The last sent version of an object; `packed` is packed-form.ts's. */
 export type KnownObject = {
@@ -74,7 +75,7 @@ const pragmas = `
   PRAGMA foreign_keys = OFF;
   PRAGMA trusted_schema = OFF;`;
 
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 const schema = `
   CREATE TABLE stream (epoch TEXT NOT NULL, applied_sequence INTEGER NOT NULL) STRICT;
@@ -91,8 +92,11 @@ const schema = `
   ) STRICT;
   PRAGMA user_version = ${schemaVersion};`;
 
-/** Opens known.db or makes it. Throws what SQLite throws when the file is not such a database. */
-export function openKnownDatabase(path: string, epoch: string): KnownDatabase {
+/**
+ * Opens known.db or makes it. Forms are written as they come until the file holds `plainFormsLimitBytes`, deflated beyond.
+ * Throws what SQLite throws when the file is not such a database.
+ */
+export function openKnownDatabase(path: string, epoch: string, plainFormsLimitBytes: number): KnownDatabase {
   const database = new DatabaseSync(path);
   try {
     database.exec(pragmas);
@@ -100,7 +104,7 @@ export function openKnownDatabase(path: string, epoch: string): KnownDatabase {
     if (version === 0) createSchema(database, epoch);
     else if (version !== schemaVersion)
       throw new Error(`known objects are of version ${version}, not ${schemaVersion}`);
-    return createStatements(database);
+    return createStatements(database, plainFormsLimitBytes);
   } catch (error) {
     database.close();
     throw error;
@@ -114,23 +118,26 @@ function createSchema(database: DatabaseSync, epoch: string): void {
   database.exec('COMMIT');
 }
 
-function createStatements(database: DatabaseSync): KnownDatabase {
+function createStatements(database: DatabaseSync, plainFormsLimitBytes: number): KnownDatabase {
   const stream = database.prepare('SELECT epoch, applied_sequence FROM stream').get();
   if (stream === undefined) throw new Error('known objects have no stream');
   const begin = database.prepare('BEGIN');
   const rollback = database.prepare('ROLLBACK');
   const commit = database.prepare('COMMIT');
   const applied = database.prepare('UPDATE stream SET applied_sequence = max(applied_sequence, ?)');
+  const heldBytes = bytesHeld(database);
+  let isRoomy = heldBytes() < plainFormsLimitBytes;
   return {
     epoch: String(stream['epoch']),
     appliedSequence: Number(stream['applied_sequence']),
     ...kindStatements(database),
-    ...objectStatements(database),
+    ...objectStatements(database, () => isRoomy),
     begin: () => void begin.run(),
     rollback: () => void rollback.run(),
     commit(appliedSequence) {
       applied.run(appliedSequence);
       commit.run();
+      isRoomy = heldBytes() < plainFormsLimitBytes;
     },
     close: () => database.close(),
   };
@@ -178,7 +185,15 @@ type ObjectStatements = Pick<
   'get' | 'put' | 'remove' | 'objects' | 'members' | 'namesAfter' | 'countOf' | 'count'
 >;
 
-function objectStatements(database: DatabaseSync): ObjectStatements {
+/** Bytes of the pages that hold something. */
+function bytesHeld(database: DatabaseSync): () => number {
+  const pages = database.prepare('PRAGMA page_count');
+  const free = database.prepare('PRAGMA freelist_count');
+  const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size'] ?? 0);
+  return () => (Number(pages.get()?.['page_count'] ?? 0) - Number(free.get()?.['freelist_count'] ?? 0)) * pageBytes;
+}
+
+function objectStatements(database: DatabaseSync, isRoomy: () => boolean): ObjectStatements {
   const select = database.prepare(
     'SELECT uid, api_version, resource_version, content_hash, packed FROM objects ' +
       'WHERE kind = ? AND namespace = ? AND name = ?',
@@ -210,7 +225,8 @@ function objectStatements(database: DatabaseSync): ObjectStatements {
       };
     },
     put(kind, { namespace, name }, { uid, apiVersion, resourceVersion, contentHash, packed }) {
-      upsert.run(kind, namespace, name, uid, apiVersion, resourceVersion, contentHash, packed);
+      const form = isRoomy() ? packed : deflateForm(packed);
+      upsert.run(kind, namespace, name, uid, apiVersion, resourceVersion, contentHash, form);
     },
     remove: (kind, { namespace, name }) => void remove.run(kind, namespace, name),
     *objects(kind) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,7 +8,7 @@ import type { Delta, MessageBody } from '@driftline/proto';
 import * as fc from 'fast-check';
 import type { SequenceRange } from '../message-sink.ts';
 import { type Known, openKnown } from './known.ts';
-import { packForm, unpackForm } from './packed-form.ts';
+import { deflateForm, packForm, unpackForm } from './packed-form.ts';
 import { type SpooledMessage, replay } from './replay.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftline-known-'));
@@ -253,9 +253,32 @@ test('any form survives packing', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (canonical, owners) => {
       const form = { canonical: JSON.stringify(canonical), owners: JSON.stringify(owners) };
-      assert.deepEqual(unpackForm(packForm(form)), form);
+      const packed = packForm(form);
+      assert.deepEqual(unpackForm(packed), form);
+      assert.deepEqual(unpackForm(deflateForm(packed)), form);
     }),
   );
+});
+
+test('a file that has grown large keeps forms deflated, and what is known stays the same', async () => {
+  const value = 'x'.repeat(4_000);
+  const full = `{"value":"${value}"}`;
+  const sizes = await Promise.all(
+    [0, 1_000_000].map(async (plainFormsLimitBytes) => {
+      const path = newPath();
+      const known = openKnown({ path, epoch: 'e', limits: { plainFormsLimitBytes } });
+      for (let i = 1; i <= 50; i++) {
+        stage(known, { ...delta(`pod-${i}`, i, i), full }, Promise.resolve({ firstSequence: i, lastSequence: i }));
+      }
+      await known.kind('', 'pods').flush();
+      const found = known.kind('', 'pods').get({ namespace: 'shop', name: 'pod-7' });
+      assert.equal(unpackForm(found!.packed).canonical, full);
+      await known.close();
+      return statSync(path).size;
+    }),
+  );
+  const [small = 0, large = 0] = sizes;
+  assert.ok(small * 4 < large, `${small} and ${large} bytes`);
 });
 
 test('names come in pages, each once, whatever is written between two', async () => {

@@ -80,6 +80,10 @@ export type KnownLimits = {
   readonly commitIntervalMs: number;
   /** And after this many. */
   readonly maxUncommittedChanges: number;
+  /** And after forms of so many bytes: until then they are in memory too. */
+  readonly maxUncommittedBytes: number;
+  /** Forms are kept as plain text until the file is of this size, and deflated beyond it: less work against less disk. */
+  readonly plainFormsLimitBytes: number;
   /** Pause after a failed write (full disk) before the same changes are written again. */
   readonly retryMs: number;
   /** How long a close waits without getting on: the spool has what is not written, and gives it back at the next start. */
@@ -89,6 +93,8 @@ export type KnownLimits = {
 export const defaultKnownLimits: KnownLimits = {
   commitIntervalMs: 1000,
   maxUncommittedChanges: 5000,
+  maxUncommittedBytes: 8 * 1024 * 1024,
+  plainFormsLimitBytes: 160 * 1024 * 1024,
   retryMs: 1000,
   closeWaitMs: 5000,
 };
@@ -105,8 +111,8 @@ type Ports = {
 
 /** A file of another epoch, or one that is damaged, is replaced by an empty one: isNew says so. */
 export function openKnown(ports: Ports): Known {
-  const { database, isNew, problem } = openDatabase(ports.path, ports.epoch);
   const limits = { ...defaultKnownLimits, ...ports.limits };
+  const { database, isNew, problem } = openDatabase(ports.path, ports.epoch, limits);
   const staging = new Staging({ database, limits, onCommit: ports.onCommit, onTrouble: ports.onTrouble });
   const kinds = new Map<string, KnownKind>();
   let nextId = 1;
@@ -210,10 +216,10 @@ function* membersOf(written: Iterable<KindMember>, staged: StagedKind): Generato
 
 type Opened = { readonly database: KnownDatabase; readonly isNew: boolean; readonly problem: string | undefined };
 
-function openDatabase(path: string, epoch: string): Opened {
+function openDatabase(path: string, epoch: string, { plainFormsLimitBytes }: KnownLimits): Opened {
   let problem: string | undefined;
   try {
-    const database = openKnownDatabase(path, epoch);
+    const database = openKnownDatabase(path, epoch, plainFormsLimitBytes);
     if (database.epoch === epoch) {
       return { database, isNew: database.appliedSequence === 0 && database.kinds().length === 0, problem: undefined };
     }
@@ -224,7 +230,7 @@ function openDatabase(path: string, epoch: string): Opened {
     problem = error instanceof Error ? error.message : String(error);
   }
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
-  return { database: openKnownDatabase(path, epoch), isNew: true, problem };
+  return { database: openKnownDatabase(path, epoch, plainFormsLimitBytes), isNew: true, problem };
 }
 
 /** What SQLite says of the world and not of the file: no permission, busy, input or output failed, full, cannot open. */

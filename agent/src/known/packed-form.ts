@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
 /** The last sent form of an object, whole. */
@@ -8,9 +9,13 @@ export type ObjectForm = {
   readonly owners: string;
 };
 
+/** The first byte of a packed form says how the rest is to be read. */
+const plain = 0;
+const deflated = 1;
+
 /**
- * Small windows: an object is a few kilobytes, and the default state of 256 KiB a call costs more than it saves.
- * Measured on a 2 KB Pod: 20 µs and 28 % of the size, against 52 µs and 27 % for zstd.
+ * Small windows: an object is a few kilobytes, and the default state of 256 KiB a call costs more than it saves. On a
+ * 2 KB Pod zstd takes more than twice the time for as many bytes.
  */
 const options = { level: 1, memLevel: 5, windowBits: 13 };
 
@@ -24,17 +29,46 @@ const maxUnpackedBytes = 64 * 1024 * 1024;
 /** Canonical JSON holds no line feed, so one separates both parts. */
 const separator = '\n';
 
-export function packForm(form: ObjectForm): Uint8Array {
-  const text = `${form.canonical}${separator}${form.owners}`;
+/** As plain text, which takes a tenth of the time of compressing and reading it again. */
+export function packForm({ canonical, owners }: ObjectForm): Uint8Array {
+  const text = canonical + separator + owners;
+  // Of its own and not of Node's pool: many of these wait at a time, and each would keep a piece of the pool.
+  const packed = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text));
+  packed[0] = plain;
+  packed.write(text, 1);
+  return packed;
+}
+
+/** The same form in about a third of the bytes. */
+export function deflateForm(packed: Uint8Array): Uint8Array {
+  if (packed[0] === deflated) return packed;
+  const text = packed.subarray(1);
   const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, text.length >> 1));
-  // A copy of the right size: zlib returns a view of its whole output chunk, and many of these wait at a time.
-  return new Uint8Array(deflateRawSync(text, { ...options, chunkSize }));
+  return Buffer.concat([Buffer.of(deflated), deflateRawSync(text, { ...options, chunkSize })]);
+}
+
+/** How many times larger a deflated form is unpacked, about. */
+const deflatedShare = 4;
+
+/** Bytes of the form unpacked, about. */
+export function unpackedBytes(packed: Uint8Array): number {
+  return packed[0] === deflated ? packed.length * deflatedShare : packed.length;
 }
 
 export function unpackForm(packed: Uint8Array): ObjectForm {
-  const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, packed.length * 4));
-  const { windowBits } = options;
-  const text = inflateRawSync(packed, { windowBits, chunkSize, maxOutputLength: maxUnpackedBytes }).toString('utf8');
+  const text = toText(packed[0] === deflated ? inflate(packed.subarray(1)) : packed.subarray(1));
   const end = text.indexOf(separator);
   return { canonical: text.slice(0, end), owners: text.slice(end + 1) };
+}
+
+function inflate(bytes: Uint8Array): Uint8Array {
+  const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, bytes.length * 4));
+  const { windowBits } = options;
+  return inflateRawSync(bytes, { windowBits, chunkSize, maxOutputLength: maxUnpackedBytes });
+}
+
+/** Most texts are ASCII, and reading those as Latin-1 takes a fifth of the time. */
+function toText(bytes: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return Buffer.from(buffer, byteOffset, byteLength).toString(isAscii(bytes) ? 'latin1' : 'utf8');
 }

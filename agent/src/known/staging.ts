@@ -45,6 +45,7 @@ export class Staging {
   /** Of the open transaction. */
   #written: Entry[] = [];
   #writtenChanges = 0;
+  #writtenBytes = 0;
   #applied: number;
   #committed: number;
   #isInTransaction = false;
@@ -138,6 +139,7 @@ export class Staging {
     for (const entry of this.#written) entry.kind.committed(entry);
     this.#written = [];
     this.#writtenChanges = 0;
+    this.#writtenBytes = 0;
     this.#committed = this.#applied;
     onCommit?.((performance.now() - startedMs) / 1000);
   }
@@ -240,7 +242,8 @@ export class Staging {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#writtenChanges >= this.#ports.limits.maxUncommittedChanges) this.commit();
+    const { maxUncommittedChanges, maxUncommittedBytes } = this.#ports.limits;
+    if (this.#writtenChanges >= maxUncommittedChanges || this.#writtenBytes >= maxUncommittedBytes) this.commit();
     this.#wake();
   }
 
@@ -250,6 +253,7 @@ export class Staging {
     this.#write(entry);
     this.#written.push(entry);
     this.#writtenChanges += 1 + entry.changes.length;
+    for (const { object } of entry.changes) this.#writtenBytes += object?.packed.byteLength ?? 0;
     kind.applied(entry);
     this.markDirty(kind);
     this.#applied = Math.max(this.#applied, lastSequence);

@@ -13,6 +13,7 @@ import { type CapturePorts, type Sight, captureDelete, place } from '../capture/
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import type { KindProgress, KnownChange, KnownKind, KnownObject, ObjectName } from '../known/known.ts';
+import { unpackedBytes } from '../known/packed-form.ts';
 import type { MessageSink, SequenceRange } from '../message-sink.ts';
 import { KindComparison, type SentDigest } from '../reconcile/kind-comparison.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -73,9 +74,6 @@ type Emission = {
 
 /** Weight of a message that carries no object. */
 const smallMessageBytes = 256;
-
-/** How many times larger a known form is unpacked, about. */
-const unpackedShare = 4;
 
 /** What is remembered has no message to wait for. */
 const noMessage = Promise.resolve({ firstSequence: 0, lastSequence: 0 });
@@ -190,9 +188,9 @@ export class KindLine {
 
   /** Sends the last form of an object again, whole; false when it is not known. */
   async sendWhole(name: ObjectName): Promise<boolean> {
-    const packedBytes = this.#known.get(name)?.packed.byteLength;
-    if (packedBytes === undefined) return false;
-    const bytes = smallMessageBytes + packedBytes * unpackedShare;
+    const packed = this.#known.get(name)?.packed;
+    if (packed === undefined) return false;
+    const bytes = smallMessageBytes + unpackedBytes(packed);
     await this.#unlessStopped(this.#ports.budget.take(bytes));
     const known = this.#known.get(name);
     if (known === undefined) {
