@@ -4,12 +4,13 @@ import { KubeError } from '../kube/kube-error.ts';
 /**
  * The stream's bytes; KubeError 'timeout' when the other side sends none for so long while we are waiting for some.
  * While the reader is busy with what it has, time does not count: backpressure is not silence. `onAsked` is called when
- * the reader asks for more, and what it returns when there turned out to be nothing to read yet.
+ * the reader asks for more, and what it returns when there turned out to be nothing to read yet; looking for that takes
+ * two turns of the event loop, and is left out where it returns nothing.
  */
 export async function* withIdleTimeout(
   stream: KubeStream,
   idleTimeoutMs: number,
-  onAsked?: () => () => void,
+  onAsked?: () => (() => void) | undefined,
 ): AsyncGenerator<Buffer> {
   let isWaiting = true;
   let asked = 0;

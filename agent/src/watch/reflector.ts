@@ -62,6 +62,9 @@ type InitialState = { readonly pass: ListPass; readonly begunAtUs: number; reado
 const bookmarkAgeUs = ({ idleTimeoutMs, watchCacheLagMs }: WatchLimits): number =>
   (idleTimeoutMs + watchCacheLagMs) * 1000;
 
+/** How often it is found out whether a stream had nothing left to read: a bookmark is dated by that, to some minutes. */
+const emptyLookIntervalMs = 1_000;
+
 export class Reflector {
   readonly #ports: ReflectorPorts;
   readonly #signal: AbortSignal;
@@ -145,9 +148,15 @@ export class Reflector {
     const where = collectionPath(line.kind);
     let pass = initial?.pass;
     let emptyAtUs = 0;
+    let emptyAtMs = Number.NEGATIVE_INFINITY;
     const chunks = withIdleTimeout(stream, limits.idleTimeoutMs, () => {
+      const nowMs = performance.now();
+      if (nowMs - emptyAtMs < emptyLookIntervalMs) return undefined;
       const askedAtUs = clock.earliestUs();
-      return () => (emptyAtUs = askedAtUs);
+      return () => {
+        emptyAtUs = askedAtUs;
+        emptyAtMs = nowMs;
+      };
     });
     for await (const batch of readLines(chunks, limits.maxObjectBytes)) {
       line.heard();

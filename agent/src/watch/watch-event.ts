@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { type Json, type JsonObject, isJsonObject, ownObject, ownString } from '@driftline/proto';
 import { type KubeError, errorFromStatusObject } from '../kube/kube-error.ts';
 
@@ -36,9 +36,11 @@ export function parseWatchEvent(line: Buffer, where: string): WatchEvent {
 
 /** An object, or why the bytes are none. */
 export function parseJsonObject(bytes: Buffer): JsonObject | string {
-  if (!isUtf8(bytes)) return 'not UTF-8';
+  // Most objects are ASCII, and reading those as Latin-1 takes a fifth of the time.
+  const isPlain = isAscii(bytes);
+  if (!isPlain && !isUtf8(bytes)) return 'not UTF-8';
   try {
-    const value = JSON.parse(bytes.toString('utf8')) as Json;
+    const value = JSON.parse(bytes.toString(isPlain ? 'latin1' : 'utf8')) as Json;
     return isJsonObject(value) ? value : 'not a JSON object';
   } catch {
     return 'not JSON';
