@@ -8,19 +8,25 @@ import { everyItem, type ReadPath } from '../../read-path.ts';
 import { readsThroughPod } from './pod-view.ts';
 import { hasWildcard } from './wildcard.ts';
 
-/** What `match`, `exclude` and the request of a state ask of every object. */
+/** What the request of a state, and whether it is about the object at all, ask of every object. */
 const common: readonly ReadPath[] = [
   ['apiVersion'],
   ['kind'],
-  ...['name', 'generateName', 'namespace', 'labels', 'annotations', 'ownerReferences'].map((name) => [
-    'metadata',
-    name,
-  ]),
+  ...['name', 'generateName', 'namespace', 'ownerReferences'].map((name) => ['metadata', name]),
 ];
 
 /** By kind, when the rule sees what `paths` say; `isMade`: then it sees the pod that the object would make. */
 export function ruleReads(kind: GroupKind, paths: readonly ReadPath[], isMade: boolean): readonly ReadPath[] {
   return [...common, ...(isMade ? readsThroughPod(kind, paths) : paths)];
+}
+
+/** What `match` and `exclude` ask besides. */
+export function readsOfMatch(sections: Json): readonly ReadPath[] {
+  const text = JSON.stringify(sections);
+  return [
+    ...(/selector"/i.test(text) ? [['metadata', 'labels']] : []),
+    ...(text.includes('"annotations"') ? [['metadata', 'annotations']] : []),
+  ];
 }
 
 /** Paths that the section of a rule reads of `request.object` by its patterns and its JMESPath; undefined: not known. */

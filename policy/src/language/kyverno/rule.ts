@@ -13,7 +13,7 @@ import { imagesOf } from './image-info.ts';
 import { compileMatch, matchSectionSchema } from './match-section.ts';
 import type { Mismatch } from './pattern.ts';
 import { isAboutPodsOnly, podChange, podViewOf } from './pod-view.ts';
-import { readsOfSection, ruleReads } from './rule-reads.ts';
+import { readsOfMatch, readsOfSection, ruleReads } from './rule-reads.ts';
 import { compileContext, contextSchema } from './rule-context.ts';
 import { compileTemplate } from './template.ts';
 
@@ -131,12 +131,14 @@ export function compileRule({ section, body, autogen, namespace, isExcepted }: R
     ...section,
     validate: { message: section.validate?.['message'] ?? '' },
   } as unknown as Json);
+  const ofMatch = readsOfMatch([section.match, section.exclude ?? {}] as unknown as Json);
   return {
     evaluate,
     reads(kind) {
       const within = body.reads(isMade(kind) ? podKind : kind);
       if (around === undefined || within === undefined) return undefined;
-      return { deciding: ruleReads(kind, [...around, ...within], isMade(kind)), telling: [] };
+      const ofPaths = ruleReads(kind, [...around, ...within], isMade(kind));
+      return { deciding: [...ofMatch, ...ofPaths], telling: [] };
     },
     readsCluster: match.readsNamespace || exclude?.readsNamespace === true || context.readsCluster || body.readsCluster,
     readsRequester: match.readsRequester || exclude?.readsRequester === true,
