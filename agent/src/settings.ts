@@ -77,7 +77,8 @@ export function auditCoverage(config: AgentConfig, areDropsVisible: boolean): Co
     return { type: 'coverage', ...kind, state: 'excluded', reason };
   }
   const drops = areDropsVisible
-    ? 'Events that the API server cannot deliver are counted by its metrics, and confessed as gaps'
+    ? 'Events that the API server cannot deliver are counted by its metrics, and confessed as gaps; those that it had not ' +
+      'sent when it was killed are counted by nobody'
     : 'Events that the API server drops before they reach the agent cannot be seen here';
   return { type: 'coverage', ...kind, state: 'watched', reason: `${scopeReason[config.auditScope]}. ${drops}` };
 }

@@ -3,13 +3,13 @@
  * every audit event once, in order, and without a gap.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Loose } from '../contract/kube-client.ts';
 import { eventually } from './flow/api.ts';
 import { assertComplete } from './flow/assert-complete.ts';
 import { openDesk, writeAttributed } from './flow/attributed-writes.ts';
+import { attributedChanges, figuresOf } from './flow/attribution.ts';
+import { AuditLog } from './flow/audit-log.ts';
 import type { Process } from './flow/processes.ts';
 import { ask } from './flow/recorded.ts';
 import { openRig } from './flow/rig.ts';
@@ -68,7 +68,9 @@ test('kill -9 of agent and collector at any moment loses and duplicates nothing'
   const stopping = new AbortController();
   const { signal } = stopping;
   const writing = Promise.all(
-    writers.map((user) => writeAttributed({ user, as: rig.as(user) }, desk, { namespace, pauseMs, signal })),
+    writers.map((user) =>
+      writeAttributed({ user, as: rig.as(user), random: Math.random }, desk, { namespace, pauseMs, signal }),
+    ),
   );
   // Whoever cannot write any more ends the test at once.
   writing.catch(() => stopping.abort());
@@ -90,63 +92,13 @@ test('kill -9 of agent and collector at any moment loses and duplicates nothing'
 
 /** Audit events in the log of what the writers did, by Audit-Id. */
 const inAuditLog = (): readonly string[] =>
-  readFileSync(rig.control.auditLog, 'utf8')
-    .split('\n')
-    // Without the last, which may be being written.
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Loose)
+  new AuditLog(rig.control.auditLog)
+    .next()
     .filter(({ stage, user, verb, objectRef }) => {
       const isWrite = stage === 'ResponseComplete' && writers.includes(user.username) && verb !== 'get';
       return isWrite && objectRef?.namespace === namespace;
     })
     .map(({ auditID }) => String(auditID));
-
-type Attributed = {
-  readonly version: string;
-  readonly resource: string;
-  readonly confidence: string;
-  readonly auditId: string;
-};
-
-/** Every change of the writers' objects with the request that the timeline says made it. */
-const attributed = (): Promise<readonly Attributed[]> =>
-  ask<Attributed>(
-    collector.store(),
-    `SELECT concat(v.uid, ' ', if(op = 'deleted', 'end', resource_version)) AS version, v.resource AS resource,
-       l.said AS confidence, a.audit_id AS "auditId"
-     FROM resource_versions AS v
-     LEFT JOIN (SELECT change_epoch, change_sequence, uid,
-         argMax(confidence, (epoch_ordinal, sequence, "index")) AS said,
-         argMax(audit_digest, (epoch_ordinal, sequence, "index")) AS digest
-       FROM links WHERE cluster = '${cluster}' GROUP BY change_epoch, change_sequence, uid) AS l
-     ON v.epoch = l.change_epoch AND v.sequence = l.change_sequence AND v.uid = l.uid
-     LEFT JOIN (SELECT digest, any(audit_id) AS audit_id FROM audit_events WHERE cluster = '${cluster}' GROUP BY digest) AS a
-     ON a.digest = l.digest
-     WHERE v.cluster = '${cluster}' AND v.namespace = '${namespace}' AND v.op != 'snapshot' AND v.name LIKE 'w-%'`,
-  );
-
-type Figures = {
-  changes: number;
-  exact: number;
-  wrongExact: number;
-  probable: number;
-  wrongProbable: number;
-  none: number;
-};
-
-const figuresOf = (rows: readonly Attributed[], resource: string): Figures => {
-  const figures: Figures = { changes: 0, exact: 0, wrongExact: 0, probable: 0, wrongProbable: 0, none: 0 };
-  for (const row of rows) {
-    const made = desk.truth.made.get(row.version);
-    if (row.resource !== resource || made === undefined) continue;
-    figures.changes += 1;
-    const isRight = made === row.auditId;
-    if (row.confidence === 'exact') figures[isRight ? 'exact' : 'wrongExact'] += 1;
-    else if (row.confidence === 'probable') figures[isRight ? 'probable' : 'wrongProbable'] += 1;
-    else figures.none += 1;
-  }
-  return figures;
-};
 
 test('every write’s audit event is recorded once', async () => {
   const inLog = inAuditLog();
@@ -164,9 +116,10 @@ test('every write’s audit event is recorded once', async () => {
 });
 
 test('who did it: exact is never wrong, and nearly always there where the audit event names the version', async (t) => {
-  const rows = await attributed();
-  const named = figuresOf(rows, 'networkpolicies');
-  const unnamed = figuresOf(rows, 'configmaps');
+  const writersObjects = `v.namespace = '${namespace}' AND v.name LIKE 'w-%'`;
+  const rows = await attributedChanges(collector.store(), cluster, writersObjects);
+  const named = figuresOf(rows, desk.truth, 'networkpolicies');
+  const unnamed = figuresOf(rows, desk.truth, 'configmaps');
   const { written, noops, refused } = desk.truth;
   t.diagnostic(JSON.stringify({ written, noops, refused, RequestResponse: named, Metadata: unnamed }));
   assert.equal(named.wrongExact + unnamed.wrongExact, 0);

@@ -9,14 +9,21 @@ import type { Answer, ContractCluster, Loose } from '../../contract/kube-client.
 export type Truth = {
   /** `<uid> <resourceVersion>`, or `<uid> end` for a deletion → Audit-Id of the request that made it. */
   readonly made: Map<string, string>;
+  /** Audit-Ids of requests that made nothing: refused, dry runs, and those that changed nothing. */
+  readonly idle: Set<string>;
   /** Requests that were answered with success. */
   written: number;
-  /** Those of them that changed nothing. */
+  /** Those of them that changed nothing, dry runs among them. */
   noops: number;
   refused: number;
 };
 
-export type Writer = { readonly as: ContractCluster; readonly user: string };
+export type Writer = {
+  readonly as: ContractCluster;
+  readonly user: string;
+  /** In [0, 1); decides everything that the writer tries. */
+  readonly random: () => number;
+};
 
 type Collection = { readonly path: string; readonly fixed: Loose };
 
@@ -36,7 +43,7 @@ const apply = 'application/apply-patch+yaml';
 export type Desk = { readonly truth: Truth; readonly deleting: Set<string>; turn: number };
 
 export const openDesk = (): Desk => ({
-  truth: { made: new Map(), written: 0, noops: 0, refused: 0 },
+  truth: { made: new Map(), idle: new Set(), written: 0, noops: 0, refused: 0 },
   deleting: new Set(),
   turn: 0,
 });
@@ -51,16 +58,18 @@ type Act = {
   readonly path: string;
 };
 
+const auditIdOf = ({ headers }: Answer): string => String(headers['audit-id']);
+
 const send = async (act: Act, path: string, options: Parameters<typeof call>[2]): Promise<Answer | undefined> => {
   const answer = await call(act.writer.as, path, { userAgent: 'tool/1.0 (linux)', ...options });
   const { truth } = act.desk;
   if (answer.status < 300) truth.written += 1;
-  else if ([404, 409].includes(answer.status)) truth.refused += 1;
-  else throw new Error(`${options?.method} ${path}: ${answer.status} ${answer.text}`);
+  else if ([404, 409].includes(answer.status)) {
+    truth.refused += 1;
+    truth.idle.add(auditIdOf(answer));
+  } else throw new Error(`${options?.method} ${path}: ${answer.status} ${answer.text}`);
   return answer.status < 300 ? answer : undefined;
 };
-
-const auditIdOf = ({ headers }: Answer): string => String(headers['audit-id']);
 
 const note = ({ desk }: Act, answer: Answer | undefined): void => {
   const { uid, resourceVersion } = answer?.body.metadata ?? {};
@@ -70,7 +79,7 @@ const note = ({ desk }: Act, answer: Answer | undefined): void => {
 const annotated = ({ desk, writer }: Act): Loose => ({ turn: `${writer.user} ${++desk.turn}` });
 
 const create = async (act: Act): Promise<void> => {
-  const finalizers = Math.random() < 0.3 ? { finalizers: ['example.com/wait'] } : {};
+  const finalizers = act.writer.random() < 0.3 ? { finalizers: ['example.com/wait'] } : {};
   const body = { ...act.collection.fixed, metadata: { name: act.name, annotations: annotated(act), ...finalizers } };
   note(act, await send(act, act.collection.path, { method: 'POST', body }));
 };
@@ -94,8 +103,18 @@ const replace = async (act: Act): Promise<void> => {
 };
 
 const changeNothing = async (act: Act): Promise<void> => {
-  if ((await send(act, act.path, { method: 'PATCH', body: {}, contentType: merge })) !== undefined)
-    act.desk.truth.noops += 1;
+  countIdle(act, await send(act, act.path, { method: 'PATCH', body: {}, contentType: merge }));
+};
+
+const tryOnly = async (act: Act): Promise<void> => {
+  const body = { metadata: { annotations: annotated(act) } };
+  countIdle(act, await send(act, `${act.path}?dryRun=All`, { method: 'PATCH', body, contentType: merge }));
+};
+
+const countIdle = ({ desk: { truth } }: Act, answer: Answer | undefined): void => {
+  if (answer === undefined) return;
+  truth.noops += 1;
+  truth.idle.add(auditIdOf(answer));
 };
 
 const release = async (act: Act): Promise<void> => {
@@ -122,21 +141,31 @@ const remove = async (act: Act): Promise<void> => {
   }
 };
 
-const acts = [create, create, patch, patch, patch, applyForced, replace, changeNothing, release, remove];
+const acts = [create, create, patch, patch, patch, applyForced, replace, changeNothing, tryOnly, release, remove];
+
+export type WritingOptions = {
+  readonly namespace: string;
+  readonly pauseMs: number;
+  readonly signal: AbortSignal;
+  /** The API server may be away or busy: what was not answered may have been done, and by whom is not in the truth. */
+  readonly mayFail?: boolean;
+};
+
+const pauseAfterFailureMs = 250;
 
 /** Writes until the signal aborts, as fast as one client that thinks a little. */
-export async function writeAttributed(
-  writer: Writer,
-  desk: Desk,
-  options: { readonly namespace: string; readonly pauseMs: number; readonly signal: AbortSignal },
-): Promise<void> {
+export async function writeAttributed(writer: Writer, desk: Desk, options: WritingOptions): Promise<void> {
   const all = collections(options.namespace);
+  const { random } = writer;
   while (!options.signal.aborted) {
-    const collection = all[Math.floor(Math.random() * all.length)];
-    const act = acts[Math.floor(Math.random() * acts.length)];
+    const collection = all[Math.floor(random() * all.length)];
+    const act = acts[Math.floor(random() * acts.length)];
     if (collection === undefined || act === undefined) return;
-    const name = `w-${Math.floor(Math.random() * objectsOfAll)}`;
-    await act({ writer, desk, collection, name, path: `${collection.path}/${name}` });
-    await sleep(Math.random() * options.pauseMs);
+    const name = `w-${Math.floor(random() * objectsOfAll)}`;
+    await act({ writer, desk, collection, name, path: `${collection.path}/${name}` }).catch(async (error: unknown) => {
+      if (options.mayFail !== true) throw error;
+      await sleep(pauseAfterFailureMs);
+    });
+    await sleep(random() * options.pauseMs);
   }
 }

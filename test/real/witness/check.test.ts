@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { check } from './check.ts';
 import type { Allowance, Evidence, ProblemCode, RecordedGap, RecordedVersion } from './check.ts';
+import { checkAudit, uncounted } from './check-audit.ts';
+import type { AuditAllowance, AuditEvidence, LoggedEvent } from './check-audit.ts';
+import type { Attributed } from '../flow/attribution.ts';
 import { History } from './history.ts';
 import type { ObjectHistory } from './history.ts';
 
@@ -242,4 +245,83 @@ test('invariant: of any history, the full telling passes and every single omissi
     }),
     { numRuns: 200 },
   );
+});
+
+const request = (n: number, changes: Partial<LoggedEvent> = {}): LoggedEvent => ({
+  id: `request-${n} ResponseComplete`,
+  auditId: `request-${n}`,
+  facts: `ann patch configmaps, ${n}`,
+  verb: 'patch',
+  atMs: n * 100_000,
+  isVain: false,
+  version: `uid-${n} ${n}`,
+  ...changes,
+});
+const logged = [1, 2, 3].map((n) => request(n));
+const link = (changes: Partial<Attributed> = {}): Attributed => ({
+  version: 'uid-2 2',
+  resource: 'configmaps',
+  confidence: 'exact',
+  auditId: 'request-2',
+  ...changes,
+});
+const honest: AuditEvidence = {
+  logged,
+  recorded: logged,
+  gaps: [],
+  allowances: [],
+  coverage: '',
+  sinceMs: 0,
+  changes: [link()],
+  truth: { made: new Map([['uid-2 2', 'request-2']]), idle: new Set(['request-3']), written: 0, noops: 0, refused: 0 },
+};
+const auditCodes = (changes: Partial<AuditEvidence>): readonly ProblemCode[] =>
+  checkAudit({ ...honest, ...changes }).problems.map(({ code }) => code);
+
+test('an audit event that is missing, told twice, told otherwise, or of no request is found', () => {
+  const [first, second, third] = logged as [LoggedEvent, LoggedEvent, LoggedEvent];
+  assert.deepEqual(auditCodes({}), []);
+  assert.deepEqual(auditCodes({ recorded: [third, first, second] }), [], 'they come in any order');
+  assert.deepEqual(auditCodes({ recorded: [first, third] }), ['missing']);
+  assert.deepEqual(auditCodes({ recorded: [first, second, second, third] }), ['duplicate']);
+  assert.deepEqual(auditCodes({ recorded: [first, { ...second, facts: 'bea' }, third] }), ['altered']);
+  assert.deepEqual(auditCodes({ recorded: [...logged, request(4)] }), ['invented']);
+  assert.deepEqual(auditCodes({ recorded: [second, third], sinceMs: 150_000 }), [], 'nobody was there to be told');
+});
+
+test('an audit event may be dropped where a fault allows it and the timeline says so', () => {
+  const lost = { recorded: logged.filter(({ atMs }) => atMs !== 200_000) };
+  const refused: AuditAllowance = { fault: 'refused', fromMs: 190_000, toMs: 210_000, isCounted: true };
+  const drop = { cause: 'audit_drop', detail: '1 event', fromMs: 180_000, toMs: 240_000 };
+  assert.deepEqual(auditCodes({ ...lost, allowances: [refused], gaps: [drop] }), []);
+  assert.deepEqual(auditCodes({ ...lost, allowances: [refused] }), ['missing']);
+  assert.deepEqual(auditCodes({ ...lost, gaps: [drop] }), ['missing', 'needless-gap']);
+  assert.deepEqual(auditCodes({ gaps: [drop] }), ['needless-gap']);
+  assert.deepEqual(auditCodes({ allowances: [refused], gaps: [{ ...drop, fromMs: 100_000 }] }), ['wide-gap']);
+  assert.deepEqual(auditCodes({ allowances: [refused], gaps: [{ ...drop, toMs: 300_000 }] }), ['wide-gap']);
+  // What died with the API server is counted by nobody.
+  const killed = { ...refused, isCounted: false };
+  assert.deepEqual(auditCodes({ ...lost, allowances: [killed] }), ['missing']);
+  assert.deepEqual(auditCodes({ ...lost, allowances: [killed], coverage: `… was ${uncounted} …` }), []);
+  assert.deepEqual(auditCodes({ ...lost, allowances: [{ ...killed, fromMs: 201_000 }], coverage: uncounted }), [
+    'missing',
+  ]);
+});
+
+test('who is named for sure, and did not make that version, is found', () => {
+  const exactly = (changes: Partial<Attributed>, more: Partial<AuditEvidence> = {}): readonly ProblemCode[] =>
+    auditCodes({ changes: [link(changes)], ...more });
+  assert.deepEqual(exactly({ auditId: 'request-1' }), ['wrong-link'], 'it made another one');
+  assert.deepEqual(exactly({ auditId: 'request-1', version: 'uid-1 2' }), ['wrong-link'], 'and of this object, too');
+  assert.deepEqual(exactly({ auditId: 'request-1', version: 'uid-2 end' }), ['wrong-link'], 'and deleted another one');
+  assert.deepEqual(exactly({ auditId: 'request-3', version: 'uid-3 3' }), ['wrong-link'], 'it changed nothing');
+  assert.deepEqual(exactly({ auditId: 'request-9' }), ['wrong-link'], 'there was no such request');
+  const vain = logged.map((event) => ({ ...event, isVain: true }));
+  assert.deepEqual(exactly({}, { logged: vain }), ['wrong-link'], 'it failed');
+  // Two were answered with the same version, as after a request that changes nothing: the writers know which it was.
+  const both = logged.map((event) => ({ ...event, version: 'uid-2 2' }));
+  assert.deepEqual(exactly({ auditId: 'request-1' }, { logged: both }), ['wrong-link']);
+  assert.deepEqual(exactly({ auditId: 'request-1', confidence: 'probable' }), []);
+  assert.deepEqual(exactly({ auditId: 'request-1', confidence: '' }), []);
+  assert.deepEqual(exactly({ version: 'uid-2 end', auditId: 'request-2' }), [], 'the end of the very object');
 });

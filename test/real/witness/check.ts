@@ -59,7 +59,8 @@ export type ProblemCode =
   | 'altered'
   | 'needless-gap'
   | 'wide-gap'
-  | 'vague-gap';
+  | 'vague-gap'
+  | 'wrong-link';
 
 export type Problem = { readonly code: ProblemCode; readonly where: string; readonly what: string };
 

@@ -21,7 +21,11 @@ export type Effect = {
     /** The spool had less room than what came. */
     | 'spool-short'
     /** Records of the spool were destroyed. */
-    | 'spool-damaged';
+    | 'spool-damaged'
+    /** Audit events could not reach the agent. */
+    | 'audit-blocked'
+    /** The API server died with the audit events that it had not sent. */
+    | 'audit-lost';
   readonly fault: string;
   /** Times of performance.now(). */
   readonly fromMs: number;
@@ -99,6 +103,8 @@ export function allowancesOf(
         for (const later of blind) if (later.toMs + recoveryMs >= effect.fromMs) allow(later, ['relist'], blind);
         break;
       case 'unrecorded':
+      case 'audit-blocked':
+      case 'audit-lost':
         break;
     }
   }

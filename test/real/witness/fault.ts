@@ -14,7 +14,15 @@ export type Stage = {
 };
 
 /** What a fault has for itself while it lasts: two tracks never do things to the same part at once. */
-export type Part = 'agent' | 'collector' | 'control plane' | 'API wire' | 'collector wire' | 'API answers' | 'workload';
+export type Part =
+  | 'agent'
+  | 'collector'
+  | 'control plane'
+  | 'API wire'
+  | 'collector wire'
+  | 'API answers'
+  | 'audit wire'
+  | 'workload';
 
 export type Fault = {
   readonly parts: readonly Part[];
@@ -24,6 +32,8 @@ export type Fault = {
   readonly spoolLimit?: string;
   /** The collector's store is an external one behind a proxy, instead of its own. */
   readonly needsStoreProxy?: true;
+  /** The agent is the API server's audit webhook, and what it recorded of that is judged. */
+  readonly needsAudit?: true;
   /** Only where libfaketime can be had. */
   readonly needsFakeTime?: true;
   readonly act: (stage: Stage) => Promise<void>;

@@ -10,7 +10,7 @@ import type { System } from './system.ts';
 type Ending = 'kill' | 'stop';
 type Program = { readonly part: 'agent' | 'collector'; readonly types: readonly Effect['type'][] };
 
-const agent: Program = { part: 'agent', types: ['blind', 'unrecorded'] };
+const agent: Program = { part: 'agent', types: ['blind', 'unrecorded', 'audit-blocked'] };
 const collector: Program = { part: 'collector', types: ['unrecorded'] };
 const processOf = (system: System, { part }: Program): Process => system[part];
 
@@ -49,7 +49,11 @@ const restartComponent = (component: 'apiserver' | 'etcd', ending: Ending): Faul
   parts: ['control plane'],
   act: async (stage) => {
     const { cluster, random } = stage;
-    const types = cluster.hasWatchCache ? (['blind', 'past-forgotten'] as const) : (['blind'] as const);
+    const types: readonly Effect['type'][] = [
+      'blind',
+      ...(cluster.hasWatchCache ? (['past-forgotten'] as const) : []),
+      ...(component === 'apiserver' && ending === 'kill' ? (['audit-lost'] as const) : []),
+    ];
     await noting(stage, { fault: `${component} restarted`, types }, async () => {
       if (ending === 'kill') cluster.control.crash(component);
       else await control(cluster.control, 'stop', component);

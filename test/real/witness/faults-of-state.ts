@@ -52,15 +52,18 @@ export const stateFaults = {
   'wipe-agent': {
     parts: ['agent'],
     act: (stage) =>
-      noting(stage, { fault: 'agent lost its state', types: ['blind', 'state-lost', 'unrecorded'] }, () =>
-        withoutAgent(stage, () => rm(stage.system.agentStateDir, { recursive: true, force: true, maxRetries: 10 })),
+      noting(
+        stage,
+        { fault: 'agent lost its state', types: ['blind', 'state-lost', 'unrecorded', 'audit-blocked'] },
+        () =>
+          withoutAgent(stage, () => rm(stage.system.agentStateDir, { recursive: true, force: true, maxRetries: 10 })),
       ),
   },
   /** The disk kept the beginning of what was written last. What is torn off may be as old as the file's last change. */
   'tear-spool': {
     parts: ['agent'],
     act: (stage) =>
-      noting(stage, { fault: 'spool torn', types: ['blind', 'unrecorded'] }, () =>
+      noting(stage, { fault: 'spool torn', types: ['blind', 'unrecorded', 'audit-blocked'] }, () =>
         withoutAgent(stage, async () => {
           const segment = newestSegment(stage.system);
           if (segment === undefined) return;
@@ -75,7 +78,7 @@ export const stateFaults = {
   'fill-disk': {
     parts: ['agent'],
     act: (stage) =>
-      noting(stage, { fault: 'disk full', types: ['blind', 'unrecorded'] }, async () => {
+      noting(stage, { fault: 'disk full', types: ['blind', 'unrecorded', 'audit-blocked'] }, async () => {
         const { agent, folder } = stage.system;
         const logBytes = statSync(join(folder, 'logs', 'agent.log')).size;
         limitFileSize(agent.pid, Math.max(newestSegment(stage.system)?.bytes ?? 0, logBytes + 32_768));

@@ -1,6 +1,7 @@
 /** What can go wrong: each fault by its name. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
+import { auditFaults } from './faults-of-audit.ts';
 import { clockFaults } from './faults-of-clocks.ts';
 import { networkFaults } from './faults-of-network.ts';
 import { processFaults } from './faults-of-processes.ts';
@@ -19,7 +20,15 @@ const workloadFaults = {
   },
 } as const satisfies Readonly<Record<string, Fault>>;
 
-const all = { ...processFaults, ...networkFaults, ...stateFaults, ...storeFaults, ...workloadFaults, ...clockFaults };
+const all = {
+  ...processFaults,
+  ...networkFaults,
+  ...stateFaults,
+  ...storeFaults,
+  ...auditFaults,
+  ...workloadFaults,
+  ...clockFaults,
+};
 export type FaultName = keyof typeof all;
 export const faults: Readonly<Record<FaultName, Fault>> = all;
 export const faultNames = Object.keys(all) as readonly FaultName[];

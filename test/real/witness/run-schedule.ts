@@ -2,9 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDesk, writeAttributed } from '../flow/attributed-writes.ts';
+import type { Desk } from '../flow/attributed-writes.ts';
 import { check } from './check.ts';
 import type { Problem, RecordedGap, Verdict } from './check.ts';
 import type { WitnessedCluster } from './cluster.ts';
+import { judgeAudit } from './audit-account.ts';
+import type { AuditVerdict } from './check-audit.ts';
+import { people } from './cluster.ts';
 import { allowancesOf } from './effects.ts';
 import type { Effect } from './effects.ts';
 import { faults } from './faults.ts';
@@ -14,7 +19,7 @@ import type { Schedule } from './schedule.ts';
 import { clusterName, openSystem } from './system.ts';
 import type { System } from './system.ts';
 import { brokenSequences, readGaps, readVersions, rejectedInput } from './timeline.ts';
-import { runWorkload } from './workload.ts';
+import { createNamespace, runWorkload } from './workload.ts';
 import type { WorkloadOptions } from './workload.ts';
 
 export type RunOptions = {
@@ -34,6 +39,8 @@ export type Outcome = {
   readonly runs: number;
   readonly excused: number;
   readonly gaps: readonly RecordedGap[];
+  /** Where audit was judged: events, those of them that were dropped as the faults allow, and links that name somebody for sure. */
+  readonly audit: Omit<AuditVerdict, 'problems'> | undefined;
   readonly faults: readonly string[];
   readonly seconds: number;
   readonly folder: string;
@@ -51,9 +58,21 @@ class Parts {
   }
 }
 
-type Judged = { readonly verdict: Verdict; readonly gaps: readonly RecordedGap[] };
+type Judged = {
+  readonly verdict: Verdict;
+  readonly audit: AuditVerdict | undefined;
+  readonly gaps: readonly RecordedGap[];
+};
+type Witnessed = {
+  readonly effects: readonly Effect[];
+  readonly firstLookRevision: number;
+  /** Undefined where the agent hears of no audit events. */
+  readonly desk: Desk | undefined;
+  readonly auditSinceMs: number;
+};
 
 const minPassMs = 1_000;
+const auditEvents = 'events.audit.k8s.io';
 
 export async function runSchedule(
   schedule: Schedule,
@@ -66,8 +85,18 @@ export async function runSchedule(
   const planned = schedule.tracks.flat().map(({ fault }) => faults[fault]);
   const hasFakeClocks = planned.some(({ needsFakeTime }) => needsFakeTime === true);
   const spoolLimit = planned.find((fault) => fault.spoolLimit !== undefined)?.spoolLimit;
+  const desk = planned.some(({ needsAudit }) => needsAudit === true) ? openDesk() : undefined;
+  const auditRelay = desk === undefined ? undefined : cluster.auditRelay;
   const hasStoreProxy = planned.some(({ needsStoreProxy }) => needsStoreProxy === true);
-  const system = await openSystem({ control, redactionKey, useWatchList, hasFakeClocks, hasStoreProxy, spoolLimit });
+  const system = await openSystem({
+    control,
+    redactionKey,
+    useWatchList,
+    hasFakeClocks,
+    hasStoreProxy,
+    spoolLimit,
+    auditRelay,
+  });
   let problems: readonly Problem[] | undefined;
   try {
     system.collector.start();
@@ -77,14 +106,16 @@ export async function runSchedule(
     const secondsSince = (): string => `${Math.round((performance.now() - startedMs) / 1000)} s`;
     options.say(`ready after ${secondsSince()}`);
     const firstLookRevision = await cluster.etcd.caughtUp();
+    const auditSinceMs = Date.now();
     const versionsBefore = cluster.history.versionCount();
     const effects: Effect[] = [];
     const done: string[] = [];
-    const writes = await runFaults(schedule, { cluster, system, effects, done, options });
+    const writes = await runFaults(schedule, { cluster, system, desk, effects, done, options });
     options.say(`through after ${secondsSince()}`);
-    const judge = (): Promise<Judged> => judgeNow(cluster, system, { effects, firstLookRevision });
-    const { verdict, gaps } = await settled(judge, options.settleTimeoutMs);
-    problems = [...verdict.problems, ...(await recordingProblems(system))];
+    const witnessed = { effects, firstLookRevision, desk, auditSinceMs };
+    const judge = (): Promise<Judged> => judgeNow(cluster, system, witnessed);
+    const { verdict, audit, gaps } = await settled(judge, options.settleTimeoutMs);
+    problems = [...verdict.problems, ...(audit?.problems ?? []), ...(await recordingProblems(system))];
     if (problems.length > 0) await keepEvidence(cluster, system, { problems, effects, firstLookRevision });
     return {
       problems,
@@ -93,6 +124,7 @@ export async function runSchedule(
       runs: verdict.runs,
       excused: verdict.excused,
       gaps,
+      audit: audit && { events: audit.events, dropped: audit.dropped, exact: audit.exact },
       faults: done,
       seconds: Math.round((performance.now() - startedMs) / 1000),
       folder: system.folder,
@@ -105,6 +137,7 @@ export async function runSchedule(
 type Running = {
   readonly cluster: WitnessedCluster;
   readonly system: System;
+  readonly desk: Desk | undefined;
   readonly effects: Effect[];
   readonly done: string[];
   readonly options: RunOptions;
@@ -112,7 +145,7 @@ type Running = {
 
 /** Writers and faults beside each other; everything runs again at the end. Returns how many writes were taken. */
 async function runFaults({ seed, tracks }: Schedule, running: Running): Promise<number> {
-  const { cluster, system, effects, done, options } = running;
+  const { cluster, system, desk, effects, done, options } = running;
   const random = seededRandom(`run ${seed}`);
   const writer = cluster.writer();
   const stop = new AbortController();
@@ -123,7 +156,10 @@ async function runFaults({ seed, tracks }: Schedule, running: Running): Promise<
     random: random.fork('workload'),
     prefix: `w${seed}`,
   };
-  const writing = runWorkload(workload);
+  const writing = Promise.all([
+    runWorkload(workload),
+    desk === undefined ? [] : writeAsPeople(workload, cluster, desk),
+  ]);
   const parts = new Parts();
   try {
     await Promise.all(
@@ -156,17 +192,33 @@ async function runFaults({ seed, tracks }: Schedule, running: Running): Promise<
   return writer.written;
 }
 
+/** People write to the same few objects at once, and note what their requests did. */
+async function writeAsPeople(workload: WorkloadOptions, cluster: WitnessedCluster, desk: Desk): Promise<void> {
+  const { random, prefix, signal, pauseMs, writer } = workload;
+  const namespace = `${prefix}-people`;
+  await createNamespace(writer, namespace);
+  const writing = people.map((user) => {
+    const dice = random.fork(user);
+    const person = { user, as: cluster.as(user), random: () => dice.next() };
+    return writeAttributed(person, desk, { namespace, pauseMs: pauseMs * 3, signal, mayFail: true });
+  });
+  await Promise.all(writing);
+}
+
 async function judgeNow(
   cluster: WitnessedCluster,
   system: System,
-  { effects, firstLookRevision }: { readonly effects: readonly Effect[]; readonly firstLookRevision: number },
+  { effects, firstLookRevision, desk, auditSinceMs }: Witnessed,
 ): Promise<Judged> {
   await cluster.etcd.caughtUp();
   const store = system.store();
   const [recorded, gaps] = [await readVersions(store, clusterName), await readGaps(store, clusterName)];
   const histories = cluster.history.objects();
   const allowances = allowancesOf(effects, histories, cluster);
-  return { verdict: check({ histories, recorded, gaps, allowances, firstLookRevision }), gaps };
+  const accounts = { store, cluster: clusterName, logged: cluster.audited(), effects, sinceMs: auditSinceMs };
+  const audit = desk && (await judgeAudit({ ...accounts, truth: desk.truth }));
+  const others = desk === undefined ? gaps : gaps.filter(({ kind }) => kind !== auditEvents);
+  return { verdict: check({ histories, recorded, gaps: others, allowances, firstLookRevision }), audit, gaps };
 }
 
 /** Judges until there is nothing to say against the timeline twice in a row, or the time is over. */
@@ -175,7 +227,7 @@ async function settled(judge: () => Promise<Judged>, timeoutMs: number): Promise
   for (let cleanPasses = 0; ; ) {
     const startedMs = performance.now();
     const judged = await judge();
-    cleanPasses = judged.verdict.problems.length === 0 ? cleanPasses + 1 : 0;
+    cleanPasses = judged.verdict.problems.length + (judged.audit?.problems.length ?? 0) === 0 ? cleanPasses + 1 : 0;
     if (cleanPasses === 2 || performance.now() > endMs) return judged;
     await sleep(Math.max(minPassMs, performance.now() - startedMs));
   }

@@ -9,6 +9,7 @@ import { Process } from '../flow/processes.ts';
 import { embeddedStore } from '../flow/recorded.ts';
 import type { StoreAccess } from '../flow/recorded.ts';
 import { ApiFront } from './api-front.ts';
+import type { AuditRelay } from './audit-relay.ts';
 import { fakeTimeLibrary, openFakeClock } from './fake-time.ts';
 import type { FakeClock } from './fake-time.ts';
 import { Link } from './link.ts';
@@ -17,6 +18,7 @@ import { openProxiedStore } from './store.ts';
 
 export const agentUser = 'witnessed-agent';
 export const clusterName = 'witnessed';
+const webhookToken = 'audit-token-of-the-witnessed-cluster';
 const agentToken = 'agent-token-of-the-witnessed-cluster';
 
 export type SystemOptions = {
@@ -28,6 +30,8 @@ export type SystemOptions = {
   readonly hasFakeClocks?: boolean;
   /** The store is an external one behind a proxy; else the collector's own. */
   readonly hasStoreProxy?: boolean;
+  /** What brings the API server's audit events; without it the agent hears of none. */
+  readonly auditRelay?: AuditRelay | undefined;
 };
 
 export type System = {
@@ -55,8 +59,15 @@ export async function openSystem(options: SystemOptions): Promise<System> {
   const { control } = options;
   const folder = mkdtempSync(join(tmpdir(), 'driftline-witness-'));
   mkdirSync(join(folder, 'logs'));
-  const [apiLinkPort = 0, frontPort = 0, collectorLinkPort = 0, gatewayPort = 0, apiPort = 0, healthPort = 0] =
-    await freePorts(6);
+  const [
+    apiLinkPort = 0,
+    frontPort = 0,
+    collectorLinkPort = 0,
+    gatewayPort = 0,
+    apiPort = 0,
+    healthPort = 0,
+    auditPort = 0,
+  ] = await freePorts(7);
   const front = await ApiFront.listen({
     port: frontPort,
     server: control.server,
@@ -78,6 +89,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     collector: file('tokens.json', JSON.stringify({ tokens: [{ token, cluster: clusterName, role: 'agent' }] })),
   });
   const agentTokenFiles = writeAgentToken(agentToken);
+  await options.auditRelay?.deliverTo({ port: auditPort, token: webhookToken });
   const agent = new Process({
     name: 'agent',
     file: 'agent/src/main.ts',
@@ -93,6 +105,12 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       DRIFTLINE_AGENT_HEALTH_LISTEN: `127.0.0.1:${healthPort}`,
       DRIFTLINE_AGENT_LOG_LEVEL: 'debug',
       ...clocks?.agent.environment,
+      ...(options.auditRelay === undefined
+        ? {}
+        : {
+            DRIFTLINE_AGENT_AUDIT_WEBHOOK_LISTEN: `127.0.0.1:${auditPort}`,
+            DRIFTLINE_AGENT_AUDIT_WEBHOOK_TOKEN_FILE: file('audit-token', webhookToken),
+          }),
       ...(options.spoolLimit === undefined ? {} : { DRIFTLINE_AGENT_SPOOL_LIMIT: options.spoolLimit }),
       ...(options.useWatchList === false ? { DRIFTLINE_AGENT_USE_WATCH_LIST: 'false' } : {}),
     },
@@ -133,6 +151,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     rotateAgentToken: (token) => void writeAgentToken(token),
     writeToken: (token) => void file('kube-token', token),
     async close({ keepsFolder }) {
+      await options.auditRelay?.deliverTo(undefined);
       await agent.stop();
       await collector.stop();
       await external?.close();

@@ -54,7 +54,7 @@ export async function burst(options: WorkloadOptions, namespace: string, writes:
   await Promise.all(lanes);
 }
 
-async function createNamespace(writer: KubeWriter, name: string): Promise<void> {
+export async function createNamespace(writer: KubeWriter, name: string): Promise<void> {
   await untilTaken(() => writer.send('POST', '/api/v1/namespaces', { body: { metadata: { name } } }));
 }
 
