@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { cpSync, readFileSync, readdirSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +14,7 @@ import { pino } from 'pino';
 import { unpackForm } from '../../agent/src/known/packed-form.ts';
 import { defaultSpoolLimits, noSpoolMetrics, openSpool } from '../../agent/src/spool/index.ts';
 import { base64, hidingPlaces } from '../../proto/test/hiding-places.ts';
+import { filesUnder } from '../fakes/files-under.ts';
 import { type EmbeddedSystem, openEmbeddedSystem } from '../fakes/embedded-system.ts';
 import { until } from '../fakes/embedded/process.ts';
 import { type RecordingProxy, openRecordingProxy } from '../fakes/embedded/recording-proxy.ts';
@@ -161,25 +162,6 @@ async function sayMore(): Promise<void> {
   await until(() => system.cluster.injectRawWatchLine('configmaps', `${half}\n`) > 0, 'a watch is open');
   for (const body of [`{"kind":"EventList","password":"${canary()}"`, JSON.stringify({ items: [{ a: canary() }] })]) {
     await fetch(`http://127.0.0.1:${system.ports.webhook}/`, { method: 'POST', body });
-  }
-}
-
-/** What a server that works in it takes away meanwhile is left out. */
-function* filesUnder(folder: string): Generator<readonly [path: string, bytes: Buffer]> {
-  for (const entry of unlessGone(() => readdirSync(folder, { withFileTypes: true })) ?? []) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesUnder(path);
-    const bytes = entry.isFile() ? unlessGone(() => readFileSync(path)) : undefined;
-    if (bytes !== undefined) yield [path, bytes];
-  }
-}
-
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }
 

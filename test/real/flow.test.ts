@@ -7,10 +7,11 @@ import { apiExtension, openCollector, parseConfig } from '@driftline/collector';
 import type { Collector } from '@driftline/collector';
 import type { ApiChange, ApiGrant, ApiGrantUnits } from '@driftline/proto';
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
+import { filesUnder } from '../fakes/files-under.ts';
 import { Api, eventually } from './flow/api.ts';
 import { assertComplete, replayed } from './flow/assert-complete.ts';
 import { embeddedStore, recordedVersions, wholeStore } from './flow/recorded.ts';
@@ -278,8 +279,8 @@ for (const cluster of clusters) {
 
 test('no secret value is anywhere but in the cluster', async () => {
   const texts = [await wholeStore(embeddedStore(join(rig.folder, 'collector')))];
-  const files = readdirSync(rig.folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  texts.push(...files.map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1')));
+  const files = [...filesUnder(rig.folder)];
+  texts.push(...files.map(([, bytes]) => bytes.toString('latin1')));
   assert.ok(files.length > 10);
   const answers = await Promise.all(['log', 'findings'].map((path) => api.all(path, {})));
   texts.push(JSON.stringify(answers));
