@@ -1,6 +1,7 @@
 import { check } from './check.ts';
 import type { Checked, CheckOptions } from './check-context.ts';
 import { emitProgram } from './emit.ts';
+import type { Constants } from './emit-fixed.ts';
 import { CelError, CostExceeded, positionOf, SourceError } from './error.ts';
 import type { Expr } from './ast.ts';
 import { parse } from './parser.ts';
@@ -24,6 +25,11 @@ export type CelOptions = {
   readonly variables: Readonly<Record<string, CelType>> | readonly string[];
   /** In the cost units of the Kubernetes API server. Default defaultCostLimit. */
   readonly costLimit?: number;
+  /**
+   * Values of declared variables that are the same in every evaluation, whatever it binds. What is made of them alone is
+   * worked out once, and costs an evaluation nothing. Default none.
+   */
+  readonly constants?: Constants;
   /** Namespace in which names are looked up first. Default ''. */
   readonly container?: string;
   /** Refuse list and map literals of mixed types, and bad literals of regular expressions, as Kubernetes does. Default true. */
@@ -59,7 +65,12 @@ export function compileCel(source: string, options: CelOptions): CelCompilation 
     const checked = check(expr, checkOptions(options));
     return {
       ok: true,
-      program: createProgram(source, { expr, checked, costLimit: options.costLimit ?? defaultCostLimit }),
+      program: createProgram(source, {
+        expr,
+        checked,
+        costLimit: options.costLimit ?? defaultCostLimit,
+        constants: options.constants ?? {},
+      }),
     };
   } catch (error) {
     if (error instanceof SourceError) {
@@ -84,10 +95,15 @@ function declared(variables: CelOptions['variables']): Readonly<Record<string, C
 
 const isNames = (variables: CelOptions['variables']): variables is readonly string[] => Array.isArray(variables);
 
-type Compiled = { readonly expr: Expr; readonly checked: Checked; readonly costLimit: number };
+type Compiled = {
+  readonly expr: Expr;
+  readonly checked: Checked;
+  readonly costLimit: number;
+  readonly constants: Constants;
+};
 
-function createProgram(source: string, { expr, checked, costLimit }: Compiled): CelProgram {
-  const code = emitProgram(expr, checked);
+function createProgram(source: string, { expr, checked, costLimit, constants }: Compiled): CelProgram {
+  const code = emitProgram(expr, checked, constants);
   const { slotCount, variables } = checked.scope;
   return {
     source,

@@ -27,6 +27,11 @@ function createEach(as: string, podLists: Each['podLists']): Each {
   return { as, pathName: `${as}Path`, indexName: `${as}Index`, podLists };
 }
 
+/** Names that an item takes. */
+export function namesOf(each: Each | undefined): readonly string[] {
+  return each === undefined ? [] : [each.as, each.pathName, each.indexName];
+}
+
 const objectScope: Scope = { object: dynType, params: dynType, variables: dynType, namespaceObject: dynType };
 const podScope: Scope = { podSpec: dynType, podMeta: dynType, podPath: stringType, podMetaPath: stringType };
 

@@ -20,8 +20,8 @@ import { type Item, itemsOf, type SubjectContext, subjectContext } from './subje
 export type CelCompilation = { readonly control: CompiledControl } | { readonly problems: readonly CelProblem[] };
 
 export function compileCelControl(parts: ControlParts, section: CelSection): CelCompilation {
-  const { meta, match, digest } = parts;
-  const result = compileCelSection(section, match.isPodBearing);
+  const { meta, match, digest, params } = parts;
+  const result = compileCelSection(section, { isPodBearing: match.isPodBearing, params });
   if ('problems' in result) return result;
   const { compiled } = result;
   return {

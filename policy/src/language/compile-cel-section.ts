@@ -1,8 +1,24 @@
 /** The `cel` section of a control file, compiled: every problem noted, not only the first. */
+import type { JsonObject } from '@driftline/proto';
 import { dynType } from '../cel/index.ts';
 import type { CelSection, CelValidation } from '../load/control-file.ts';
-import { type Each, eachOf, itemScope, type PathTemplate, pathTemplate, requestName, scopeOf } from './cel-scope.ts';
-import { compileExpression, type Expression, type ExpressionOptions, type Scope } from './compile-expression.ts';
+import {
+  type Each,
+  eachOf,
+  itemScope,
+  namesOf,
+  type PathTemplate,
+  pathTemplate,
+  requestName,
+  scopeOf,
+} from './cel-scope.ts';
+import {
+  type Bindings,
+  compileExpression,
+  type Expression,
+  type ExpressionOptions,
+  type Scope,
+} from './compile-expression.ts';
 
 /** `keys` lead to the expression inside the control file; line and column (from 1) are places in its text. */
 export type CelProblem = {
@@ -34,11 +50,13 @@ export type Validation = {
   readonly value: Expression | undefined;
 };
 
+export type SectionOptions = { readonly isPodBearing: boolean; readonly params: JsonObject };
+
 export function compileCelSection(
   section: CelSection,
-  isPodBearing: boolean,
+  options: SectionOptions,
 ): { readonly compiled: CompiledSection } | { readonly problems: readonly CelProblem[] } {
-  const compiler = new SectionCompiler(section, isPodBearing);
+  const compiler = new SectionCompiler(section, options);
   const compiled = compiler.compile();
   return compiler.problems.length > 0 ? { problems: compiler.problems } : { compiled };
 }
@@ -48,13 +66,15 @@ class SectionCompiler {
   readonly #section: CelSection;
   readonly #each: Each | undefined;
   readonly #scope: Scope;
+  readonly #constants: Bindings;
   readonly #variables = new Map<string, Expression>();
   readonly #declared = new Set<string>();
   #readsNamespace = false;
 
-  constructor(section: CelSection, isPodBearing: boolean) {
+  constructor(section: CelSection, { isPodBearing, params }: SectionOptions) {
     this.#section = section;
     this.#each = eachOf(section.each);
+    this.#constants = namesOf(this.#each).includes('params') ? {} : { params };
     this.#scope = scopeOf(isPodBearing);
     if (typeof section.each === 'string' && !isPodBearing) {
       this.#refuse(['each'], `${section.each} needs every kind of match.kinds to be pod-bearing`);
@@ -117,7 +137,7 @@ class SectionCompiler {
   }
 
   #expression(keys: readonly PropertyKey[], source: string, options: ExpressionOptions): Expression | undefined {
-    const compiled = compileExpression(source, options);
+    const compiled = compileExpression(source, { ...options, constants: this.#constants });
     if ('problem' in compiled) {
       const { reason, ...place } = compiled.problem;
       const request = requestName(source);

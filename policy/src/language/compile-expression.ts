@@ -38,13 +38,18 @@ export type ExpressionProblem = { readonly reason: string; readonly line: number
 export class EvaluationError extends Error {}
 
 export type Scope = Readonly<Record<string, CelType>>;
-export type ExpressionOptions = { readonly scope: Scope; readonly gives: 'bool' | 'string' | 'any' };
+export type ExpressionOptions = {
+  readonly scope: Scope;
+  readonly gives: 'bool' | 'string' | 'any';
+  /** Names in scope that stand for the same value in every evaluation. */
+  readonly constants?: Bindings;
+};
 
 export function compileExpression(
   source: string,
-  { scope, gives }: ExpressionOptions,
+  { scope, gives, constants = {} }: ExpressionOptions,
 ): { readonly expression: Expression } | { readonly problem: ExpressionProblem } {
-  const compiled = compileCel(source, { variables: scope });
+  const compiled = compileCel(source, { variables: scope, constants });
   if (!compiled.ok) {
     const { message, line, column } = compiled.error;
     return { problem: { reason: message, line, column } };

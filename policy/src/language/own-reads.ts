@@ -1,7 +1,7 @@
 /** What a CEL control reads of its own object: the paths of its expressions, led back to the object's root. */
 import type { GroupKind, OwnReads } from '../contract.ts';
 import { everyItem, type ReadPath, readPathKey, shape } from '../read-path.ts';
-import { isReserved, type PathTemplate } from './cel-scope.ts';
+import { isReserved, namesOf, type PathTemplate } from './cel-scope.ts';
 import type { CompiledSection, Validation } from './compile-cel-section.ts';
 import type { Expression } from './compile-expression.ts';
 import { fieldPathReads } from './field-value.ts';
@@ -26,7 +26,7 @@ export function rootOf(name: ReadPath[number] | undefined, kind: GroupKind): Rea
 /** undefined when an item takes a name that means something else outside of `each`. */
 export function ownReadsOf(section: CompiledSection, kind: GroupKind): OwnReads | undefined {
   const { conditions, assessable, each, items, validations } = section;
-  if (each !== undefined && [each.as, each.pathName, each.indexName].some(isReserved)) return undefined;
+  if (each !== undefined && namesOf(each).some(isReserved)) return undefined;
   const paths = new SectionPaths(section, kind);
   const deciding = [
     ...conditions,
