@@ -15,7 +15,7 @@ before(async () => {
 after(() => system.close());
 
 /** What is written around one kill: enough for a kill to fall among it, and no more on a machine where each takes long. */
-const writesPerKill = 400;
+const writesPerKill = 250;
 
 /** Creates, changes, deletes and creates again under few names, so that order matters. */
 function startWriting(): { readonly more: () => void; readonly stop: () => number } {

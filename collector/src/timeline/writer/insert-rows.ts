@@ -19,6 +19,8 @@ export async function insertRows(client: ClickHouseClient, request: InsertReques
     values: Readable.from([request.bytes], { objectMode: false }),
     abort_signal: signal,
     clickhouse_settings: {
+      // One block has no use for more: handing it to other threads costs a tenth of a small insert.
+      max_threads: 1,
       insert_deduplicate: 1,
       insert_deduplication_token: request.token,
       // Months come from the observers' clocks; a wild one makes small parts, not a refusal that blocks the line.
