@@ -37,7 +37,11 @@ const pastSpool = (ending: 'kill' | 'stop'): Fault => ({
   act: (stage) =>
     noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short'] }, async () => {
       const { system, workload, random } = stage;
+      // The end is to come in the midst of recording.
+      const recorded = burst(workload, `${workload.prefix}-a`, random.between(200, 400));
+      await sleep(random.between(300, 2_000));
       await system.collector[ending]();
+      await recorded;
       const endMs = performance.now() + spoolFillTimeoutMs;
       while ((await system.agentFigure('spool_evicted_messages_total')) === 0) {
         if (performance.now() > endMs) throw new Error('the spool lets go of nothing');
