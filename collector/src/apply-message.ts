@@ -16,6 +16,7 @@ import type {
   ObjectRef,
 } from '@driftline/proto';
 import {
+  changeFacts,
   divergenceGap,
   gapRow,
   listedRow,
@@ -77,8 +78,8 @@ const judgeAndCorrelate = (step: MessageStep, row: VersionRow, forms: JudgedForm
   const key = { group: row.group, kind: row.kind, namespace: row.namespace, name: row.name };
   const { before, beforeText, ...judged } = forms;
   memory.judge.change({ key, uid: row.uid, ...judged }, row, rows);
+  const links = memory.correlator.change(changeFacts(row, stream.epoch));
   const version = { ...row, epoch: stream.epoch };
-  const links = memory.correlator.change(version);
   memory.judge.changes.change(version, { before, beforeText, after: () => judged.after }, links, rows);
   takeLinks(step, links, row);
 };
@@ -184,7 +185,7 @@ const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
     return;
   }
   step.rows.audits.push(read.row);
-  takeLinks(step, correlator.audit({ ...read.row, ...read.hints }), at);
+  takeLinks(step, correlator.audit(read.facts), at);
 };
 
 /** The first epoch of a cluster has nothing behind it that could be missing; a later one, what came after the one before. */

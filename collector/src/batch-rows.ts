@@ -1,11 +1,11 @@
 /** The rows that one batch becomes, while it is being worked on; and how each message's fields become a row's. */
 import { parseAuditEvent } from '@driftline/proto';
 import type { AuditMessage, Delta, Gap, KindDigest, KindSynced, Rejected } from '@driftline/proto';
+import type { AuditFacts, ChangeFacts } from './forensics/correlate-rules.ts';
 import type { Applied } from './inventory/apply-delta.ts';
 import type { InventoryEntry } from './inventory/inventory.ts';
 import { listedReasons } from './timeline/rows.ts';
 import type {
-  AuditHints,
   AuditRow,
   CoverageRow,
   GapRow,
@@ -96,15 +96,36 @@ export const listedRow = ({ group, resource, kind }: KindSynced, isComplete: boo
 const placeOf = (fields: { readonly group: string; readonly resource: string; readonly namespace: string }): string =>
   fields.group === '' && fields.resource === 'namespaces' ? '' : fields.namespace;
 
+/** What the correlator keeps of a version for hours: without its body, which would stay in memory with it. */
+export const changeFacts = (row: VersionRow, epoch: string): ChangeFacts => ({
+  sequence: row.sequence,
+  epoch,
+  group: row.group,
+  resource: row.resource,
+  kind: row.kind,
+  apiVersion: row.apiVersion,
+  namespace: row.namespace,
+  name: row.name,
+  uid: row.uid,
+  resourceVersion: row.resourceVersion,
+  op: row.op,
+  observedAtUs: row.observedAtUs,
+  notBeforeUs: row.notBeforeUs,
+  paths: row.paths,
+  managers: row.managers,
+  synthesised: row.synthesised,
+});
+
 export type ReadAudit =
-  | { readonly type: 'audit'; readonly row: AuditRow; readonly hints: AuditHints }
+  /** `facts`: what the correlator keeps for hours, without the event. */
+  | { readonly type: 'audit'; readonly row: AuditRow; readonly facts: AuditFacts }
   | { readonly type: 'rejected'; readonly reason: string };
 
 export const readAudit = (message: AuditMessage, at: At): ReadAudit => {
   const parsed = parseAuditEvent(message.event);
   if (!parsed.ok) return { type: 'rejected', reason: parsed.reason };
   const { fields } = parsed;
-  const row: AuditRow = {
+  const read = {
     ...at,
     digest: message.digest,
     auditId: fields.auditId,
@@ -126,10 +147,10 @@ export const readAudit = (message: AuditMessage, at: At): ReadAudit => {
     code: fields.code,
     happenedAtUs: fields.stageAtUs,
     dryRun: fields.dryRun,
-    event: message.event,
   };
   const { fieldManager, requestVersion, receivedAtUs } = fields;
-  return { type: 'audit', row, hints: { fieldManager, requestVersion, receivedAtUs } };
+  const row = { ...read, event: message.event };
+  return { type: 'audit', row, facts: { ...read, fieldManager, requestVersion, receivedAtUs } };
 };
 
 export const gapRow = (gap: Omit<Gap, 'type'>, at: At): GapRow => ({

@@ -1,22 +1,25 @@
 /** Where changes and audit events wait for each other: shelves to find them by key, windows to forget them in time. */
 
-/** Many values under one key. */
-export class Shelf<T> {
-  readonly #lists = new Map<string, Set<T>>();
+/** Many values under one key; under most there is one, and it stands there by itself. */
+export class Shelf<T extends object> {
+  readonly #lists = new Map<string, T | Set<T>>();
 
   add(key: string, item: T): void {
     const list = this.#lists.get(key);
-    if (list === undefined) this.#lists.set(key, new Set([item]));
-    else list.add(item);
+    if (list === undefined) this.#lists.set(key, item);
+    else if (list instanceof Set) list.add(item);
+    else if (list !== item) this.#lists.set(key, new Set([list, item]));
   }
 
   remove(key: string, item: T): void {
     const list = this.#lists.get(key);
-    if (list?.delete(item) === true && list.size === 0) this.#lists.delete(key);
+    if (list === item || (list instanceof Set && list.delete(item) && list.size === 0)) this.#lists.delete(key);
   }
 
   get(key: string): Iterable<T> {
-    return this.#lists.get(key) ?? [];
+    const list = this.#lists.get(key);
+    if (list === undefined) return [];
+    return list instanceof Set ? list : [list];
   }
 }
 

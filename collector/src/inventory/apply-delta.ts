@@ -100,7 +100,9 @@ const readPatch = (inventory: Inventory, key: string, delta: Delta, patch: strin
     if (!operations.every(isPlain)) return needFull('a patch with operations that the protocol does not have');
     const after = applyPatch(document, operations);
     if (!isObject(after)) return rejected('not-an-object', 'the patched value is not a JSON object');
-    const text = patchedText(after, operations, delta.contentHash);
+    const baseText = inventory.warmText(key);
+    const base = baseText === undefined ? undefined : { object: document, text: baseText };
+    const text = patchedText(after, operations, delta.contentHash, base);
     form = text === undefined ? undefined : { text, after, patched: { before: document, operations } };
   } catch {
     return needFull('a patch that does not fit its base');

@@ -31,6 +31,7 @@ test('the text is the canonical one, the object stays what it was, and the form 
         const text = canonicalJson(before);
         const operations = diff(before, next);
         const after = applyPatch(before, operations) as JsonObject;
+        assert.equal(patchedText(after, operations, hashOf(next), { object: before, text }), canonicalJson(next));
         assert.equal(patchedText(after, operations, hashOf(next)), canonicalJson(next));
         assert.equal(canonicalJson(after), canonicalJson(next));
         assert.equal(canonicalJson(before), text);
@@ -41,9 +42,37 @@ test('the text is the canonical one, the object stays what it was, and the form 
   );
 });
 
+test('a value that stands in several places, in a text, or at the head of another is replaced where it was meant', () => {
+  const before: JsonObject = { a: [{ b: 3 }, { b: 3 }], c: '{"b":3}', d: { e: 30 }, f: { e: 3 }, g: { 'x~/"': 'old' } };
+  const cases = [
+    ['/a/1/b', 4],
+    ['/f/e', 4],
+    ['/d/e', 3],
+    ['/c', '{"b":4}'],
+    ['/a/0', 'new'],
+    ['/g/x~0~1"', 'n"ew'],
+    ['/g', { z: 1, y: 2 }],
+  ] as const;
+  for (const [path, value] of cases) {
+    const operations = [{ op: 'replace', path, value }] as const;
+    const after = applyPatch(before, operations) as JsonObject;
+    const base = { object: before, text: canonicalJson(before) };
+    assert.equal(patchedText(after, operations, hashOf(after), base), canonicalJson(after), path);
+  }
+});
+
+test('a text that is not that of the form before makes no other text', () => {
+  const before: JsonObject = { a: 1, b: 2 };
+  const operations = [{ op: 'replace', path: '/a', value: 3 }] as const;
+  const after = applyPatch(before, operations) as JsonObject;
+  const base = { object: before, text: '{"a":1,"b":9}' };
+  assert.equal(patchedText(after, operations, hashOf(after), base), '{"a":3,"b":2}');
+});
+
 test('another hash than that of the object has no text', () => {
   const after = { a: 1 };
-  assert.equal(patchedText(after, [], hashOf({ a: 2 })), undefined);
+  const base = { object: after, text: '{"a":1}' };
+  assert.equal(patchedText(after, [], hashOf({ a: 2 }), base), undefined);
 });
 
 test('a key that is added keeps its object in order, so that the next patch is cheap again', () => {
