@@ -45,12 +45,18 @@ async function recordedEvents(store: StoreAccess, cluster: string): Promise<read
 
 const ofAuditEvents = `"group" = 'audit.k8s.io' AND resource = 'events'`;
 
-const auditGaps = (store: StoreAccess, cluster: string): Promise<readonly AuditGap[]> =>
-  ask(
+/** Of audit events, and of everything. */
+async function auditGaps(store: StoreAccess, cluster: string): Promise<readonly AuditGap[]> {
+  const rows = await ask<Omit<AuditGap, 'count'> & { resource: string }>(
     store,
-    `SELECT cause, detail, from_us / 1000 AS "fromMs", to_us / 1000 AS "toMs" FROM gaps
-     WHERE cluster = '${cluster}' AND ${ofAuditEvents} ORDER BY epoch_ordinal, sequence, "index"`,
+    `SELECT cause, detail, resource, from_us / 1000 AS "fromMs", to_us / 1000 AS "toMs" FROM gaps
+     WHERE cluster = '${cluster}' AND (${ofAuditEvents} OR resource = '') ORDER BY epoch_ordinal, sequence, "index"`,
   );
+  return rows.map(({ resource, ...gap }) => ({
+    ...gap,
+    count: resource === '' ? Infinity : Number(/\b(\d+) audit events/.exec(gap.detail)?.[1] ?? 0),
+  }));
+}
 
 /** What was said last. */
 async function auditCoverage(store: StoreAccess, cluster: string): Promise<string> {

@@ -31,6 +31,8 @@ export type AuditGap = {
   readonly detail: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** How many events it confesses; Infinity when it is about everything. */
+  readonly count: number;
 };
 
 /** What a fault may cost: events that were logged in this time. */
@@ -72,15 +74,16 @@ export function checkAudit(evidence: AuditEvidence): AuditVerdict {
   const { logged, recorded, gaps, changes, sinceMs } = evidence;
   const byId = Map.groupBy(recorded, ({ id }) => id);
   const problems: Problem[] = [];
-  let [events, dropped] = [0, 0];
+  let [events, dropped, counted] = [0, 0, 0];
   for (const event of logged) {
     const told = byId.get(event.id) ?? [];
     byId.delete(event.id);
     if (event.atMs >= sinceMs) events += 1;
     if (told.length === 0 && event.atMs >= sinceMs) {
-      const why = whyMissing(event, evidence);
-      if (why === undefined) dropped += 1;
-      else problems.push({ code: 'missing', where: whereOf(event), what: why });
+      const outcome = whatOfMissing(event, evidence);
+      if ('why' in outcome) problems.push({ code: 'missing', where: whereOf(event), what: outcome.why });
+      else dropped += 1;
+      if ('isCounted' in outcome && outcome.isCounted) counted += 1;
     }
     if (told.length > 1)
       problems.push({ code: 'duplicate', where: whereOf(event), what: `recorded ${told.length} times` });
@@ -91,6 +94,11 @@ export function checkAudit(evidence: AuditEvidence): AuditVerdict {
   for (const [event] of byId.values())
     if (event !== undefined)
       problems.push({ code: 'invented', where: whereOf(event), what: 'the API server’s log has no such event' });
+  const confessed = gaps.reduce((sum, { count }) => sum + count, 0);
+  if (counted > confessed) {
+    const what = `${counted} events are missing, gaps confess ${confessed}`;
+    problems.push({ code: 'missing', where: 'audit events', what });
+  }
   const byAuditId = new Map(logged.map((event) => [event.auditId, event]));
   const exact = changes.filter(({ confidence }) => confidence === 'exact');
   problems.push(...gaps.flatMap((gap) => judgeGap(gap, evidence)));
@@ -100,16 +108,23 @@ export function checkAudit(evidence: AuditEvidence): AuditVerdict {
 
 const whereOf = ({ id, facts }: AuditEvent): string => `audit event ${id} (${facts})`;
 
-/** Undefined when a fault allows it, and the timeline tells of it as it should. */
-function whyMissing({ atMs }: LoggedEvent, { allowances, gaps, coverage }: AuditEvidence): string | undefined {
+/** Why it may not be missing; or, when a fault allows it and the timeline tells of it, whether it must have been counted. */
+function whatOfMissing(
+  { atMs }: LoggedEvent,
+  { allowances, gaps, coverage }: AuditEvidence,
+): { readonly why: string } | { readonly isCounted: boolean } {
   const fitting = allowances.filter(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs);
-  if (fitting.length === 0) return 'no fault explains it';
-  if (gaps.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs)) return undefined;
-  if (fitting.every(({ isCounted }) => isCounted)) return 'no gap covers it';
-  return coverage.includes(uncounted) ? undefined : `coverage does not say that such events can be lost: ${coverage}`;
+  if (fitting.length === 0) return { why: 'no fault explains it' };
+  const isCounted = fitting.every((allowance) => allowance.isCounted);
+  if (gaps.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs)) return { isCounted };
+  if (isCounted) return { why: 'no gap covers it' };
+  if (coverage.includes(uncounted)) return { isCounted };
+  return { why: `coverage does not say that such events can be lost: ${coverage}` };
 }
 
-function judgeGap({ cause, detail, fromMs, toMs }: AuditGap, { allowances }: AuditEvidence): readonly Problem[] {
+function judgeGap({ cause, detail, fromMs, toMs, count }: AuditGap, { allowances }: AuditEvidence): readonly Problem[] {
+  // What is about everything is judged with everything.
+  if (count === Infinity) return [];
   const where = `${cause} of audit events (${new Date(fromMs).toISOString()}, ${new Date(toMs).toISOString()}]: ${detail}`;
   if (allowances.length === 0) return [{ code: 'needless-gap', where, what: 'no fault of the schedule explains it' }];
   const isNarrow = allowances.some(

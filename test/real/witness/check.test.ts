@@ -292,13 +292,19 @@ test('an audit event that is missing, told twice, told otherwise, or of no reque
 test('an audit event may be dropped where a fault allows it and the timeline says so', () => {
   const lost = { recorded: logged.filter(({ atMs }) => atMs !== 200_000) };
   const refused: AuditAllowance = { fault: 'refused', fromMs: 190_000, toMs: 210_000, isCounted: true };
-  const drop = { cause: 'audit_drop', detail: '1 event', fromMs: 180_000, toMs: 240_000 };
+  const drop = { cause: 'audit_drop', detail: '1 event', fromMs: 180_000, toMs: 240_000, count: 1 };
   assert.deepEqual(auditCodes({ ...lost, allowances: [refused], gaps: [drop] }), []);
   assert.deepEqual(auditCodes({ ...lost, allowances: [refused] }), ['missing']);
+  const later = { ...drop, fromMs: 205_000 };
+  assert.deepEqual(auditCodes({ ...lost, allowances: [refused], gaps: [later], coverage: uncounted }), ['missing']);
   assert.deepEqual(auditCodes({ ...lost, gaps: [drop] }), ['missing', 'needless-gap']);
   assert.deepEqual(auditCodes({ gaps: [drop] }), ['needless-gap']);
   assert.deepEqual(auditCodes({ allowances: [refused], gaps: [{ ...drop, fromMs: 100_000 }] }), ['wide-gap']);
   assert.deepEqual(auditCodes({ allowances: [refused], gaps: [{ ...drop, toMs: 300_000 }] }), ['wide-gap']);
+  assert.deepEqual(auditCodes({ ...lost, allowances: [refused], gaps: [{ ...drop, count: 0 }] }), ['missing']);
+  const everything = { ...drop, cause: 'epoch_start', fromMs: 0, count: Infinity };
+  assert.deepEqual(auditCodes({ ...lost, allowances: [refused], gaps: [everything] }), []);
+  assert.deepEqual(auditCodes({ ...lost, gaps: [everything] }), ['missing'], 'it excuses what a fault allows');
   // What died with the API server is counted by nobody.
   const killed = { ...refused, isCounted: false };
   assert.deepEqual(auditCodes({ ...lost, allowances: [killed] }), ['missing']);

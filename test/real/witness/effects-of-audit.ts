@@ -15,10 +15,20 @@ type Span = { readonly fromMs: number; readonly toMs: number; readonly fault: st
 /** In milliseconds of the wall clock. */
 export function auditAllowancesOf(effects: readonly Effect[]): readonly AuditAllowance[] {
   const blocked = spansOf(effects.filter(({ type }) => type === 'audit-blocked'));
+  // What the agent had taken and the collector did not have yet.
+  const forgotten = effects.filter(({ type }) => type === 'state-lost');
+  const unrecorded = effects.filter(({ type }) => type === 'unrecorded');
   const lost = effects.filter(({ type }) => type === 'audit-lost');
   const dropped = blocked.filter(({ fromMs, toMs }) => toMs - fromMs > sureForMs);
   return [
     ...dropped.map((span) => allowance(span, true)),
+    ...forgotten.map((effect) => {
+      const around = unrecorded.filter(
+        ({ fromMs, toMs }) => fromMs <= effect.toMs && toMs + sureForMs >= effect.fromMs,
+      );
+      const since = Math.min(effect.fromMs, ...around.map(({ fromMs }) => fromMs));
+      return allowance({ ...effect, fromMs: since }, true);
+    }),
     ...lost.map(({ fault, fromMs }) => {
       // What was refused before may still have been waiting for its next try.
       const waiting = blocked.filter((span) => span.fromMs <= fromMs && span.toMs + sureForMs * 1.2 >= fromMs);

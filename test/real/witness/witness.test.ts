@@ -27,6 +27,7 @@ const schedules: readonly { readonly seed: number; readonly faults: readonly Fau
   { seed: 11, faults: ['kill-etcd', 'term-agent'] },
   { seed: 12, faults: ['burst', 'term-collector', 'term-apiserver'] },
   { seed: 13, faults: ['store-refuses', 'store-errs-after-commit'] },
+  { seed: 16, faults: ['disorder-audit', 'audit-first'] },
 ];
 
 /** Clusters are shared by all schedules that want one of their kind, one at a time. */
