@@ -36,6 +36,14 @@ test('keys sort by code unit, numbers and escapes are those of JSON.stringify', 
   );
 });
 
+test('keys sort the same way in objects of any size', () => {
+  for (const count of [2, 23, 24, 25, 26, 300]) {
+    const names = Array.from({ length: count }, (_, i) => `k${(i * 7919) % 1009}`);
+    const text = names.toSorted().map((name) => `"${name}":1`);
+    assert.equal(canonicalJson(Object.fromEntries(names.map((name) => [name, 1]))), `{${text.join(',')}}`);
+  }
+});
+
 test('undefined members are dropped', () => {
   assert.equal(canonicalJson({ a: undefined as unknown as Json, b: 1 }), '{"b":1}');
 });

@@ -55,6 +55,7 @@ function writeString(text: string): string {
 const writtenKeys = new Map<string, string>();
 const maxWrittenKeys = 8192;
 const maxWrittenKeyLength = 128;
+const maxInsertedKeys = 24;
 
 function writeKey(key: string): string {
   const known = writtenKeys.get(key);
@@ -67,10 +68,15 @@ function writeKey(key: string): string {
   return written;
 }
 
+/** Of a few names in about this order already, as objects have them: sort() makes three copies of a list. */
 function sortedKeys(object: JsonObject): readonly string[] {
   const keys = Object.keys(object);
+  if (keys.length > maxInsertedKeys) return keys.sort();
   for (let i = 1; i < keys.length; i++) {
-    if ((keys[i - 1] ?? '') > (keys[i] ?? '')) return keys.sort();
+    const key = keys[i] ?? '';
+    let at = i;
+    for (; at > 0 && (keys[at - 1] ?? '') > key; at--) keys[at] = keys[at - 1] ?? '';
+    keys[at] = key;
   }
   return keys;
 }
