@@ -145,9 +145,9 @@ function toEvidence(owner: FieldOwner, paths: readonly string[]): ManagerEvidenc
 function owns(fields: JsonObject, document: Json, segments: readonly string[]): boolean {
   let node = fields;
   let value: Json | undefined = document;
-  for (const [index, segment] of segments.entries()) {
+  for (const segment of segments) {
     // An empty set below the root is a leaf: an atomic list, a map or scalar owned whole.
-    if (index > 0 && isLeaf(node)) return true;
+    if (node !== fields && isLeaf(node)) return true;
     const child: Json | undefined = isJsonArray(value)
       ? listChild(node, value, segment)
       : ownValue(node, `f:${segment}`);

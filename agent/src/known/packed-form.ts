@@ -31,11 +31,13 @@ const separator = '\n';
 
 /** As plain text, which takes a tenth of the time of compressing and reading it again. */
 export function packForm({ canonical, owners }: ObjectForm): Uint8Array {
-  const text = canonical + separator + owners;
+  const ownersAt = 1 + Buffer.byteLength(canonical) + separator.length;
   // Of its own and not of Node's pool: many of these wait at a time, and each would keep a piece of the pool.
-  const packed = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text));
+  const packed = Buffer.allocUnsafeSlow(ownersAt + Buffer.byteLength(owners));
   packed[0] = plain;
-  packed.write(text, 1);
+  packed.write(canonical, 1);
+  packed.write(separator, ownersAt - separator.length);
+  packed.write(owners, ownersAt);
   return packed;
 }
 
