@@ -38,7 +38,13 @@ export async function openApiServer(objects: number): Promise<ApiServer> {
 export type AgentProcess = { readonly pid: number; stop(): Promise<void> };
 
 /** How the agent's image starts it (deploy/docker/agent.Dockerfile): a bounded young generation and heap. */
-export const agentNodeFlags: readonly string[] = ['--expose-gc', '--max-semi-space-size=4', '--max-old-space-size=128'];
+export const agentNodeFlags: readonly string[] = [
+  '--expose-gc',
+  '--max-semi-space-size=4',
+  '--max-old-space-size=128',
+  '--heap-growing-percent=100',
+  '--no-parallel-scavenge',
+];
 
 /** The image's settings of the C library's allocator. */
 export const agentAllocator: Readonly<Record<string, string>> = {
