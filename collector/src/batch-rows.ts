@@ -56,6 +56,7 @@ export const versionRow = (delta: Delta, version: Extract<Applied, { type: 'vers
   notBeforeUs: delta.notBeforeUs,
   paths: version.paths,
   body: version.text,
+  bodyHash: version.text === '' ? undefined : delta.contentHash,
   managers: delta.managers,
   synthesised: delta.synthesised,
 });

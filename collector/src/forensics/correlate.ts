@@ -76,7 +76,7 @@ class WindowedCorrelator implements Correlator {
   readonly #endings = new Shelf<WaitingChange>();
   readonly #collections = new Shelf<WaitingAudit>();
   /** What the arrival at hand has touched. */
-  #touched = new Set<WaitingChange>();
+  readonly #touched = new Set<WaitingChange>();
 
   constructor(limits: CorrelatorLimits) {
     this.#limits = limits;
@@ -273,10 +273,13 @@ class WindowedCorrelator implements Correlator {
 
   #news(sequence: number): readonly LinkRow[] {
     if (this.#touched.size === 0) return [];
-    const touched = [...this.#touched];
-    this.#touched = new Set();
-    // What a mark's cause decides is decided with it.
-    const affected = new Set(touched.flatMap((change) => [change, ...change.bench.heldOverBy(change)]));
+    const affected = new Set<WaitingChange>();
+    for (const change of this.#touched) {
+      affected.add(change);
+      // What a mark's cause decides is decided with it.
+      for (const held of change.bench.heldOverBy(change)) affected.add(held);
+    }
+    this.#touched.clear();
     const rows: LinkRow[] = [];
     for (const change of affected) {
       if (change.isSettled) continue;

@@ -30,6 +30,8 @@ export type VersionRow = {
   readonly paths: readonly string[];
   /** Canonical JSON; '' when deleted. */
   readonly body: string;
+  /** SHA-256 of the body in hex, where applying it has shown it. Not a column: it saves the chain the same work. */
+  readonly bodyHash?: string | undefined;
   readonly managers: readonly ManagerEvidence[];
   readonly synthesised: boolean;
 };

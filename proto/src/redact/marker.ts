@@ -12,8 +12,10 @@ export function marker(secretClass: string, secret: string, hmac: Hmac): string 
 
 /** False only where no string of the JSON text is a marker: much cheaper than a look at each. */
 export function mayHoldMarker(jsonText: string): boolean {
-  // An escape could spell any letter.
-  return jsonText.includes('"redacted(') || jsonText.includes('\\u');
+  // An escape could spell any letter. One rare character is found much faster than a word that begins with a frequent one.
+  return (
+    (jsonText.includes('(') && jsonText.includes('"redacted(')) || (jsonText.includes('\\') && jsonText.includes('\\u'))
+  );
 }
 
 /** Whether the whole text is one marker. */

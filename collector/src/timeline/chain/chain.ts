@@ -25,10 +25,9 @@ export type ChainRow = {
   readonly values: readonly unknown[];
 };
 
-/** Of the JSON list that holds table, sequence, index and the values; names of tables need no escape. */
+/** Of the JSON list that holds table, sequence, index and the values. */
 export function rowDigest({ table, sequence, index, values }: ChainRow): string {
-  const place = `["${table}",${sequence},${index}`;
-  return sha256(values.length === 0 ? `${place}]` : `${place},${JSON.stringify(values).slice(1)}`);
+  return sha256(JSON.stringify([table, sequence, index, ...values]));
 }
 
 /** The chain's form of a stored value; `managers` and counts become arrays so that key order cannot matter. */

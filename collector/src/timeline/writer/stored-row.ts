@@ -34,15 +34,23 @@ function storedRow(
 ): StoredRow {
   const { columns } = table;
   const values = columns.map(({ field, type }) => storable(type, row[field]));
-  return { ...at, values, digest: storedRowDigest(table, values, at) };
+  return { ...at, values, digest: storedRowDigest(table, values, at, bodyHashOf(row)) };
+}
+
+/** Where the body is stored as it is, its hash is the content hash that was verified when it was applied. */
+function bodyHashOf({ body, bodyHash }: FieldValues): string | undefined {
+  return typeof bodyHash === 'string' && (body as string).isWellFormed() ? bodyHash : undefined;
 }
 
 export function storedRowDigest(
   table: Pick<Table, 'name' | 'columns'>,
   values: readonly unknown[],
   at: { readonly sequence: number; readonly index: number },
+  bodyHash?: string,
 ): string {
-  const chained = table.columns.map((column, i) => chainValue(column, values[i]));
+  const chained = table.columns.map((column, i) =>
+    bodyHash !== undefined && column.field === 'body' ? bodyHash : chainValue(column, values[i]),
+  );
   return rowDigest({ table: table.name, sequence: at.sequence, index: at.index, values: chained });
 }
 

@@ -64,7 +64,7 @@ const word = 'LowCardinality(String)';
 const words = 'Array(LowCardinality(String))';
 const time = 'Int64';
 
-type Fields<Row> = { readonly [Field in Exclude<keyof Row & string, 'sequence' | 'index'>]: ColumnType };
+type Fields<Row> = { readonly [Field in Exclude<keyof Row & string, 'sequence' | 'index' | 'bodyHash'>]: ColumnType };
 
 /** Requires a type for every field of Row, so that a new field cannot be forgotten here. */
 function table<Row extends object>(
