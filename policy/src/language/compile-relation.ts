@@ -20,19 +20,20 @@ export function compileRelation(
   { meta, match, params, digest }: ControlParts,
   relation: RelationControl,
 ): CompiledControl {
-  const views = new Map(match.kinds.map((kind) => [kindText(kind), viewOf(relation.reads, kind)]));
+  const views = match.kinds.map(({ group, kind }) => ({ group, kind, ...viewOf(relation.reads, { group, kind }) }));
+  const viewOn = (of: GroupKind) => views.find(({ group, kind }) => kind === of.kind && group === of.group);
   return {
     meta,
     language: 'relation',
     kinds: match.kinds,
     selfContained: false,
     digest,
-    reads: (kind) => views.get(kindText(kind))?.reads,
+    reads: (kind) => viewOn(kind)?.reads,
     evaluate(object, view) {
       const context = subjectContext(object);
       if (!match.appliesTo(context)) return { verdict: 'not-applicable' };
       const { key } = context;
-      const part = views.get(kindText(key))?.part(object);
+      const part = viewOn(key)?.part(object);
       if (part === undefined) return relation.evaluate({ object, key, view, params, pod: context.pod });
       return relation.evaluate({ object: part, key, view, params, pod: podTemplateOf(part, key) });
     },
@@ -51,5 +52,3 @@ function viewOf(declared: RelationControl['reads'], kind: GroupKind): OwnView {
   const deciding = [...contextReads(kind), ...paths];
   return { reads: { deciding, telling: [] }, part: createPart(deciding) };
 }
-
-const kindText = ({ group, kind }: GroupKind): string => `${group}/${kind}`;
