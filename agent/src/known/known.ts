@@ -93,7 +93,7 @@ export type KnownLimits = {
 export const defaultKnownLimits: KnownLimits = {
   commitIntervalMs: 1000,
   maxUncommittedChanges: 5000,
-  maxUncommittedBytes: 8 * 1024 * 1024,
+  maxUncommittedBytes: 3 * 1024 * 1024,
   plainFormsLimitBytes: 160 * 1024 * 1024,
   retryMs: 1000,
   closeWaitMs: 5000,
