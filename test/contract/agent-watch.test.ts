@@ -1,49 +1,22 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Gap } from '@driftline/proto';
-import { type PracticeCluster, openPracticeCluster } from '../fakes/practice-cluster/index.ts';
+import type { PracticeCluster } from '../fakes/practice-cluster/index.ts';
 import {
-  type Life,
   type LifeOptions,
   RecordingSink,
-  beginLife,
   crashImage,
   current,
   endLife,
+  gaps,
   killLife,
   sorted,
-  temporaryFolder,
+  states,
   told,
   until,
+  withCluster,
   witness,
 } from './agent-witness.ts';
-
-type Setup = {
-  readonly cluster: PracticeCluster;
-  readonly folder: string;
-  /** beginLife; a life that the test did not end is ended for it. */
-  readonly begin: (options: LifeOptions) => Promise<Life>;
-};
-
-async function withCluster(run: (setup: Setup) => Promise<void>, controllers = false): Promise<void> {
-  const folder = temporaryFolder();
-  const cluster = await openPracticeCluster({ world: 'company', controllers, bookmarkIntervalMs: 50 });
-  const lives: Life[] = [];
-  const begin = async (options: LifeOptions): Promise<Life> => {
-    const life = await beginLife(cluster, options);
-    lives.push(life);
-    return life;
-  };
-  try {
-    await run({ cluster, folder: folder.path, begin });
-  } finally {
-    // Those that a test has ended are ended.
-    await Promise.allSettled(lives.map(endLife));
-    await cluster.stop();
-    folder.remove();
-  }
-}
 
 function seeded(seed: number): () => number {
   let state = seed;
@@ -63,10 +36,6 @@ function write(cluster: PracticeCluster, random: () => number): void {
     actor.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { a: '1' } });
   } else if (choice < 0.25) actor.delete(target);
   else actor.patch(target, 'merge', { data: { [`key-${Math.floor(random() * 4)}`]: String(random()) } });
-}
-
-function gaps(sink: RecordingSink): Gap[] {
-  return sink.messages.flatMap(({ body }) => (body.type === 'gap' ? [body] : []));
 }
 
 async function caughtUp(cluster: PracticeCluster, sink: RecordingSink, history: Map<string, string[]>): Promise<void> {
@@ -236,104 +205,6 @@ test('a kind that may not be read is told as forbidden, and watched once it may 
   });
 });
 
-const boatDefinitionName = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  name: 'boats.sea.example.com',
-};
-const boatDefinition = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'boats.sea.example.com' },
-  spec: {
-    group: 'sea.example.com',
-    scope: 'Namespaced',
-    names: { plural: 'boats', singular: 'boat', kind: 'Boat', listKind: 'BoatList' },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
-
-test('a new CRD is picked up, and its objects end with it', async () => {
-  await withCluster(async ({ cluster, folder, begin }) => {
-    const sink = new RecordingSink();
-    const life = await begin({ knownPath: join(folder, 'known.db'), sink });
-    await life.watch.ready;
-    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
-    admin.create(boatDefinition);
-    await until(() => states(life.watch)['boats.sea.example.com'] === 'watched', 'boats are watched');
-    const metadata = { name: 'one', namespace: 'default' };
-    admin.create({ apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata, spec: { sails: 2 } });
-    const boats = (op: string): boolean =>
-      sink.messages.some(({ body }) => body.type === 'delta' && body.ref.resource === 'boats' && body.op === op);
-    await until(() => boats('created'), 'the boat is told');
-    admin.delete(boatDefinitionName);
-    await until(() => states(life.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
-    await until(() => boats('deleted'), 'the end of the boat is told');
-    const boatGaps = gaps(sink).filter(({ resource }) => resource === 'boats');
-    assert.deepEqual(
-      boatGaps.map(({ cause, fromVersion }) => [cause, fromVersion]),
-      [['relist', '0']],
-      'what the kind had before its first list is confessed, and its end was seen',
-    );
-    await endLife(life);
-  }, true);
-});
-
-test('a kind that went while the agent was away takes no version with it in silence', async () => {
-  await withCluster(async ({ cluster, folder, begin }) => {
-    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
-    admin.create(boatDefinition);
-    const knownPath = join(folder, 'known.db');
-    let sink = new RecordingSink();
-    const first = await begin({ knownPath, sink });
-    await first.watch.ready;
-    await until(() => states(first.watch)['boats.sea.example.com'] === 'watched', 'boats are watched');
-    await endLife(first);
-    const metadata = { name: 'unseen', namespace: 'default' };
-    admin.create({ apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata, spec: { sails: 2 } });
-    admin.delete(boatDefinitionName);
-    sink = new RecordingSink(() => 1, sink.messages);
-    const before = sink.messages.length;
-    const second = await begin({ knownPath, sink });
-    await until(() => states(second.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
-    const told = sink.messages.slice(before).flatMap(({ body }) => (body.type === 'gap' ? [body] : []));
-    // A second one tells of the kind's end where a discovery still saw it in between.
-    assert.ok(told.length === 1 || told.length === 2, JSON.stringify(told));
-    for (const { cause, resource } of told) assert.deepEqual([cause, resource], ['relist', 'boats']);
-    assert.ok(Number(told[0]?.fromVersion) > 0 && Number(told[0]?.toVersion) > Number(told[0]?.fromVersion));
-    await endLife(second);
-  }, true);
-});
-
-test('a kind that came and went before anybody looked is confessed', async () => {
-  await withCluster(async ({ cluster, folder, begin }) => {
-    const sink = new RecordingSink();
-    const limits = { discoveryDebounceMs: 1_500 };
-    const life = await begin({ knownPath: join(folder, 'known.db'), sink, limits });
-    await life.watch.ready;
-    // What the first lists set off is over.
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
-    admin.create(boatDefinition);
-    admin.delete(boatDefinitionName);
-    const boatGaps = (): readonly Gap[] => gaps(sink).filter(({ resource }) => resource === 'boats');
-    await until(() => boatGaps().length > 0, 'the gap is told');
-    await until(() => states(life.watch)['boats.sea.example.com'] === 'gone', 'boats are gone');
-    assert.deepEqual(
-      boatGaps().map(({ cause, fromVersion, toVersion }) => [cause, fromVersion, Number(toVersion) > 0]),
-      [['relist', '0', true]],
-    );
-    await endLife(life);
-  }, true);
-});
-
 test('throttling, errors and cut connections only delay', async () => {
   await withCluster(async ({ cluster, folder, begin }) => {
     const seen = witness(cluster);
@@ -347,17 +218,6 @@ test('throttling, errors and cut connections only delay', async () => {
     await endLife(life);
   });
 });
-
-function states(watch: {
-  status(): readonly { readonly kind: string; readonly state: string }[];
-}): Record<string, string> {
-  return Object.fromEntries(
-    watch
-      .status()
-      .filter(({ state }) => state !== 'excluded')
-      .map(({ kind, state }) => [kind, state]),
-  );
-}
 
 function onlyMaps(history: Map<string, string[]>): Map<string, string[]> {
   return new Map([...history].filter(([key]) => key.startsWith('configmaps ')));

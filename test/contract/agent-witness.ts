@@ -3,7 +3,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type JsonObject, type MessageBody, canonicalJson, redact } from '@driftline/proto';
+import { type Gap, type JsonObject, type MessageBody, canonicalJson, redact } from '@driftline/proto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { normalise } from '../../agent/src/capture/normalise.ts';
@@ -22,7 +22,7 @@ import {
   defaultWatchLimits,
 } from '../../agent/src/watch/watch-limits.ts';
 import { createWatchMetrics } from '../../agent/src/watch/watch-metrics.ts';
-import type { PracticeCluster } from '../fakes/practice-cluster/index.ts';
+import { type PracticeCluster, openPracticeCluster } from '../fakes/practice-cluster/index.ts';
 import { storageKey } from '../fakes/practice-cluster/store/kind.ts';
 
 export const capturePorts = {
@@ -82,6 +82,8 @@ export type LifeOptions = {
   readonly limits?: Partial<WatchLimits>;
   readonly token?: string;
   readonly random?: () => number;
+  /** Between the agent and its API server. */
+  readonly throughKube?: (kube: KubeClient) => KubeClient;
 };
 
 export async function beginLife(
@@ -99,7 +101,8 @@ export async function beginLife(
 export async function observe(access: KubeAccessSource, options: LifeOptions): Promise<Life> {
   const clock = followClusterClock({ host: systemClock, monotonicMs: () => performance.now() });
   const onAnswered = clock.answered.bind(clock);
-  const kube = openKubeClient({ access, userAgent: 'driftline-test', onAnswered });
+  const client = openKubeClient({ access, userAgent: 'driftline-test', onAnswered });
+  const kube = options.throughKube?.(client) ?? client;
   const known = openKnown({ path: options.knownPath, epoch: 'one', limits: { commitIntervalMs: 40, closeWaitMs: 50 } });
   await replay(known, fromArray(options.sink.messages));
   const limits = {
@@ -227,4 +230,45 @@ export function current(history: History): Map<string, string> {
 
 export function sorted(history: History): [string, string[]][] {
   return [...history].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+export type Setup = {
+  readonly cluster: PracticeCluster;
+  readonly folder: string;
+  /** beginLife; a life that the test did not end is ended for it. */
+  readonly begin: (options: LifeOptions) => Promise<Life>;
+};
+
+export async function withCluster(run: (setup: Setup) => Promise<void>, controllers = false): Promise<void> {
+  const folder = temporaryFolder();
+  const cluster = await openPracticeCluster({ world: 'company', controllers, bookmarkIntervalMs: 50 });
+  const lives: Life[] = [];
+  const begin = async (options: LifeOptions): Promise<Life> => {
+    const life = await beginLife(cluster, options);
+    lives.push(life);
+    return life;
+  };
+  try {
+    await run({ cluster, folder: folder.path, begin });
+  } finally {
+    // Those that a test has ended are ended.
+    await Promise.allSettled(lives.map(endLife));
+    await cluster.stop();
+    folder.remove();
+  }
+}
+
+export function gaps(sink: RecordingSink): Gap[] {
+  return sink.messages.flatMap(({ body }) => (body.type === 'gap' ? [body] : []));
+}
+
+export function states(watch: {
+  status(): readonly { readonly kind: string; readonly state: string }[];
+}): Record<string, string> {
+  return Object.fromEntries(
+    watch
+      .status()
+      .filter(({ state }) => state !== 'excluded')
+      .map(({ kind, state }) => [kind, state]),
+  );
 }

@@ -318,13 +318,33 @@ class ClusterWatch {
     this.#running.delete(name);
   }
 
+  /**
+   * The list of kinds may be older than the objects: the kind may have gone and come back. It is over only when the kind
+   * itself is not found, at a moment from which on nothing new of it becomes known here.
+   */
   async #retire(name: string, kind: Pick<ApiKind, 'group' | 'resource'>): Promise<void> {
     const line = this.#lines.get(name) ?? this.#lineOf({ ...kind, version: '', kind: '' });
     if (line.progress().coverage === 'gone') return;
-    const goneVersion = await this.#versionNow();
+    const running = this.#running.get(name);
     await this.#halt(name);
+    // Its watch asks for another look when it goes after all.
+    if (running !== undefined && (await this.#isFound(running.kind))) return this.#run(running.kind);
+    const goneVersion = await this.#versionNow();
     this.#ports.logger.info({ event: logEvents.kindGone, kind: name });
     await line.end('the API server no longer serves it', goneVersion);
+  }
+
+  /** False also where the agent may not read the kind: then nobody knows better than the list of kinds. */
+  async #isFound(kind: ApiKind): Promise<boolean> {
+    const path = `${collectionPath(kind)}?limit=1`;
+    try {
+      await this.#ports.kube.getJson(path, { signal: this.#stop.signal });
+      return true;
+    } catch (thrown) {
+      const { code } = KubeError.from(thrown, path);
+      if (code === 'not-found' || code === 'forbidden') return false;
+      throw thrown;
+    }
   }
 
   /** The kind came and went without ever being found. */
