@@ -65,10 +65,6 @@ export const reasons = {
     who: 'they',
     why: 'a name or a word may mean a credential, and the value is plainly none: a sentence, a mask, a single word',
   },
-  'the working directory': {
-    who: 'they',
-    why: 'a variable or key of the bare name pwd is the working directory; names that end with it count as passwords',
-  },
   'reading is not taking over': {
     who: 'they',
     why: 'rights to read Secrets everywhere are reported at the role (DL-RBAC-003); whether a token is among them the rights do not say',
@@ -119,12 +115,7 @@ export const explained: Readonly<
   'resources-cpu-limit-and-request': { 'pod-only-requests': { 'Pod frontend': 'a limit is a request, too' } },
   'resources-memory-limit-and-request': { 'pod-only-requests': { 'Pod frontend': 'a limit is a request, too' } },
   'resources-memory-requests': { 'pod-only-requests': { 'Pod frontend': 'a limit is a request, too' } },
-  'rule-credentials-configmap': {
-    test: { 'ConfigMap game-demo': 'not a credential' },
-    'test-base64': { 'ConfigMap game-demo': 'the working directory' },
-  },
   'rule-credentials-in-env-var': {
-    cronjob: { 'CronJob hello': 'the working directory' },
     deployment: { 'Deployment test2': 'not a credential' },
     pod: { 'Pod audit-pod': 'not a credential' },
     workloads: { 'Deployment test2': 'not a credential' },
