@@ -106,7 +106,7 @@ test('every control is exported or refused with a reason; exported ones agree wi
       agreed += results.length;
       continue;
     }
-    for (const { name, expect, objects, params } of control.cases) {
+    for (const { name, expect, objects, params } of control.cases()) {
       const other = params === undefined ? exported : exportControl(withParams(control, params as JsonObject), options);
       assert.ok(other.ok, id);
       const answer = ask(other === exported ? usual : loaded(other), objects as readonly JsonObject[]);

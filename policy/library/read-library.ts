@@ -45,8 +45,9 @@ export async function readLibrary({
   const files = read.flatMap((inFolder, index) =>
     inFolder.map(({ path, text }) => {
       const folder = folders[index] ?? '';
-      openable.set(unique(path, index), folder === libraryFolder ? path : join(folder, path));
-      return { path: unique(path, index), text };
+      const isOurs = folder === libraryFolder;
+      openable.set(unique(path, index), isOurs ? path : join(folder, path));
+      return { path: unique(path, index), text, hasTrustedCases: isOurs };
     }),
   );
   const result = loadBundle({ files, opaBundles, relations: [...relationControls, ...relations], sha256, params });

@@ -174,7 +174,7 @@ async function triesOf({ name: policy, loaded: { cases, source } }: Exportable):
   // Each of their cases has a namespace of its own kind.
   if (JSON.stringify(source?.section ?? {}).includes('namespaceObject')) return [];
   const usable: Try[] = [];
-  for (const { name, expect, objects, params, change } of cases) {
+  for (const { name, expect, objects, params, change } of cases()) {
     // What a change does to an object cannot be tried by creating it.
     if (change !== undefined) continue;
     const [given = {}] = objects as readonly JsonObject[];

@@ -28,7 +28,8 @@ export function lintBundle(bundle: Bundle): readonly Remark[] {
   );
 }
 
-function reasonsOf({ control, cases }: LoadedControl): readonly string[] {
+function reasonsOf({ control, cases: casesOf }: LoadedControl): readonly string[] {
+  const cases = casesOf();
   const count = (expect: string) => cases.filter((one) => one.expect === expect).length;
   const few = (['pass', 'fail'] as const)
     .filter((expect) => cases.length > 0 && count(expect) < wantedCases)

@@ -36,7 +36,7 @@ function run(one: Omit<ControlCase, 'name'>): string {
   const loaded: LoadedControl = {
     control,
     at: { file: 'a.yaml', line: 1, column: 1 },
-    cases: [{ name: 'it', ...one }],
+    cases: () => [{ name: 'it', ...one }],
     withParams: () => control,
   };
   const bundle: Bundle = { version: '', controls: [loaded], frameworks: [], exceptions: [], notes: [] };

@@ -27,7 +27,7 @@ export const defaultCaseTimeMs = 1_893_456_000_000;
 
 /** parseTime: ISO 8601 text → ms since the Unix epoch. */
 export function runCases(bundle: Bundle, parseTime: (iso: string) => number): readonly CaseResult[] {
-  return bundle.controls.flatMap((loaded) => loaded.cases.map((one) => runCase(loaded, one, parseTime)));
+  return bundle.controls.flatMap((loaded) => loaded.cases().map((one) => runCase(loaded, one, parseTime)));
 }
 
 function runCase(loaded: LoadedControl, one: ControlCase, parseTime: (iso: string) => number): CaseResult {

@@ -17,8 +17,8 @@ export type LoadedControl = {
   readonly control: CompiledControl;
   /** Where it is defined. */
   readonly at: { readonly file: string } & Position;
-  /** What its file says it must answer; none in languages whose files hold no cases. */
-  readonly cases: readonly ControlCase[];
+  /** What its file says it must answer; none in languages whose files hold no cases. Of the library's files read when asked. */
+  readonly cases: () => readonly ControlCase[];
   /** Of our own controls in CEL. */
   readonly source?: CelSource;
   /** Of our own controls about changes: an admission policy but for its name. */

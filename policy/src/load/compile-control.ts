@@ -11,7 +11,13 @@ import { compileRelation, type ControlParts } from '../language/compile-relation
 import { compileRegoControl } from '../language/rego/compile-rego-control.ts';
 import { createMatch } from '../language/match.ts';
 import type { LoadContext, LoadedControl } from './bundle.ts';
-import { type AdmissionSection, type ControlFile, controlFileSchema } from './control-file.ts';
+import {
+  type AdmissionSection,
+  type ControlCase,
+  controlFileSchema,
+  type ControlHead,
+  controlHeadSchema,
+} from './control-file.ts';
 import type { FrameworkFile } from './framework-file.ts';
 import type { PolicyProblem } from './problem.ts';
 import { readShape } from './read-shape.ts';
@@ -21,9 +27,9 @@ export function compileControl(
   file: YamlFile,
   context: LoadContext,
 ): LoadedControl | { readonly problems: readonly PolicyProblem[] } {
-  const shape = readShape(controlFileSchema, file);
+  const shape = readControl(file);
   if ('problems' in shape) return shape;
-  const data = shape.value;
+  const { data, cases } = shape;
   const problems = requirementProblems(file, data, context.frameworks);
   const params = { ...toParams(data.params), ...context.source.params?.[data.id] };
   const compiled = compile(file, data, { params, context });
@@ -32,7 +38,7 @@ export function compileControl(
   return {
     control: compiled.control,
     at: { file: file.path, ...file.at(['id']) },
-    cases: data.cases,
+    cases,
     ...(data.admission === undefined ? {} : { admission: data.admission }),
     ...(data.cel === undefined ? {} : { source: { section: data.cel, match: data.match, params } }),
     withParams(others) {
@@ -42,10 +48,34 @@ export function compileControl(
   };
 }
 
+type ReadControl = { readonly data: ControlHead; readonly cases: () => readonly ControlCase[] };
+
+function readControl(file: YamlFile): ReadControl | { readonly problems: readonly PolicyProblem[] } {
+  const { whole } = file;
+  if (whole === undefined) {
+    const shape = readShape(controlFileSchema, file);
+    if ('problems' in shape) return shape;
+    const { cases, ...data } = shape.value;
+    return { data, cases: () => cases };
+  }
+  const shape = readShape(controlHeadSchema, file);
+  if ('problems' in shape) return shape;
+  let cases: readonly ControlCase[] | undefined;
+  return { data: shape.value, cases: () => (cases ??= casesOf(whole())) };
+}
+
+/** Of a file whose cases were trusted. */
+function casesOf(file: YamlFile): readonly ControlCase[] {
+  const shape = readShape(controlFileSchema, file);
+  if ('value' in shape) return shape.value.cases;
+  const [problem] = shape.problems;
+  throw new Error(`${file.path}:${problem?.line ?? 1}: ${problem?.reason ?? 'its cases cannot be read'}`);
+}
+
 type CompileInput = { readonly params: JsonObject; readonly context: LoadContext };
 type Compilation = { readonly control: CompiledControl } | { readonly problems: readonly PolicyProblem[] };
 
-function compile(file: YamlFile, data: ControlFile, { params, context }: CompileInput): Compilation {
+function compile(file: YamlFile, data: ControlHead, { params, context }: CompileInput): Compilation {
   const { source, sources } = context;
   const isRelation = data.relation !== undefined;
   const parts: ControlParts = {
@@ -91,7 +121,7 @@ function compileAdmission(file: YamlFile, section: AdmissionSection, { meta, dig
 
 function compileRego(
   file: YamlFile,
-  { bundle, entrypoint, input }: NonNullable<ControlFile['rego']>,
+  { bundle, entrypoint, input }: NonNullable<ControlHead['rego']>,
   { parts, context }: { readonly parts: ControlParts; readonly context: LoadContext },
 ): Compilation {
   const folder = file.path.slice(0, file.path.lastIndexOf('/') + 1);
@@ -101,7 +131,7 @@ function compileRego(
   return { control: compileRegoControl({ ...parts, digest }, rule, input) };
 }
 
-function metaOf(data: ControlFile): ControlMeta {
+function metaOf(data: ControlHead): ControlMeta {
   const { id, title, severity, weight, category, rationale, remediation, references, frameworks } = data;
   return Object.freeze({
     id,
@@ -118,7 +148,7 @@ function metaOf(data: ControlFile): ControlMeta {
 
 function requirementProblems(
   file: YamlFile,
-  data: ControlFile,
+  data: ControlHead,
   frameworks: ReadonlyMap<string, FrameworkFile>,
 ): readonly PolicyProblem[] {
   return Object.entries(data.frameworks).flatMap(([id, requirements]) => {
@@ -137,6 +167,6 @@ function requirementProblems(
 }
 
 /** zod answers with records; the type says the same. */
-function toParams(params: ControlFile['params']): JsonObject {
+function toParams(params: ControlHead['params']): JsonObject {
   return (params ?? {}) as JsonObject;
 }

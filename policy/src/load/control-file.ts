@@ -141,60 +141,69 @@ const caseSchema = z
     path: ['objects'],
   });
 
-export const controlFileSchema = z
-  .strictObject({
-    apiVersion: z.literal(fileApiVersion),
-    kind: z.literal('Control'),
-    id: z.string().regex(/^[A-Z]{2,8}(-[A-Z0-9]{1,12}){1,3}$/, 'must look like DL-POD-001'),
-    title: text.max(120),
-    severity: z.enum(['critical', 'high', 'medium', 'low', 'info']),
-    weight: z.number().positive().max(100),
-    category: z.enum(['identity', 'network', 'data', 'compute', 'supply-chain', 'governance']),
-    rationale: text,
-    remediation: z.strictObject({ summary: text, fields: z.array(text).min(1), impact: text }),
-    references: z.array(z.url()).min(1),
-    /** Framework id → requirement ids; both must exist in library/frameworks. */
-    frameworks: z.record(text, z.array(text).min(1)),
-    /** A control with `admission` is about what its matchConstraints say. */
-    match: matchSchema.default({ kinds: [] }),
-    params: jsonObject.optional(),
-    cel: celSchema.optional(),
-    /** What judges changes. */
-    admission: admissionSchema.optional(),
-    /** Name of a relation control in library/relation. */
-    relation: text.optional(),
-    /** A rule of a bundle that `opa build -t wasm` made; the path is relative to this file. */
-    rego: z
-      .strictObject({ bundle: text, entrypoint: text, input: z.enum(['object', 'review']).default('object') })
-      .optional(),
-    cases: z.array(caseSchema).min(2),
-  })
-  .refine(
-    ({ cel, admission, relation, rego }) =>
-      [cel, admission, relation, rego].filter((one) => one !== undefined).length === 1,
-    { message: 'needs exactly one of cel, admission, relation and rego', path: ['cel'] },
-  )
-  .refine(({ admission, match }) => (admission === undefined) === match.kinds.length > 0, {
-    message: 'needs match.kinds, or admission with matchConstraints instead',
-    path: ['match'],
-  })
-  .refine(({ admission, params }) => admission === undefined || params === undefined, {
-    message: 'a control with admission has no parameters',
-    path: ['params'],
-  })
+const control = {
+  apiVersion: z.literal(fileApiVersion),
+  kind: z.literal('Control'),
+  id: z.string().regex(/^[A-Z]{2,8}(-[A-Z0-9]{1,12}){1,3}$/, 'must look like DL-POD-001'),
+  title: text.max(120),
+  severity: z.enum(['critical', 'high', 'medium', 'low', 'info']),
+  weight: z.number().positive().max(100),
+  category: z.enum(['identity', 'network', 'data', 'compute', 'supply-chain', 'governance']),
+  rationale: text,
+  remediation: z.strictObject({ summary: text, fields: z.array(text).min(1), impact: text }),
+  references: z.array(z.url()).min(1),
+  /** Framework id → requirement ids; both must exist in library/frameworks. */
+  frameworks: z.record(text, z.array(text).min(1)),
+  /** A control with `admission` is about what its matchConstraints say. */
+  match: matchSchema.default({ kinds: [] }),
+  params: jsonObject.optional(),
+  cel: celSchema.optional(),
+  /** What judges changes. */
+  admission: admissionSchema.optional(),
+  /** Name of a relation control in library/relation. */
+  relation: text.optional(),
+  /** A rule of a bundle that `opa build -t wasm` made; the path is relative to this file. */
+  rego: z
+    .strictObject({ bundle: text, entrypoint: text, input: z.enum(['object', 'review']).default('object') })
+    .optional(),
+};
+
+/** What judges, without what shows that it judges well. */
+export const controlHeadSchema = judging(z.strictObject(control));
+
+export const controlFileSchema = judging(z.strictObject({ ...control, cases: z.array(caseSchema).min(2) }))
   .refine(({ admission, cases }) => cases.every(({ change }) => (change === undefined) === (admission === undefined)), {
     message: 'cases of a control with admission, and only those, have a change',
     path: ['cases'],
   })
-  .refine(
-    (control) =>
-      control.cases.some((one) => one.expect === 'pass') && control.cases.some((one) => one.expect === 'fail'),
-    {
-      message: 'needs at least one case that passes and one that fails',
-      path: ['cases'],
-    },
-  );
+  .refine(({ cases }) => cases.some((one) => one.expect === 'pass') && cases.some((one) => one.expect === 'fail'), {
+    message: 'needs at least one case that passes and one that fails',
+    path: ['cases'],
+  });
 
+type Judging = Pick<
+  z.infer<z.ZodObject<typeof control>>,
+  'cel' | 'admission' | 'relation' | 'rego' | 'match' | 'params'
+>;
+
+function judging<T extends Judging>(schema: z.ZodType<T>): z.ZodType<T> {
+  return schema
+    .refine(
+      ({ cel, admission, relation, rego }) =>
+        [cel, admission, relation, rego].filter((one) => one !== undefined).length === 1,
+      { message: 'needs exactly one of cel, admission, relation and rego', path: ['cel'] },
+    )
+    .refine(({ admission, match }) => (admission === undefined) === match.kinds.length > 0, {
+      message: 'needs match.kinds, or admission with matchConstraints instead',
+      path: ['match'],
+    })
+    .refine(({ admission, params }) => admission === undefined || params === undefined, {
+      message: 'a control with admission has no parameters',
+      path: ['params'],
+    });
+}
+
+export type ControlHead = z.infer<typeof controlHeadSchema>;
 export type ControlFile = z.infer<typeof controlFileSchema>;
 export type AdmissionSection = z.infer<typeof admissionSchema>;
 export type CelSection = z.infer<typeof celSchema>;

@@ -13,9 +13,16 @@ export type YamlFile = {
   at(keys: readonly PropertyKey[]): Position;
   /** Where a line and column (from 1) of the text of a scalar are. */
   within(keys: readonly PropertyKey[], place: Position): Position;
+  /** The file with its cases, where it was read without. */
+  readonly whole?: () => YamlFile;
 };
 
-export type PolicyFile = { readonly path: string; readonly text: string };
+export type PolicyFile = {
+  readonly path: string;
+  readonly text: string;
+  /** Its cases are known to be well-formed, and are read only when somebody asks for them. */
+  readonly hasTrustedCases?: boolean;
+};
 
 /** Limits on what a file may be, before anything in it is looked at. */
 export const policyFileLimits = { maxFileBytes: 1_048_576, maxAliases: 1_000 } as const;
@@ -24,13 +31,33 @@ export const policyFileLimits = { maxFileBytes: 1_048_576, maxAliases: 1_000 } a
 export function parseYamlFile({
   path,
   text,
+  hasTrustedCases = false,
 }: PolicyFile): { readonly documents: readonly YamlFile[] } | { readonly problems: readonly PolicyProblem[] } {
   const refuse = (code: PolicyProblem['code'], reason: string) => ({
     problems: [{ code, file: path, ...start, reason }],
   });
   if (text.length > policyFileLimits.maxFileBytes)
     return refuse('limit', `longer than ${policyFileLimits.maxFileBytes} characters`);
-  return plainFiles(path, text) ?? readWhole(path, text);
+  const head = hasTrustedCases ? withoutCases(text) : undefined;
+  if (head === undefined) return plainFiles(path, text) ?? readWhole(path, text);
+  const read = plainFiles(path, head) ?? readWhole(path, head);
+  if ('problems' in read) return read;
+  return { documents: read.documents.map((file) => ({ ...file, whole: () => onlyDocument({ path, text }) })) };
+}
+
+/** The text up to its cases, where nothing but cases follows. */
+function withoutCases(text: string): string | undefined {
+  const at = text.search(/^cases: *$/m);
+  if (at < 0) return undefined;
+  const cases = text.slice(text.indexOf('\n', at) + 1);
+  return /^[^\s#-]|^---/m.test(cases) ? undefined : text.slice(0, at);
+}
+
+function onlyDocument(file: PolicyFile): YamlFile {
+  const parsed = parseYamlFile(file);
+  const [document] = 'documents' in parsed ? parsed.documents : [];
+  if (document === undefined) throw new Error(`${file.path}: it cannot be read`);
+  return document;
 }
 
 const parserOptions = { prettyErrors: false, uniqueKeys: true, merge: true } as const;

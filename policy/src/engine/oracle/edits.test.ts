@@ -34,7 +34,7 @@ before(async () => {
     ...admissionControls(),
     ...oracleControls,
   ];
-  const cases = loaded.bundle.controls.flatMap((one) => one.cases.flatMap(({ objects }) => objects as JsonObject[]));
+  const cases = loaded.bundle.controls.flatMap((one) => one.cases().flatMap(({ objects }) => objects as JsonObject[]));
   objects = [...new Map([...failingObjects, ...cases].map((object) => [canonicalJson(object), object])).values()];
   pool = new Pool(objects);
 });

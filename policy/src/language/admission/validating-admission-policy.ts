@@ -144,7 +144,7 @@ class Loading {
     this.#controls.push({
       control: loaded,
       at: { file: binding.file.path, ...binding.file.at(['metadata', 'name']) },
-      cases: [],
+      cases: () => [],
       withParams: () => loaded,
     });
   }

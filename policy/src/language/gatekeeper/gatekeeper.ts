@@ -159,7 +159,7 @@ class Loading {
     this.#controls.push({
       control,
       at: { file: file.path, ...file.at(['metadata', 'name']) },
-      cases: [],
+      cases: () => [],
       withParams: () => control,
     });
   }

@@ -130,7 +130,7 @@ class Loading {
     this.controls.push({
       control,
       at: { file: file.path, ...file.at([...keys, 'name']) },
-      cases: [],
+      cases: () => [],
       withParams: () => control,
     });
   }

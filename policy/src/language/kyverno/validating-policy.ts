@@ -98,7 +98,7 @@ function loadPolicy(
   return {
     control,
     at: { file: file.path, ...file.at(['metadata', 'name']) },
-    cases: [],
+    cases: () => [],
     withParams: () => control,
   };
 }
