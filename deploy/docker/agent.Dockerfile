@@ -32,11 +32,9 @@ RUN install -d -o 65532 -g 65532 .compile-cache /var/lib/driftline
 USER 65532:65532
 # Code is compiled once, here, with the flags it will run with: Node takes no cache that was made with others. By the user
 # who runs it, because Node keeps one cache for each user and never looks into another's.
-RUN node --expose-gc --max-semi-space-size=4 --max-old-space-size=128 --heap-growing-percent=100 --no-parallel-scavenge agent/src/main.js --help >/dev/null
+RUN node --expose-gc --max-semi-space-size=4 --max-old-space-size=128 agent/src/main.js --help >/dev/null
 # A heap that is collected early instead of one that grows: what the agent knows lives in SQLite, not in objects. With
 # --expose-gc the agent itself lets V8 give back what a list or a burst took, and the allocator's settings (above) make
 # the C library do so: left alone, both keep most of it. A young generation of 4 MiB is collected
-# a quarter as often as one of 1, and the agent at rest is no larger for it. The old one of 15 MiB is collected when it
-# has doubled, not when it has grown by a third as V8 does with so small a heap, and what is young by one thread: waking
-# others costs more than they take over.
-ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "--max-old-space-size=128", "--heap-growing-percent=100", "--no-parallel-scavenge", "agent/src/main.js"]
+# a quarter as often as one of 1, and the agent at rest is no larger for it.
+ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "--max-old-space-size=128", "agent/src/main.js"]

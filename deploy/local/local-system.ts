@@ -33,13 +33,7 @@ export type LocalSystem = {
 
 const root = join(import.meta.dirname, '../..');
 /** As in the agent's image: a heap that is collected early instead of one that grows, and an allocator that gives back. */
-const agentNodeFlags = [
-  '--expose-gc',
-  '--max-semi-space-size=4',
-  '--max-old-space-size=128',
-  '--heap-growing-percent=100',
-  '--no-parallel-scavenge',
-];
+const agentNodeFlags = ['--expose-gc', '--max-semi-space-size=4', '--max-old-space-size=128'];
 const agentAllocator = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '65536',

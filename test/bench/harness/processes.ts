@@ -38,13 +38,7 @@ export async function openApiServer(objects: number): Promise<ApiServer> {
 export type AgentProcess = { readonly pid: number; stop(): Promise<void> };
 
 /** How the agent's image starts it (deploy/docker/agent.Dockerfile): a bounded young generation and heap. */
-export const agentNodeFlags: readonly string[] = [
-  '--expose-gc',
-  '--max-semi-space-size=4',
-  '--max-old-space-size=128',
-  '--heap-growing-percent=100',
-  '--no-parallel-scavenge',
-];
+export const agentNodeFlags: readonly string[] = ['--expose-gc', '--max-semi-space-size=4', '--max-old-space-size=128'];
 
 /** The image's settings of the C library's allocator. */
 export const agentAllocator: Readonly<Record<string, string>> = {
