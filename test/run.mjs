@@ -17,8 +17,8 @@ const suites = {
       'test/{guide,flow,contract,law,failure,fakes,bench}/**/*.test.ts',
       'test/real/witness/check.test.ts',
     ],
-    // Two more than there are processors: most files wait now and then for something that takes no processor.
-    concurrency: Math.min(4, availableParallelism() + 2),
+    // One more than there are processors: most files wait now and then for something that takes no processor.
+    concurrency: Math.min(4, availableParallelism() + 1),
     fileTimeoutMs: 20 * minuteMs,
   },
   // Brings whole clusters of servers: one file at a time.
