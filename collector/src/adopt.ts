@@ -60,20 +60,22 @@ export type AdoptDeps = {
 };
 
 /**
- * The batch from where the stream stands to the last of `missing` of which something was left; undefined when there is
- * none. A commit behind it would otherwise bring to light what is there as it is.
+ * The batch from where the stream stands to the last sequence below `oldestSequence` of which something was left;
+ * undefined when there is none. A commit behind it would otherwise bring to light what is there as it is.
  */
 export const adoptUnfinished = async (
   { writer, prepare, metrics, logger }: AdoptDeps,
   memory: ClusterMemory,
   id: StreamId,
-  { fromSequence, toSequence }: SequenceRange,
+  oldestSequence: number,
 ): Promise<BatchRows | undefined> => {
+  // What is on its way to the store is finished with it.
+  const fromSequence = memory.streams.get(id.epoch)?.nextSequence ?? 1;
   const unfinished = await writer.unfinished(id);
-  const last = unfinished.findLast((sequence) => sequence >= fromSequence && sequence <= toSequence);
-  if (last === undefined) return undefined;
+  const toSequence = unfinished.findLast((sequence) => sequence >= fromSequence && sequence < oldestSequence);
+  if (toSequence === undefined) return undefined;
   const stream = streamOf(memory, id.epoch);
-  const span = { fromSequence: stream.nextSequence, toSequence: last };
+  const span = { fromSequence, toSequence };
   const rows = adopt(prepare, memory, { id, stream, span }, await writer.readUnfinished(id, span));
   metrics.adopted.inc();
   const counts = { versions: rows.versions.length, audits: rows.audits.length, gaps: rows.gaps.length };

@@ -20,8 +20,8 @@ import type { ClusterMemory, OpenJudge, StreamMemory } from './cluster-memory.ts
 import { askAgain, askForWhole } from './full-requests.ts';
 import { createGroupRecorder, StreamRefusedError } from './group-recorder.ts';
 import type { GroupRecorder } from './group-recorder.ts';
-import { admit, missingBefore } from './ingest/admit.ts';
-import type { Missing } from './ingest/admit.ts';
+import { admit } from './ingest/admit.ts';
+import type { Admission } from './ingest/admit.ts';
 import type { PolicyBundle } from './judge/cluster-judge.ts';
 import { logEvents } from './log-events.ts';
 import type { CollectorMetrics } from './metrics.ts';
@@ -157,10 +157,11 @@ class PipelineOfClusters implements Pipeline {
         await this.#deps.writer.watermark(item.stream);
         this.#opened.add(stream);
       }
-      const missing = missingBefore(stream.nextSequence, item);
-      if (missing !== undefined && (await this.#adoptIn(line, memory, item.stream, missing)))
+      const admission = admit(stream.nextSequence, item);
+      const hasHole = admission.type === 'admitted' && admission.missing !== undefined;
+      if (hasHole && (await this.#adoptBelow(line, memory, item.stream, item.batch.firstSequence)))
         return { done: handled(Promise.all(durable)), isOutdated: true };
-      durable.push(handled(this.#takeBatch(line, memory, item)));
+      durable.push(handled(this.#takeBatch(line, memory, item, admission)));
       await nextTurn();
     }
     return { done: handled(Promise.all(durable)) };
@@ -180,10 +181,9 @@ class PipelineOfClusters implements Pipeline {
 
   // --- the line ---------------------------------------------------------------------------------------------------
 
-  #takeBatch(line: ClusterLine, memory: ClusterMemory, item: StreamBatch): Promise<void> {
+  #takeBatch(line: ClusterLine, memory: ClusterMemory, item: StreamBatch, admission: Admission): Promise<void> {
     const { metrics } = this.#deps;
     const stream = streamOf(memory, item.stream.epoch);
-    const admission = admit(stream.nextSequence, item);
     switch (admission.type) {
       case 'duplicate':
         metrics.duplicateBatches.inc();
@@ -207,8 +207,8 @@ class PipelineOfClusters implements Pipeline {
   }
 
   /** Whether something was recorded; the memory is then read anew, since more may be there than is known here. */
-  async #adoptIn(line: ClusterLine, memory: ClusterMemory, id: StreamId, missing: Missing): Promise<boolean> {
-    const adopted = await adoptUnfinished({ ...this.#deps, prepare: this.#prepare }, memory, id, missing);
+  async #adoptBelow(line: ClusterLine, memory: ClusterMemory, id: StreamId, oldestSequence: number): Promise<boolean> {
+    const adopted = await adoptUnfinished({ ...this.#deps, prepare: this.#prepare }, memory, id, oldestSequence);
     if (adopted === undefined) return false;
     await this.#record(line, { id, stream: streamOf(memory, id.epoch) }, adopted);
     line.discard(memory);
@@ -217,10 +217,7 @@ class PipelineOfClusters implements Pipeline {
 
   async settle(id: StreamId, oldestSequence: number): Promise<void> {
     const line = this.#lineOf(id);
-    await line.run(async (memory) => {
-      const fromSequence = (memory.streams.get(id.epoch)?.recordedSequence ?? 0) + 1;
-      await this.#adoptIn(line, memory, id, { fromSequence, toSequence: oldestSequence - 1 });
-    });
+    await line.run((memory) => this.#adoptBelow(line, memory, id, oldestSequence));
   }
 
   async #record(

@@ -85,7 +85,7 @@ describe('what does not fit', () => {
     const versions = versionsOf(predecessor).filter(({ sequence }) => sequence === 3);
     store.unfinished = { sequences: [3, 4], rows: { versions, audits: [], others: [] } };
     agent.release(4);
-    return { store, first: items[0]!, last: { ...items[4]!, oldestSequence: 5 } };
+    return { store, first: items[0]!, between: items.slice(1, 4), last: { ...items[4]!, oldestSequence: 5 } };
   };
   const assertAdopted = (store: MemoryStore) => {
     assert.deepEqual(
@@ -138,6 +138,25 @@ describe('what does not fit', () => {
     await pipeline.settle(last.stream, 5);
     await pipeline.handle([last]);
     assertAdopted(store);
+    await pipeline.close();
+  });
+
+  test('what came again and is on its way to the store is not taken for left behind', async () => {
+    const { store, first, between, last } = await abandoned();
+    const { pipeline } = open(store);
+    await pipeline.handle([first]);
+    const gate = Promise.withResolvers<void>();
+    store.delay = () => gate.promise;
+    const recording = pipeline.handle(between);
+    await pipeline.settle(last.stream, 5);
+    gate.resolve();
+    await recording;
+    await pipeline.handle([last]);
+    assert.deepEqual(
+      store.batches.map(({ firstSequence, lastSequence }) => [firstSequence, lastSequence]),
+      [1, 2, 3, 4, 5].map((sequence) => [sequence, sequence]),
+    );
+    assert.deepEqual(gapsOf(store), []);
     await pipeline.close();
   });
 

@@ -26,12 +26,6 @@ export const admit = (nextSequence: number, item: StreamBatch): Admission => {
   return { type: 'hole', resendFrom: Math.max(nextSequence, item.oldestSequence) };
 };
 
-/** What lies before the batch and is gone for good. */
-export const missingBefore = (nextSequence: number, item: StreamBatch): Missing | undefined => {
-  const admission = admit(nextSequence, item);
-  return admission.type === 'admitted' ? admission.missing : undefined;
-};
-
 /** Bounds of a batch that hold before anything of it is read. Returns the sentence that says what is wrong. */
 export const batchFault = (
   batch: StreamBatch['batch'],
