@@ -9,12 +9,22 @@ import { beginWork, endWork } from './work.ts';
 /** Values of variables, by name, that are the same in every evaluation. */
 export type Constants = Readonly<Record<string, Value>>;
 
+/** The tree with constants in the place of these variables; itself where it has none of them. */
+export function withConstants(checked: Checked, constants: Constants): Checked {
+  if (!checked.scope.variables.some(({ name }) => Object.hasOwn(constants, name))) return checked;
+  const references = new Map(checked.references);
+  for (const [expr, reference] of references) {
+    if (reference.kind !== 'variable' || !Object.hasOwn(constants, reference.name)) continue;
+    references.set(expr, { kind: 'constant', value: constants[reference.name], type: reference.type });
+  }
+  return { ...checked, references };
+}
+
 /** Tells what is made of nothing but constants and literals. Macros are not looked into. */
-export function fixedIn({ references }: Checked, constants: Constants): (expr: Expr) => boolean {
+export function fixedIn({ references }: Checked): (expr: Expr) => boolean {
   const known = new Map<Expr, boolean>();
   const decide = (expr: Expr): boolean => {
     const reference = references.get(expr);
-    if (reference?.kind === 'variable') return Object.hasOwn(constants, reference.name);
     if (reference !== undefined) return reference.kind === 'constant';
     if (expr.kind === 'literal') return true;
     const isPlain = expr.kind === 'select' || expr.kind === 'index' || expr.kind === 'call' || expr.kind === 'list';

@@ -53,8 +53,7 @@ function emitNames(emitter: Emitter, { root, names }: Path): Code {
   if (names.length === 0) return emitter.emit(root);
   const inherited = names.map(isInherited);
   const reference = emitter.checked.references.get(root);
-  const isConstant = reference?.kind === 'variable' && Object.hasOwn(emitter.constants, reference.name);
-  if (reference !== undefined && reference.kind !== 'constant' && !isConstant) {
+  if (reference !== undefined && reference.kind !== 'constant') {
     const { slot } = reference;
     const missing = unbound(reference);
     const cost = names.length + 1;

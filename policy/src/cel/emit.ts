@@ -2,7 +2,7 @@ import type { BindExpr, CallExpr, Expr, LiteralExpr, MapExpr, StructExpr } from 
 import { CelMap, isMapKey } from './cel-map.ts';
 import type { Checked } from './check-context.ts';
 import { emitFunction } from './emit-call.ts';
-import { answerOf, type Constants, fixedIn } from './emit-fixed.ts';
+import { answerOf, type Constants, fixedIn, withConstants } from './emit-fixed.ts';
 import { emitFold } from './emit-fold.ts';
 import { emitOperator } from './emit-operator.ts';
 import { emitIndex, emitReference, emitSelect } from './emit-path.ts';
@@ -14,7 +14,6 @@ import { CelOptional, CelUint, double, int, isError, kindOf, none, some, type Va
 /** Compiles the parts of an expression; what emitters of each sort of node get to work with. */
 export type Emitter = {
   readonly checked: Checked;
-  readonly constants: Constants;
   emit(expr: Expr): Code;
   /** The value, when the code is one: then it costs nothing to run. */
   constant(code: Code): { readonly value: Value } | undefined;
@@ -34,14 +33,13 @@ export function constantCode(value: Value): Code {
 
 /** A checked tree to a closure. */
 export function emitProgram(expr: Expr, checked: Checked, constants: Constants = {}): Code {
-  const hasConstants = checked.scope.variables.some(({ name }) => Object.hasOwn(constants, name));
-  const isFixed = fixedIn(checked, constants);
+  const known = withConstants(checked, constants);
+  const isFixed = known === checked ? () => false : fixedIn(known);
   const emitter: Emitter = {
-    checked,
-    constants,
+    checked: known,
     emit(node) {
       const code = emitNode(emitter, node);
-      if (!hasConstants || constantOf(code) !== undefined || !isFixed(node)) return code;
+      if (constantOf(code) !== undefined || !isFixed(node)) return code;
       const answer = answerOf(code, maxFixedCost);
       return answer === undefined ? code : constantCode(answer);
     },
@@ -53,10 +51,7 @@ export function emitProgram(expr: Expr, checked: Checked, constants: Constants =
 function emitNode(emitter: Emitter, expr: Expr): Code {
   const reference = emitter.checked.references.get(expr);
   if (reference !== undefined) {
-    if (reference.kind === 'constant') return constantCode(reference.value);
-    if (reference.kind === 'variable' && Object.hasOwn(emitter.constants, reference.name))
-      return constantCode(emitter.constants[reference.name]);
-    return emitReference(reference);
+    return reference.kind === 'constant' ? constantCode(reference.value) : emitReference(reference);
   }
   switch (expr.kind) {
     case 'literal':
