@@ -12,8 +12,8 @@ import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { Api, eventually } from './flow/api.ts';
 import { assertComplete } from './flow/assert-complete.ts';
+import { readerOf, storeVariables } from './flow/external-store.ts';
 import { ask } from './flow/recorded.ts';
-import type { StoreAccess } from './flow/recorded.ts';
 import { openRig } from './flow/rig.ts';
 import type { CollectorProcess, Rig } from './flow/rig.ts';
 import { Story, playConfiguration, playDebugPod, playWeb, prepareShop, users } from './flow/story.ts';
@@ -31,32 +31,12 @@ let api: Api;
 let story: Story;
 let web: WebStory;
 
-/** The server's address and its three users, as a person would set them. */
-const storeVariables = (): Readonly<Record<string, string>> => {
-  const { url, database, owner, writer, reader } = server.connection;
-  return {
-    CLICKHOUSE_URL: url,
-    CLICKHOUSE_DATABASE: database,
-    CLICKHOUSE_USER: owner.user,
-    CLICKHOUSE_PASSWORD: owner.password,
-    CLICKHOUSE_WRITER_USER: writer.user,
-    CLICKHOUSE_WRITER_PASSWORD: writer.password,
-    CLICKHOUSE_READER_USER: reader.user,
-    CLICKHOUSE_READER_PASSWORD: reader.password,
-  };
-};
-
-const store = (): StoreAccess => {
-  const { url, database, reader } = server.connection;
-  return { url, database, ...reader };
-};
-
 before(async () => {
   rig = await openRig({ users, clusters: [cluster] });
   kafka = await startKafka(1);
   server = await openEmbeddedClickHouse({ dataDir: join(rig.folder, 'server'), logger: pino({ level: 'silent' }) });
   rig.closers.push(() => server.stop());
-  const shared = { ...storeVariables(), KAFKA_BROKERS: kafka.bootstrap, KAFKA_PARTITIONS: '4' };
+  const shared = { ...storeVariables(server.connection), KAFKA_BROKERS: kafka.bootstrap, KAFKA_PARTITIONS: '4' };
   gateway = await rig.collector('gateway', { ...shared, DRIFTLINE_ROLE: 'gateway' });
   worker = await rig.collector('worker', { ...shared, DRIFTLINE_ROLE: 'worker' });
   api = new Api(gateway.apiUrl);
@@ -85,7 +65,7 @@ after(async () => {
 });
 
 test('gateway → Kafka → worker: what happened is recorded once and in order, killed processes or not', async (t) => {
-  const figures = await assertComplete(rig.witness, store(), cluster);
+  const figures = await assertComplete(rig.witness, readerOf(server.connection), cluster);
   t.diagnostic(JSON.stringify(figures));
   assert.ok(figures.versions > 150);
 });
@@ -115,8 +95,14 @@ test('the gateway’s API says who did it and what it broke', async () => {
 
 test('workers write as a user that cannot alter, and batches really went through the broker', async () => {
   const { writer } = server.connection;
-  await assert.rejects(ask({ ...store(), ...writer }, 'ALTER TABLE links DELETE WHERE 1'), /ACCESS_DENIED|Not enough/);
-  await assert.rejects(ask(store(), "INSERT INTO cursors (name) VALUES ('x')"), /ACCESS_DENIED|Not enough|readonly/);
+  await assert.rejects(
+    ask({ ...readerOf(server.connection), ...writer }, 'ALTER TABLE links DELETE WHERE 1'),
+    /ACCESS_DENIED|Not enough/,
+  );
+  await assert.rejects(
+    ask(readerOf(server.connection), "INSERT INTO cursors (name) VALUES ('x')"),
+    /ACCESS_DENIED|Not enough|readonly/,
+  );
   const log = readFileSync(join(rig.folder, 'logs', 'worker.log'), 'utf8');
   assert.match(log, /"event":"bus-connected"/);
 });

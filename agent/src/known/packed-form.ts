@@ -1,5 +1,5 @@
-import { isAscii } from 'node:buffer';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { utf8Text } from '../utf8-text.ts';
 
 /** The last sent form of an object, whole. */
 export type ObjectForm = {
@@ -58,7 +58,7 @@ export function unpackedBytes(packed: Uint8Array): number {
 }
 
 export function unpackForm(packed: Uint8Array): ObjectForm {
-  const text = toText(packed[0] === deflated ? inflate(packed.subarray(1)) : packed.subarray(1));
+  const text = utf8Text(packed[0] === deflated ? inflate(packed.subarray(1)) : packed.subarray(1));
   const end = text.indexOf(separator);
   return { canonical: text.slice(0, end), owners: text.slice(end + 1) };
 }
@@ -67,10 +67,4 @@ function inflate(bytes: Uint8Array): Uint8Array {
   const chunkSize = Math.min(maxChunkBytes, Math.max(minChunkBytes, bytes.length * 4));
   const { windowBits } = options;
   return inflateRawSync(bytes, { windowBits, chunkSize, maxOutputLength: maxUnpackedBytes });
-}
-
-/** Most texts are ASCII, and reading those as Latin-1 takes a fifth of the time. */
-function toText(bytes: Uint8Array): string {
-  const { buffer, byteOffset, byteLength } = bytes;
-  return Buffer.from(buffer, byteOffset, byteLength).toString(isAscii(bytes) ? 'latin1' : 'utf8');
 }

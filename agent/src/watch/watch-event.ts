@@ -1,6 +1,7 @@
-import { isAscii, isUtf8 } from 'node:buffer';
+import { isUtf8 } from 'node:buffer';
 import { type Json, type JsonObject, isJsonObject, ownObject, ownString } from '@driftline/proto';
 import { type KubeError, errorFromStatusObject } from '../kube/kube-error.ts';
+import { utf8Text } from '../utf8-text.ts';
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -36,11 +37,9 @@ export function parseWatchEvent(line: Buffer, where: string): WatchEvent {
 
 /** An object, or why the bytes are none. */
 export function parseJsonObject(bytes: Buffer): JsonObject | string {
-  // Most objects are ASCII, and reading those as Latin-1 takes a fifth of the time.
-  const isPlain = isAscii(bytes);
-  if (!isPlain && !isUtf8(bytes)) return 'not UTF-8';
+  if (!isUtf8(bytes)) return 'not UTF-8';
   try {
-    const value = JSON.parse(bytes.toString(isPlain ? 'latin1' : 'utf8')) as Json;
+    const value = JSON.parse(utf8Text(bytes)) as Json;
     return isJsonObject(value) ? value : 'not a JSON object';
   } catch {
     return 'not JSON';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { openFaultyProxy } from '../../../collector/src/timeline/testing/faulty-proxy.ts';
 import type { FaultyProxy } from '../../../collector/src/timeline/testing/faulty-proxy.ts';
+import { readerOf, storeVariables } from '../flow/external-store.ts';
 import type { StoreAccess } from '../flow/recorded.ts';
 
 export type ProxiedStore = {
@@ -18,22 +19,12 @@ export type ProxiedStore = {
 
 export async function openProxiedStore(folder: string): Promise<ProxiedStore> {
   const server = await openEmbeddedClickHouse({ dataDir: join(folder, 'store'), logger: pino({ level: 'silent' }) });
-  const { url, database, owner, writer, reader } = server.connection;
-  const proxy = await openFaultyProxy(url);
+  const proxy = await openFaultyProxy(server.connection.url);
   return {
     proxy,
     pid: server.pid,
-    environment: {
-      CLICKHOUSE_URL: proxy.url,
-      CLICKHOUSE_DATABASE: database,
-      CLICKHOUSE_USER: owner.user,
-      CLICKHOUSE_PASSWORD: owner.password,
-      CLICKHOUSE_WRITER_USER: writer.user,
-      CLICKHOUSE_WRITER_PASSWORD: writer.password,
-      CLICKHOUSE_READER_USER: reader.user,
-      CLICKHOUSE_READER_PASSWORD: reader.password,
-    },
-    access: { url, database, ...reader },
+    environment: storeVariables({ ...server.connection, url: proxy.url }),
+    access: readerOf(server.connection),
     async close() {
       proxy.release();
       await proxy.close();
