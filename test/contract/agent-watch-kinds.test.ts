@@ -128,7 +128,7 @@ test('a kind that came and went before anybody looked is confessed', async () =>
   await withCluster(async ({ cluster, folder, begin }) => {
     const sink = new RecordingSink();
     const limits = { discoveryDebounceMs: 1_500 };
-    const life = await begin({ knownPath: join(folder, 'known.db'), sink, limits });
+    const life = await begin({ knownPath: join(folder, 'known.db'), sink, limits, onDigest: () => undefined });
     await life.watch.ready;
     // What the first lists set off is over.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
@@ -141,6 +141,22 @@ test('a kind that came and went before anybody looked is confessed', async () =>
     assert.deepEqual(
       boatGaps().map(({ cause, fromVersion, toVersion }) => [cause, fromVersion, Number(toVersion) > 0]),
       [['relist', '0', true]],
+    );
+    // When it comes back, that is no first sight of it: what its list shows is told, not compared.
+    const { toVersion: goneVersion = '' } = boatGaps()[0] ?? {};
+    admin.create(boatDefinition);
+    admin.create({ apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata: { name: 'back', namespace: 'default' } });
+    await until(() => states(life.watch)['boats.sea.example.com'] === 'watched', 'boats are watched');
+    await until(() => boatGaps().length > 1, 'its list is told');
+    assert.deepEqual(
+      boatGaps()
+        .slice(1)
+        .map(({ cause, fromVersion }) => [cause, fromVersion]),
+      [['relist', goneVersion]],
+    );
+    assert.ok(
+      sink.messages.some(({ body }) => body.type === 'delta' && body.ref.name === 'back'),
+      'the boat is told',
     );
     await endLife(life);
   }, true);

@@ -14,7 +14,7 @@ import { type KubeClient, openKubeClient } from '../../agent/src/kube/kube-clien
 import { type Known, openKnown } from '../../agent/src/known/known.ts';
 import { replay } from '../../agent/src/known/replay.ts';
 import type { MessageSink, SequenceRange } from '../../agent/src/message-sink.ts';
-import { type Watch, openWatch } from '../../agent/src/watch/open-watch.ts';
+import { type Watch, type WatchPorts, openWatch } from '../../agent/src/watch/open-watch.ts';
 import {
   type WatchConfig,
   type WatchLimits,
@@ -84,6 +84,8 @@ export type LifeOptions = {
   readonly random?: () => number;
   /** Between the agent and its API server. */
   readonly throughKube?: (kube: KubeClient) => KubeClient;
+  /** With it, first lists are compared and not sent. */
+  readonly onDigest?: WatchPorts['onDigest'];
 };
 
 export async function beginLife(
@@ -122,6 +124,7 @@ export async function observe(access: KubeAccessSource, options: LifeOptions): P
     metrics: createWatchMetrics(new Registry()),
     clock,
     ...(options.random === undefined ? {} : { random: options.random }),
+    ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
   });
   return { sink: options.sink, known, watch, kube };
 }

@@ -151,6 +151,24 @@ test('a list that a kill interrupted cannot be resumed; one whose end is in the 
   await known.close();
 });
 
+test('of a kind that has gone it is known after a kill, too, that nothing is left of it', async () => {
+  const known = openKnown({ path: newPath(), epoch: 'e' });
+  const pods = { group: '', resource: 'pods', kind: 'Pod' };
+  const gone: MessageBody = { type: 'coverage', ...pods, state: 'gone', reason: 'not served' };
+  const synced: MessageBody = { type: 'kind-synced', ...pods, resourceVersion: '50', objects: 0 };
+  await replay(known, from([{ sequence: 1, body: gone }]));
+  assert.equal(known.kind('', 'pods').progress().isSynced, true, 'its next list is not its first');
+  await replay(
+    known,
+    from([
+      { sequence: 2, body: synced },
+      { sequence: 3, body: gone },
+    ]),
+  );
+  assert.equal(known.kind('', 'pods').progress().resumeVersion, '', 'and it has to be listed');
+  await known.close();
+});
+
 test('patches are applied in replay; one against another base makes the object forgotten', async () => {
   const known = openKnown({ path: newPath(), epoch: 'e' });
   const base = delta('a', 1, 1);

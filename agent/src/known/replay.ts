@@ -58,7 +58,8 @@ function applyMessage(known: Known, body: MessageBody, durable: Durable): void {
     case 'coverage': {
       // The audit stream is not a kind that is watched.
       if (body.group === 'audit.k8s.io') return;
-      const progress = { coverage: body.state, coverageReason: body.reason };
+      const ended = body.state === 'gone' ? { resumeVersion: '', isSynced: true } : {};
+      const progress = { coverage: body.state, coverageReason: body.reason, ...ended };
       known.kind(body.group, body.resource).stage({ progress, durable });
       return;
     }

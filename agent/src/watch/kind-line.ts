@@ -181,7 +181,8 @@ export class KindLine {
       await this.#say(this.gap({ cause: 'relist', detail: reason, fromVersion, toVersion: goneVersion }));
     }
     await this.removeExcept(new Set(), toVersion);
-    this.#known.stage({ progress: { seenVersion: toVersion } });
+    // That there is nothing is known as after a list: what comes when the kind comes back is told, not compared.
+    this.#known.stage({ progress: { seenVersion: toVersion, isSynced: true } });
     this.#isFollowed = false;
     await this.cover('gone', reason);
   }
