@@ -26,3 +26,6 @@ export class CliError extends Error {
     this.exitCode = code;
   }
 }
+
+export const isNotFound = (error: unknown): boolean =>
+  error instanceof CliError && error.exitCode === exitCode.notFound;

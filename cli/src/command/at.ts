@@ -1,31 +1,32 @@
-/** `driftline at MOMENT get KIND [NAME]`: the state in the past. */
-import type { ApiObjects, ApiObjectState, ApiPage, Json, JsonObject } from '@driftline/proto';
+/** `driftline at MOMENT get …`: the state in the past, named as with `kubectl get`. */
+import type { ApiGap, ApiObjects, ApiObjectState, ApiPage, Json, JsonObject } from '@driftline/proto';
 import type { Query } from '../api-client.ts';
-import { CliError, exitCode } from '../exit-code.ts';
+import { CliError, exitCode, isNotFound } from '../exit-code.ts';
 import { parsePastMoment } from '../moment.ts';
-import { localTime, table } from '../output/text.ts';
+import { localTime, printable, table } from '../output/text.ts';
 import { type Command, type CommandContext, text } from './command.ts';
 import { limitHelp, limitOption, printListing } from './listing.ts';
 import { scoreCommand, scoreHelp, scoreOptions } from './score.ts';
 import {
-  kindAndName,
-  outputHelp,
+  objectOutputHelp,
   outputOptions,
   scopeHelp,
   scopeOptions,
   scopeQuery,
   selectorHelp,
   selectorOptions,
+  type Wanted,
+  wantedObjects,
 } from './scope.ts';
 
 const peopleLimit = 1_000;
 
 export const atCommand: Command = {
   name: 'at',
-  usage: 'at MOMENT get KIND[/NAME] | score [options]',
+  usage: 'at MOMENT get KIND[,KIND]… [NAME…] | get KIND/NAME… | get all | score [options]',
   summary: 'the objects as they were at a moment, and how sure that is; or the score of then',
   options: { ...scopeOptions, ...selectorOptions, ...outputOptions, ...limitOption, ...scoreOptions },
-  help: [...scopeHelp, ...selectorHelp, limitHelp('objects', peopleLimit), ...scoreHelp, ...outputHelp],
+  help: [...scopeHelp, ...selectorHelp, limitHelp('objects', peopleLimit), ...scoreHelp, ...objectOutputHelp],
   async run(context) {
     const { positionals, values } = context;
     if (positionals.length > 1 && positionals.at(-1) === 'score') {
@@ -36,30 +37,37 @@ export const atCommand: Command = {
     if (verb < 1)
       throw new CliError(exitCode.usage, 'say when and what: driftline at 2h get deploy -n shop, or at 2h score');
     const moment = parsePastMoment(positionals.slice(0, verb).join(' '), context.now());
-    const { kind, name } = kindAndName(positionals.slice(verb + 1));
-    if (kind === undefined)
+    const wanted = wantedObjects(positionals.slice(verb + 1));
+    if (wanted.length === 0)
       throw new CliError(exitCode.usage, "name a kind after 'get', such as deploy, rolebindings or ingress");
-    const query = { ...scopeQuery(values), at: moment, kind, name };
-    const { count } = await printListing<ApiObjectState>(context, {
+    const scope = { ...scopeQuery(values), at: moment };
+    const { empty } = await printListing<ApiObjectState>(context, {
       path: 'objects',
-      query,
+      query: wanted.map((each) => ({ ...scope, ...each })),
+      skipsUnknown: positionals[verb + 1] === 'all',
       peopleLimit,
       head: { apiVersion: 'v1', kind: 'List' },
       toData: manifest,
+      toName: nameLine,
       whenEmpty: () => requireTimelineAt(context, moment),
       cutNote: (limit) => `The first ${limit}; --limit N shows more.`,
       async people(items, isWide) {
         const states = await Array.fromAsync(items);
         if (states.length > 0) printStates(context, states, isWide);
-        else if (name === undefined)
-          context.print(`No ${kind} at ${localTime(moment)}.${await doubtAt(context, query)}`);
+        else if (wanted.every(({ name }) => name === undefined)) {
+          const kinds = wanted.map(({ kind }) => kind).join(', ');
+          context.print(`No ${kinds} at ${localTime(moment)}.${await doubtAt(context, wanted, scope)}`);
+        }
       },
     });
-    if (count === 0 && name !== undefined)
-      throw new CliError(
-        exitCode.notFound,
-        `there was no ${kind} '${name}' at ${localTime(moment)}.${await doubtAt(context, query)}`,
-      );
+    const missing = wanted.filter(({ kind, name }) =>
+      empty.some((query) => name !== undefined && query['kind'] === kind && query['name'] === name),
+    );
+    if (missing.length > 0) {
+      const names = missing.map(({ kind, name }) => `${kind} '${name}'`).join(', ');
+      const doubt = await doubtAt(context, missing, scope);
+      throw new CliError(exitCode.notFound, `there was no ${names} at ${localTime(moment)}.${doubt}`);
+    }
     return exitCode.ok;
   },
 };
@@ -76,11 +84,29 @@ async function requireTimelineAt({ api, values }: CommandContext, moment: string
 }
 
 /** What gaps at the moment an empty answer may be due to. */
-async function doubtAt(context: CommandContext, query: Query): Promise<string> {
-  const { gaps } = await context.api().get<ApiObjects>('objects', { ...query, limit: 1 });
-  if (gaps.length === 0) return '';
-  const causes = [...new Set(gaps.map((gap) => `${gap.cluster}: ${gap.cause}`))].slice(0, 3).join(', ');
-  return ` Not certain: ${gaps.length} gap${gaps.length === 1 ? '' : 's'} at that moment (${causes}).`;
+async function doubtAt({ api }: CommandContext, wanted: readonly Wanted[], scope: Query): Promise<string> {
+  const gapsOf = async (each: Wanted): Promise<readonly ApiGap[]> => {
+    try {
+      return (await api().get<ApiObjects>('objects', { ...scope, ...each, limit: 1 })).gaps;
+    } catch (error) {
+      // Of 'all', no cluster may have had a kind.
+      if (isNotFound(error)) return [];
+      throw error;
+    }
+  };
+  // A gap in everything is told with each kind.
+  const gaps = new Map(
+    (await Promise.all(wanted.map(gapsOf))).flat().map((gap) => [JSON.stringify(gap), gap] as const),
+  );
+  if (gaps.size === 0) return '';
+  const causes = [...new Set([...gaps.values()].map((gap) => `${gap.cluster}: ${gap.cause}`))].slice(0, 3).join(', ');
+  return ` Not certain: ${gaps.size} gap${gaps.size === 1 ? '' : 's'} at that moment (${causes}).`;
+}
+
+/** `deployment.apps/web`, as kubectl prints it. */
+function nameLine({ apiVersion, object: { kind, name } }: ApiObjectState): string {
+  const [group = '', version] = apiVersion.split('/');
+  return printable(`${kind.toLowerCase()}${version === undefined ? '' : `.${group}`}/${name}`);
 }
 
 /** The object with the facts that made it this answer, as annotations would carry them. */

@@ -2,7 +2,7 @@
 import type { ApiPage, ApiStatus } from '@driftline/proto';
 import type { Query } from '../api-client.ts';
 import { isSeverity, severities, type Severity } from '../severity.ts';
-import { CliError, exitCode } from '../exit-code.ts';
+import { CliError, exitCode, isNotFound } from '../exit-code.ts';
 import { dataText } from '../output/data.ts';
 import { type CommandContext, type OptionConfig, type OptionValues, text } from './command.ts';
 
@@ -27,7 +27,13 @@ export const selectorHelp = [['-l, --selector QUERY', 'label selector: app=web, 
 export const outputOptions = { output: { type: 'string', short: 'o' } } as const satisfies OptionConfig;
 export const outputHelp = [['-o, --output FORMAT', 'json, yaml or wide (default: for people)']] as const;
 
+/** Of commands that list objects. */
+export const objectOutputHelp = [['-o, --output FORMAT', 'json, yaml, wide or name (default: for people)']] as const;
+
 export type OutputFormat = 'people' | 'wide' | 'json' | 'yaml';
+
+/** Whether `-o name` was asked for, which only commands that list objects know. */
+export const wantsNames = (values: OptionValues): boolean => text(values, 'output') === 'name';
 
 export function outputFormat(values: OptionValues): OutputFormat {
   const format = text(values, 'output');
@@ -77,7 +83,7 @@ async function isNamespace(context: CommandContext, cluster: string | undefined,
     const query = { cluster, kind: 'namespaces', name, snapshots: true, limit: 1 };
     return (await context.api().get<ApiPage<unknown>>('log', query)).items.length > 0;
   } catch (error) {
-    if (error instanceof CliError && error.exitCode === exitCode.notFound) return false;
+    if (isNotFound(error)) return false;
     throw error;
   }
 }
@@ -116,6 +122,40 @@ export function kindAndName(positionals: readonly string[]): {
   if (second !== undefined)
     throw new CliError(exitCode.usage, `'${first}' already names an object; unexpected '${second}'`);
   return { kind: first.slice(0, slash), name: first.slice(slash + 1) };
+}
+
+export type Wanted = { readonly kind: string; readonly name: string | undefined };
+
+/** What `kubectl get all` lists. */
+const kindsOfAll = [
+  'pods',
+  'replicationcontrollers',
+  'services',
+  'daemonsets.apps',
+  'deployments.apps',
+  'replicasets.apps',
+  'statefulsets.apps',
+  'horizontalpodautoscalers.autoscaling',
+  'cronjobs.batch',
+  'jobs.batch',
+] as const;
+
+/** As after `kubectl get`: `deploy`, `deploy,svc`, `all`, `deploy web api`, or `deploy/web svc/web`. */
+export function wantedObjects(positionals: readonly string[]): readonly Wanted[] {
+  const [first = '', ...names] = positionals;
+  if (positionals.some((each) => each.includes('/')))
+    return positionals.map((each) => {
+      const { kind, name } = kindAndName([each]);
+      if (kind === undefined || name === undefined)
+        throw new CliError(exitCode.usage, `'${each}' names no object: after KIND/NAME comes KIND/NAME`);
+      return { kind, name };
+    });
+  if (positionals.includes('')) throw new CliError(exitCode.usage, 'an empty name names no object');
+  const kinds = first === 'all' ? kindsOfAll : first.split(',').filter((kind) => kind !== '');
+  if (first === 'all' && names.length > 0)
+    throw new CliError(exitCode.usage, "'all' takes no names: say a kind, such as deploy");
+  const named = names.length === 0 ? [undefined] : names;
+  return kinds.flatMap((kind) => named.map((name) => ({ kind, name })));
 }
 
 /** One document of a command that does not list, in the machine format asked for. */

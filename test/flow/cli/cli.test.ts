@@ -125,6 +125,24 @@ describe('show, at, findings, score, status', () => {
       /Not certain: 1 gap at that moment \(prod: relist\)/,
     );
     assert.match(await driftline(4, 'at', '70m', 'get', 'deploy/wob'), /there was no deploy 'wob' at/);
+    assert.match(await driftline(4, 'at', '70m', 'get', 'deploy', 'web', 'wob'), /there was no deploy 'wob' at/);
+    const names = (...what: string[]) => driftline(0, 'at', '70m', 'get', ...what, '-o', 'name');
+    const both = 'rolebinding.rbac.authorization.k8s.io/oncall\ndeployment.apps/web\n';
+    assert.equal(await names('rolebinding,deploy'), both);
+    assert.equal(await names('rolebinding/oncall', 'deploy/web'), both);
+    assert.match(
+      await names('all'),
+      /^pod\/[^]*^deployment\.apps\/web$/m,
+      'kinds that no cluster has are nothing here',
+    );
+    assert.match(await driftline(4, 'at', '70m', 'get', 'deploy,boats'), /no watched cluster has a kind 'boats'/);
+    for (const what of [
+      ['deploy/web', 'svc'],
+      ['all', 'web'],
+      ['deploy', ''],
+    ])
+      assert.match(await driftline(2, 'at', '70m', 'get', ...what), /names no object|takes no names/);
+    assert.match(await driftline(2, 'findings', '-o', 'name'), /unknown output format 'name': use json, yaml or wide/);
     assert.match(await driftline(2, 'at', 'teatime', 'get', 'deploy'), /'teatime' is not a moment: use/);
     assert.match(await driftline(2, 'at', '2h', 'deploy'), /driftline at 2h get deploy/);
   });
