@@ -22,7 +22,7 @@ export type Listing<T> = {
   /** An item as machines get it; the item itself when not given. */
   toData?(item: T): unknown;
   /** The line of an item with `-o name`, which is refused without this. */
-  toName?(item: T): string;
+  readonly toName?: (item: T) => string;
   /** Asked when there is nothing, before anything is printed; throws when that is no answer. */
   whenEmpty?(): Promise<void>;
   /** Takes all items for people; called for an empty list, too. */
