@@ -4,6 +4,7 @@
  */
 import type { MessageBody, ObjectRef } from '@driftline/proto';
 import type { Logger } from 'pino';
+import { recordGapInAll } from './audit-gaps.ts';
 import { applyMessage } from './apply-message.ts';
 import { openRows, sequenceGap } from './batch-rows.ts';
 import type { BatchRows } from './batch-rows.ts';
@@ -101,7 +102,8 @@ const adopt = (
     const detail = 'the collector ended while it recorded them, and the agent no longer held them';
     const at = { sequence: nextSequence, observedAtUs: toUs };
     const range = { fromSequence: nextSequence, toSequence };
-    rows.gaps.push(sequenceGap('sequence_hole', range, { fromUs: stream.lastObservedUs, toUs, detail }, at));
+    const gap = sequenceGap('sequence_hole', range, { fromUs: stream.lastObservedUs, toUs, detail }, at);
+    recordGapInAll(step, gap, () => true);
   };
   for (const { sequence, observedAtUs, body } of toldBy(left)) {
     confess(sequence - 1, observedAtUs);

@@ -15,6 +15,8 @@ import type {
   MessageBody,
   ObjectRef,
 } from '@driftline/proto';
+import { isAuditEvents, recordGapInAll } from './audit-gaps.ts';
+import type { AuditGapLimits } from './audit-gaps.ts';
 import {
   changeFacts,
   divergenceGap,
@@ -37,7 +39,7 @@ import type { ChangeForms } from './judge/observed-change.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { LinkRow, VersionRow } from './timeline/rows.ts';
 
-export type MessageLimits = {
+export type MessageLimits = AuditGapLimits & {
   /** UTF-8 bytes of one audit event; a larger one is rejected. */
   readonly auditEventBytes: number;
 };
@@ -184,6 +186,8 @@ const takeAudit = (step: MessageStep, message: AuditMessage, at: At): void => {
     reject(step, at, rejected);
     return;
   }
+  const { happenedAtUs, observedAtUs } = read.row;
+  step.stream.lastAudit = { happenedAtUs, observedAtUs };
   step.rows.audits.push(read.row);
   takeLinks(step, correlator.audit(read.facts), at);
 };
@@ -199,7 +203,9 @@ const takeGap = (step: MessageStep, gap: Gap, at: At): void => {
   const heardUs = Math.max(...earlier.map(({ lastObservedUs }) => lastObservedUs));
   const fromUs = gap.fromUs === 0 ? Math.min(heardUs, gap.toUs) : gap.fromUs;
   const detail = gap.detail === '' ? 'agent state lost' : `agent state lost; ${gap.detail}`;
-  step.rows.gaps.push(gapRow({ ...gap, fromUs, detail }, at));
+  const row = gapRow({ ...gap, fromUs, detail }, at);
+  if (gap.resource === '') recordGapInAll(step, row, (stream) => stream !== step.stream);
+  else step.rows.gaps.push(row);
 };
 
 const takeKindSynced = (step: MessageStep, synced: KindSynced, at: At): void => {
@@ -268,6 +274,7 @@ const take = (step: MessageStep, body: MessageBody, at: At): void => {
     case 'coverage': {
       const { group, resource, kind, state, reason } = body;
       rows.coverage.push({ ...at, group, resource, kind, state, reason });
+      if (isAuditEvents(body)) memory.isAuditWatched = state === 'watched';
       return memory.judge.coverage({ group, kind }, state, at, rows);
     }
     case 'rejected':

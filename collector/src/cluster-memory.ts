@@ -4,6 +4,8 @@
  */
 import { objectKey } from '@driftline/proto';
 import type { ObjectRef } from '@driftline/proto';
+import { isAuditEvents } from './audit-gaps.ts';
+import type { HeardAudit } from './audit-gaps.ts';
 import { createCorrelator } from './forensics/correlate.ts';
 import type { Correlator, CorrelatorLimits } from './forensics/correlate.ts';
 import { definitionOf } from './inventory/definitions.ts';
@@ -29,6 +31,7 @@ export type StreamMemory = {
   /** Whether this process has applied the stream from its first message on. */
   readonly seenFromStart: boolean;
   lastObservedUs: number;
+  lastAudit: HeardAudit | undefined;
   /** When a hole was last asked for again, milliseconds of the pipeline's clock; 0 when none is open. */
   resendAskedAtMs: number;
 };
@@ -45,6 +48,8 @@ export type ClusterMemory = {
   readonly streams: Map<string, StreamMemory>;
   readonly own: StreamMemory;
   readonly wanted: Map<string, Wanted>;
+  /** By its last coverage the cluster's agent collects audit events. */
+  isAuditWatched: boolean;
 };
 
 const openStream = (epoch: string, recordedSequence: number, lastObservedUs = 0): StreamMemory => ({
@@ -53,6 +58,7 @@ const openStream = (epoch: string, recordedSequence: number, lastObservedUs = 0)
   recordedSequence,
   seenFromStart: recordedSequence === 0,
   lastObservedUs,
+  lastAudit: undefined,
   resendAskedAtMs: 0,
 });
 
@@ -166,9 +172,15 @@ export const recoverCluster = async (
     else streams.set(epoch, openStream(epoch, recordedSequence, newestObservedAtUs));
   }
   const { windowUs, windowEntries } = limits.correlator;
-  correlator.restore(await recovery.recent(id, { spanUs: windowUs, entries: windowEntries }));
+  const recent = await recovery.recent(id, { spanUs: windowUs, entries: windowEntries });
+  correlator.restore(recent);
+  for (const { epoch, happenedAtUs, observedAtUs } of recent.audits) {
+    const stream = streams.get(epoch);
+    if (stream !== undefined) stream.lastAudit = { happenedAtUs, observedAtUs };
+  }
   const judge = openJudge(id, inventory, before);
   const judgedAtUs = [...before.findings, ...before.posture, ...before.unjudged].map(({ atUs }) => atUs);
   own.lastObservedUs = judgedAtUs.reduce((newest, atUs) => Math.max(newest, atUs), 0);
-  return { id, inventory, judge, correlator, streams, own, wanted };
+  const isAuditWatched = before.coverage.some((row) => isAuditEvents(row) && row.state === 'watched');
+  return { id, inventory, judge, correlator, streams, own, wanted, isAuditWatched };
 };

@@ -33,6 +33,7 @@ export const defaultPipelineLimits: PipelineLimits = {
   ...defaultGroupLimits,
   batchUncompressedBytes: maxUncompressedBatchBytes,
   auditEventBytes: 8 * 1024 * 1024,
+  lastAuditUs: 60 * 60 * 1_000_000,
   comparedObjectsPerBatch: 200_000,
   fullRequestIntervalMs: 10_000,
   fullRequestMaxIntervalMs: 600_000,

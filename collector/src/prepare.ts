@@ -4,7 +4,8 @@
  */
 import type { KindVerdict, MessageBody, ObjectRef } from '@driftline/proto';
 import { applyMessage } from './apply-message.ts';
-import type { MessageLimits } from './apply-message.ts';
+import type { MessageLimits, MessageStep } from './apply-message.ts';
+import { recordGapInAll } from './audit-gaps.ts';
 import { openRows, rejectedRow, sequenceGap } from './batch-rows.ts';
 import type { At, BatchRows } from './batch-rows.ts';
 import type { StreamBatch } from './bus/bus.ts';
@@ -32,13 +33,14 @@ export type Prepared = {
 };
 
 const recordMissing = (
-  rows: BatchRows,
-  stream: StreamMemory,
+  step: Pick<MessageStep, 'memory' | 'stream' | 'rows' | 'limits'>,
   missing: NonNullable<Extract<Admission, { type: 'admitted' }>['missing']>,
   observedAtUs: number,
 ): void => {
+  const { rows, stream } = step;
   const span = { fromUs: stream.lastObservedUs, toUs: observedAtUs, detail: 'the agent no longer held them' };
-  rows.gaps.push(sequenceGap('sequence_hole', missing, span, { sequence: rows.firstSequence, observedAtUs }));
+  const gap = sequenceGap('sequence_hole', missing, span, { sequence: rows.firstSequence, observedAtUs });
+  recordGapInAll(step, gap, () => true);
 };
 
 const recordUndecodable = (
@@ -76,26 +78,27 @@ export const prepare = (
   item: StreamBatch,
   admission: Extract<Admission, { type: 'admitted' }>,
 ): Prepared => {
-  const { metrics, onFailure } = deps;
+  const { limits, metrics, onFailure } = deps;
   const stream = memory.streams.get(item.stream.epoch);
   if (stream === undefined) throw new Error('prepare: the stream was not opened by admission');
   const span = { firstSequence: admission.fromSequence, lastSequence: item.batch.lastSequence };
   const rows = openRows(item.stream, { ...span, afterOwn: memory.own.nextSequence - 1 });
   const needFull = new Map<string, ObjectRef>();
   const verdicts: KindVerdict[] = [];
-  const decoded = decode(item.batch, deps.limits);
+  const gaps = { memory, stream, rows, limits };
+  const decoded = decode(item.batch, limits);
   if (decoded.type === 'undecodable') {
     metrics.rejected.inc();
     deps.onUndecodable(item, decoded.reason, decoded.detail);
-    if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, stream.lastObservedUs);
+    if (admission.missing !== undefined) recordMissing(gaps, admission.missing, stream.lastObservedUs);
     recordUndecodable(rows, stream, decoded, item.batch.payload.byteLength);
     return { rows, needFull, verdicts };
   }
   const skipped = admission.fromSequence - item.batch.firstSequence;
   const messages = skipped === 0 ? decoded.messages : decoded.messages.slice(skipped);
-  if (admission.missing !== undefined) recordMissing(rows, stream, admission.missing, messages[0]?.observedAtUs ?? 0);
-  const comparing = { leftObjects: deps.limits.comparedObjectsPerBatch };
-  const step = { memory, stream, rows, needFull, verdicts, comparing, limits: deps.limits, metrics, onFailure };
+  if (admission.missing !== undefined) recordMissing(gaps, admission.missing, messages[0]?.observedAtUs ?? 0);
+  const comparing = { leftObjects: limits.comparedObjectsPerBatch };
+  const step = { memory, stream, rows, needFull, verdicts, comparing, limits, metrics, onFailure };
   let sequence = admission.fromSequence;
   for (const message of messages) {
     applyMessage(step, message, sequence);

@@ -29,3 +29,10 @@ export const maxBucketBits = 16;
 
 /** Entries in one KindEntries message or one KindVerdict frame. */
 export const maxKindEntries = 8192;
+
+/**
+ * How much earlier than it was handed over an audit event can have happened, in microseconds. An API server with the flags'
+ * defaults collects for 30 s and tries five times, 30 s each, with pauses of 98 s in all; an agent hears within 60 s that
+ * it gave up.
+ */
+export const auditReachUs = 360_000_000;

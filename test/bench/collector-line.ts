@@ -89,10 +89,12 @@ function prepareUs(
     recordedSequence: 0,
     seenFromStart: true,
     lastObservedUs: 0,
+    lastAudit: undefined,
     resendAskedAtMs: 0,
   };
   const streams = new Map();
-  const memory: ClusterMemory = { id: cluster, inventory, judge, correlator, streams, own, wanted: new Map() };
+  const parts = { id: cluster, inventory, judge, correlator, streams, own };
+  const memory: ClusterMemory = { ...parts, wanted: new Map(), isAuditWatched: false };
   streamOf(memory, stream.epoch);
   const deps = { limits, metrics: createMetrics(), onFailure: fail, onPostureFailure: fail, onUndecodable: fail };
   const take = (batches: readonly Batch[]): void => {

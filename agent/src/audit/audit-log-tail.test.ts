@@ -3,7 +3,7 @@ import { appendFile, readdir, rename, truncate, unlink, writeFile } from 'node:f
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { MessageBody } from '@driftline/proto';
+import { type MessageBody, auditReachUs } from '@driftline/proto';
 import { silentLogger, temporaryDirectory } from '../spool/spool-fixture.ts';
 import { auditEvent, createHeldSink, createTestRecorder, recordedNumbers, rejections } from './audit-fixture.ts';
 import type { HeldSink } from './audit-fixture.ts';
@@ -227,6 +227,38 @@ describe('audit log', () => {
       const bodies = await arrived(8);
       assert.deepEqual(recordedNumbers(bodies), numbers(1, 6));
       assert.deepEqual(gaps(bodies), ['audit_drop', 'audit_drop']);
+    });
+  });
+
+  it('what a truncation takes from a backlog can be as old as the last look at its end', async () => {
+    await withLog(async ({ path, sink, open, arrived }) => {
+      let nowUs = 1_700_000_000_000_000;
+      const caughtUpUs = nowUs;
+      const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const recorder = createTestRecorder(sink);
+      await writeFile(path, lines(1, 2));
+      await open({
+        clock: { nowUs: () => nowUs },
+        limits: { ...defaultAuditLogLimits, pollIntervalMs: 5, chunkBytes: line(1).length },
+        recorder: {
+          ...recorder,
+          async record(events, source) {
+            if (sink.bodies.length >= 2) {
+              begun.resolve();
+              await gate.promise;
+            }
+            await recorder.record(events, source);
+          },
+        },
+      });
+      await arrived(2);
+      await appendFile(path, lines(3, 9));
+      await begun.promise;
+      nowUs += 3_600_000_000;
+      await truncate(path, 0);
+      gate.resolve();
+      const [gap] = (await arrived(4)).filter((body) => body.type === 'gap');
+      assert.deepEqual([gap?.fromUs, gap?.toUs], [caughtUpUs - auditReachUs, nowUs]);
     });
   });
 

@@ -90,6 +90,7 @@ class Tail {
   #reading: Reading | undefined;
   #checkpointedAtMs = 0;
   #checkpointed = '';
+  /** Until then everything that was in the log has been read. */
   #lastReadUs: number;
   #isUnreadable = false;
 
@@ -128,6 +129,7 @@ class Tail {
     let queue = [...start];
     while (!this.#signal.aborted) {
       try {
+        const lookedAtUs = this.#options.clock.nowUs();
         if (this.#reading === undefined) queue = await this.#openNext(queue);
         const hasRead = this.#reading !== undefined && (await this.#readChunk(this.#reading));
         this.#isUnreadable = false;
@@ -136,6 +138,7 @@ class Tail {
           queue = await this.#finish(this.#reading, queue);
           continue;
         }
+        if (this.#reading !== undefined) this.#lastReadUs = lookedAtUs;
         await this.#checkpoint(false);
       } catch (error) {
         if (this.#signal.aborted) break;
@@ -190,7 +193,6 @@ class Tail {
   async #record(lines: readonly Line[]): Promise<void> {
     const events = lines.filter((line) => line.type === 'too-long' || line.bytes.length > 0).map(readEvent);
     if (events.length > 0) await this.#options.recorder.record(events, 'log');
-    this.#lastReadUs = this.#options.clock.nowUs();
   }
 
   async #truncated(reading: Reading): Promise<void> {

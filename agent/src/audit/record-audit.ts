@@ -1,4 +1,5 @@
 import {
+  auditReachUs,
   canonicalJson,
   contentHash,
   isJsonObject,
@@ -88,14 +89,17 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
   };
 }
 
-/** Events that were there in this time may be lost. `fromUs`: until then everything that came is recorded. */
+/**
+ * Events that came in this time, or should have, may be lost: they happened within it, or on their way to it before.
+ * `fromUs`: until then everything that came is recorded.
+ */
 export const auditDrop = (fromUs: number, toUs: number, detail: string): Gap => ({
   type: 'gap',
   group: 'audit.k8s.io',
   resource: 'events',
   fromVersion: '',
   toVersion: '',
-  fromUs: Math.min(fromUs, toUs),
+  fromUs: Math.max(0, Math.min(fromUs, toUs) - auditReachUs),
   toUs,
   cause: 'audit_drop',
   detail,

@@ -4,6 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { auditReachUs } from '@driftline/proto';
 import { systemClock } from '../clock.ts';
 import { followClusterClock } from '../cluster-clock.ts';
 import { fixedAccess } from '../kube/kube-access.ts';
@@ -57,6 +58,7 @@ async function follow(context: TestContext, server: Server, statePath?: string) 
   });
   return {
     visible,
+    begins: () => sink.bodies.flatMap((body) => (body.type === 'gap' ? [body.fromUs] : [])),
     gaps: () => sink.bodies.flatMap((body) => (body.type === 'gap' ? [`${body.cause}: ${body.detail}`] : [])),
     /** Until the server as it is now was asked at least once, and what it said was worked on. */
     asked: async (): Promise<void> => {
@@ -102,10 +104,12 @@ test('what was lost while the agent was away is confessed when it is back', asyn
   atEnd(context, () => directory.remove());
   const state = join(directory.path, 'drops.json');
   const server: Server = { startedAtS: 1_700_000_000, webhook: 7, log: 0, status: 200 };
-  await writeFile(state, JSON.stringify({ [server.startedAtS.toExponential()]: { count: 3, atUs: 1_000 } }));
-  const { asked, gaps } = await follow(context, server, state);
+  const atUs = 1_700_000_300_000_000;
+  await writeFile(state, JSON.stringify({ [server.startedAtS.toExponential()]: { count: 3, atUs } }));
+  const { asked, begins, gaps } = await follow(context, server, state);
   await asked();
   assert.deepEqual(gaps(), [lost(4)]);
+  assert.deepEqual(begins(), [atUs - auditReachUs], 'it tried for a while before it gave up');
   await writeFile(state, 'damaged');
   const again = await follow(context, server, state);
   await again.asked();

@@ -67,6 +67,8 @@ export type AuditVerdict = {
 
 /** The agent asks every minute how many events were dropped: a gap begins and ends up to that much beside it. */
 const countingMs = 75_000;
+/** For so long an API server may have held an event that it dropped or that was lost; the agent does not know its flags. */
+const heldMs = 360_000;
 /** Coverage says this where an API server that was killed takes along what it had not sent. */
 export const uncounted = 'killed';
 
@@ -128,7 +130,7 @@ function judgeGap({ cause, detail, fromMs, toMs, count }: AuditGap, { allowances
   const where = `${cause} of audit events (${new Date(fromMs).toISOString()}, ${new Date(toMs).toISOString()}]: ${detail}`;
   if (allowances.length === 0) return [{ code: 'needless-gap', where, what: 'no fault of the schedule explains it' }];
   const isNarrow = allowances.some(
-    (allowance) => fromMs >= allowance.fromMs - countingMs && toMs <= allowance.toMs + countingMs,
+    (allowance) => fromMs >= allowance.fromMs - countingMs - heldMs && toMs <= allowance.toMs + countingMs,
   );
   return isNarrow ? [] : [{ code: 'wide-gap', where, what: 'wider than any fault' }];
 }

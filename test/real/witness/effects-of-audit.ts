@@ -10,13 +10,16 @@ const longestPauseMs = webhookBackoffMs * 3.375 * 1.2;
 /** A batch waits a second before it is sent; the rest is the machine's. */
 const inFlightMs = 4_000;
 
+/** The spool lost what the agent had taken. */
+const isOfTheSpool: ReadonlySet<Effect['type']> = new Set(['state-lost', 'spool-damaged', 'spool-short']);
+
 type Span = { readonly fromMs: number; readonly toMs: number; readonly fault: string };
 
 /** In milliseconds of the wall clock. */
 export function auditAllowancesOf(effects: readonly Effect[]): readonly AuditAllowance[] {
   const blocked = spansOf(effects.filter(({ type }) => type === 'audit-blocked'));
   // What the agent had taken and the collector did not have yet.
-  const forgotten = effects.filter(({ type }) => type === 'state-lost');
+  const forgotten = effects.filter(({ type }) => isOfTheSpool.has(type));
   const unrecorded = effects.filter(({ type }) => type === 'unrecorded');
   const lost = effects.filter(({ type }) => type === 'audit-lost');
   const dropped = blocked.filter(({ fromMs, toMs }) => toMs - fromMs > sureForMs);
