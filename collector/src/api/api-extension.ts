@@ -15,6 +15,7 @@ import type { TimelineReader } from '../timeline/reader/timeline-reader.ts';
 import { openTlsFiles } from '../tls/tls-files.ts';
 import type { TlsSource } from '../tls/tls-files.ts';
 import { defaultApiLimits } from './limits.ts';
+import { countCutAnswers } from './metrics.ts';
 import type { Reader } from './reader.ts';
 import { type ApiServer, openApi } from './server.ts';
 
@@ -64,7 +65,10 @@ async function openApiOf(parts: CollectorParts): Promise<ApiServer> {
         allowPlaintext: config.apiAllowPlaintext,
         limits,
         logger,
-        timelines: createTenantTimelines(reader),
+        timelines: createTenantTimelines(reader, {
+          bodyCharacters: limits.answerBodyCharacters,
+          onFull: countCutAnswers(registry),
+        }),
         commits,
         connectedAgents: () => parts.liveSessions().map(connectedAgent),
         control: (id) => policies.control(id),

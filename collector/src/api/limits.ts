@@ -19,6 +19,8 @@ export type ApiLimits = {
   /** Of one query in the store: time, and memory there. */
   readonly queryTimeoutMs: number;
   readonly queryMemoryBytes: number;
+  /** Of stored objects that one answer holds: a page ends where they pass it, and the next one goes on. */
+  readonly answerBodyCharacters: number;
 };
 
 export const defaultApiLimits: ApiLimits = {
@@ -33,6 +35,7 @@ export const defaultApiLimits: ApiLimits = {
   requestsAtOncePerTenant: 16,
   queryTimeoutMs: 30_000,
   queryMemoryBytes: 1024 * 1024 * 1024,
+  answerBodyCharacters: 16 * 1024 * 1024,
 };
 
 /** Characters of a parameter, and of a cursor, which holds names and a field path. */

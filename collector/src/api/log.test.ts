@@ -251,6 +251,21 @@ test('pages cover everything exactly once, whatever their size and the filter', 
   }
 });
 
+test('a page ends where its objects weigh too much, and the pages after it lack nothing', async () => {
+  const { bodyCharacters } = api.bounds;
+  const queries = ['snapshots=true', 'origin=human', 'selector=app%3Dweb&snapshots=true'];
+  const unbounded = await Promise.all(queries.map((query) => log(query)));
+  try {
+    for (api.bounds.bodyCharacters of [1, 400, 1_000])
+      for (const [at, query] of queries.entries()) assert.deepEqual(await log(query), unbounded[at], query);
+    api.bounds.bodyCharacters = 1;
+    const { body } = await api.get('log?snapshots=true');
+    assert.equal((body as { items: readonly unknown[] }).items.length, 1);
+  } finally {
+    api.bounds.bodyCharacters = bodyCharacters;
+  }
+});
+
 test('what arrives while somebody pages neither repeats nor hides anything', async () => {
   const other = { ...stream, cluster: 'busy' };
   const rows = (from: number, to: number) =>

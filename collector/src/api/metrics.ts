@@ -42,3 +42,13 @@ export const createApiMetrics = (registry: Registry, connections: () => Promise<
     }),
   };
 };
+
+/** Told when a page ended before its limit, because of what its objects weigh. */
+export const countCutAnswers = (registry: Registry): (() => void) => {
+  const cut = new Counter({
+    name: 'driftline_api_cut_answers_total',
+    help: 'Reads of stored objects that were cut because one answer may hold only so many characters of them',
+    registers: [registry],
+  });
+  return () => cut.inc();
+};

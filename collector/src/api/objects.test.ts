@@ -243,6 +243,29 @@ test('records: a state and what came after it are all that was recorded, whateve
   assert.equal((await api.get(`records?cluster=east&at=${at(1)}&since=${at(1)}`)).status, 400);
 });
 
+test('a page ends where its objects weigh too much, and the pages after it lack nothing', async () => {
+  const { bodyCharacters } = api.bounds;
+  const questions = [
+    'objects?kind=deploy',
+    'objects?kind=deploy&selector=!app',
+    'records?cluster=east&type=version&since=2026-01-01T00:00:00Z',
+    `records?cluster=east&type=version&at=${at(9)}`,
+  ];
+  const unbounded = await Promise.all(questions.map((question) => api.all(question)));
+  assert.ok(unbounded.every((items) => items.length > 1));
+  try {
+    for (const [index, question] of questions.entries())
+      for (api.bounds.bodyCharacters of [1, 100]) assert.deepEqual(await api.all(question), unbounded[index], question);
+    api.bounds.bodyCharacters = 1;
+    for (const question of questions) {
+      const { items } = (await api.get(question)).body as { items: readonly unknown[] };
+      assert.ok(items.length <= 1, question);
+    }
+  } finally {
+    api.bounds.bodyCharacters = bodyCharacters;
+  }
+});
+
 test('status tells of every agent, connected or away, and of what is not seen', async () => {
   const { body } = await api.get('status');
   const status = body as ApiStatus;

@@ -56,7 +56,10 @@ const object = {
   kind: 'kind, plural, short name, or any of them with a group (deployments.apps)',
   name: 'only this name',
 };
-const paging = { limit: 'items of a page, 1 to 500 (default 100)', cursor: '`next` of the page before' };
+const paging = {
+  limit: 'items of a page, 1 to 500 (default 100); fewer where they are large',
+  cursor: '`next` of the page before',
+};
 const selector = { selector: 'label selector (app=web,env in (a,b))' };
 const origins = ['', 'gitops', 'pipeline', 'controller', 'human', 'unknown'] as const;
 const recordTypes = ['version', 'coverage', 'transition', 'rejected'] as const;

@@ -23,6 +23,8 @@ export type TestApi = {
   readonly connected: ConnectedAgent[];
   /** What the collector says it is; tests may change it. */
   readonly mode: { current: 'embedded' | 'fleet' };
+  /** Of one answer; a test may change them. */
+  readonly bounds: { bodyCharacters: number };
   record(...batches: readonly RecordedBatch[]): Promise<void>;
   /** Status and JSON of GET /api/v1/<path>. */
   get(path: string, token?: string): Promise<{ readonly status: number; readonly body: unknown }>;
@@ -71,11 +73,12 @@ export async function openTestApi(
   const tokens = createTokenBook(options.tokens ?? [{ token: readerToken, role: 'reader' }]);
   const connected: ConnectedAgent[] = [];
   const mode: TestApi['mode'] = { current: 'embedded' };
+  const bounds = { bodyCharacters: defaultApiLimits.answerBodyCharacters, onFull: () => undefined };
   const server = await openApi({
     ...serverDefaults,
     ...options.server,
     logger,
-    timelines: createTenantTimelines(options.reader ?? timeline.reader),
+    timelines: createTenantTimelines(options.reader ?? timeline.reader, bounds),
     connectedAgents: () => connected,
     control: (id) => (id === control.id ? control : undefined),
     policies: () => ({ controls: [], exceptions: [], frameworks: [], ...options.policies }),
@@ -101,6 +104,7 @@ export async function openTestApi(
     timeline,
     connected,
     mode,
+    bounds,
     record: async (...batches) => void (await timeline.writer.record(batches)),
     get,
     async all<T>(path: string, token = readerToken) {

@@ -2,18 +2,11 @@
  * Changes with everything that is known of them: field diffs, who, origin, approval evidence, findings. Candidates are
  * found on narrow columns and sifted; bodies are read for what is left, each with the version before it.
  */
-import type { ApiChange, ApiChangeVerdict } from '@driftline/proto';
-import { TupleParam } from '@clickhouse/client';
+import type { ApiChange, ApiChangeVerdict, JsonObject } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
-import {
-  assembleChange,
-  type ChangeRow,
-  type LinkColumns,
-  originOf,
-  possibleOrigins,
-  type TransitionColumns,
-} from './assemble-change.ts';
-import { charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
+import { assembleChange, type ChangeRow, type LinkColumns, originOf, possibleOrigins } from './assemble-change.ts';
+import { findingsOf } from './findings-of-changes.ts';
+import { changesParameter, charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
 import { keyOf, regressionsByChange } from './regression-query.ts';
 import { judgedKey, verdictsOf } from './verdict-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
@@ -23,7 +16,6 @@ import { fetchBodies, labelsOf, predecessors, type Predecessor } from './version
 const sql = {
   changes: loadSql(import.meta.url, 'changes.sql'),
   links: loadSql(import.meta.url, 'links.sql'),
-  transitions: loadSql(import.meta.url, 'transitions.sql'),
 };
 
 export type ChangeFilter = {
@@ -76,10 +68,21 @@ export async function queryChanges(
     const isMore = passed.length > room || rows.length === wanted;
     const last = passed.length >= room ? passed[room - 1]?.row : rows.at(-1);
     if (last !== undefined) after = positionOf(last);
-    if (!isMore) return { items: await assemble(timeline, kept), next: undefined };
+    if (!isMore) return pageOf(timeline, kept, undefined);
     if (kept.length === page.limit) break;
   }
-  return { items: await assemble(timeline, kept), next: after };
+  return pageOf(timeline, kept, after);
+}
+
+/** Those of `facts` whose bodies have room; the rest is for the next page. */
+async function pageOf(
+  timeline: TenantTimeline,
+  facts: readonly Facts[],
+  next: ChangePosition | undefined,
+): Promise<ChangePage> {
+  const items = await assemble(timeline, facts);
+  const last = facts[items.length - 1];
+  return { items, next: items.length < facts.length && last !== undefined ? positionOf(last.row) : next };
 }
 
 function candidateParameters(filter: ChangeFilter, after: ChangePosition, limit: number) {
@@ -126,12 +129,18 @@ async function sift(
   const before = await predecessors(timeline, possible);
   const facts = possible.map((row) => ({ row, link: links.get(linkKey(row)), previous: before.get(versionKey(row)) }));
   if (origin === '' && selector === undefined) return facts;
-  const bodies = await fetchBodies(timeline, facts.map(describing));
-  return facts.filter((fact) => {
-    const body = bodies.get(versionKey(describing(fact)));
-    if (selector !== undefined && !matchesSelector(selector, labelsOf(body))) return false;
-    return origin === '' || originOf(fact.row, fact.link, body).kind === origin;
-  });
+  const wanted: Facts[] = [];
+  for (let from = 0; from < facts.length; ) {
+    const { bodies, items } = await fetchBodies(timeline, facts.slice(from), (fact) => [describing(fact)]);
+    wanted.push(...items.filter((fact) => isDescribed(filter, fact, bodies.get(versionKey(describing(fact))))));
+    from += items.length;
+  }
+  return wanted;
+}
+
+function isDescribed({ selector, origin }: ChangeFilter, { row, link }: Facts, body: JsonObject | undefined): boolean {
+  if (selector !== undefined && !matchesSelector(selector, labelsOf(body))) return false;
+  return origin === '' || originOf(row, link, body).kind === origin;
 }
 
 /** The version whose body tells what the object is: of a deleted one, the last that was seen. */
@@ -173,23 +182,16 @@ function linkKey(change: ChangeKey): string {
   return `${change.epoch}:${change.sequence}@${objectKey(change)}`;
 }
 
-function changesParameter(rows: readonly ChangeRow[]): readonly TupleParam[] {
-  return rows.map((row) => new TupleParam([row.cluster, row.epoch, row.sequence]));
-}
-
-async function assemble(timeline: TenantTimeline, facts: readonly Facts[]): Promise<readonly ApiChange[]> {
-  if (facts.length === 0) return [];
-  const rows = facts.map(({ row }) => row);
-  const [bodies, transitions, regressions, verdicts] = await Promise.all([
-    fetchBodies(
-      timeline,
-      facts.flatMap(({ row, previous }) => (previous === undefined ? [row] : [row, previous])),
-    ),
-    transitionsOf(timeline, rows),
+/** Of the first of `all`, as many as have room. */
+async function assemble(timeline: TenantTimeline, all: readonly Facts[]): Promise<readonly ApiChange[]> {
+  if (all.length === 0) return [];
+  const rows = all.map(({ row }) => row);
+  const [{ bodies, items: facts }, findings, regressions, verdicts] = await Promise.all([
+    fetchBodies(timeline, all, ({ row, previous }) => (previous === undefined ? [row] : [row, previous])),
+    findingsOf(timeline, rows),
     regressionsByChange(timeline, rows.map(messageOf)),
     verdictsOf(timeline, rows),
   ]);
-  const findings = attribute(rows, transitions);
   return facts.map(({ row, link, previous }) =>
     assembleChange({
       row,
@@ -213,50 +215,6 @@ function messageOf({ cluster, epoch, sequence }: ChangeRow): { readonly cluster:
   return { cluster, id: `${epoch}:${sequence}` };
 }
 
-async function transitionsOf(
-  timeline: TenantTimeline,
-  rows: readonly ChangeRow[],
-): Promise<readonly TransitionColumns[]> {
-  const times = rows.map((row) => row.observedAtUs);
-  const found = await Promise.all(
-    inParameters(rows, charactersOf).map((part) =>
-      timeline.query<TransitionColumns>(sql.transitions, {
-        changes: changesParameter(part),
-        fromUs: Math.min(...times),
-        toUs: Math.max(...times),
-      }),
-    ),
-  );
-  return found.flat();
-}
-
-/**
- * A message is one change and what it opened or resolved anywhere; only a list that shows several objects to be gone is
- * several. Then each change has the findings of its own object, and the first has the rest.
- */
-function attribute(
-  rows: readonly ChangeRow[],
-  transitions: readonly TransitionColumns[],
-): ReadonlyMap<string, readonly TransitionColumns[]> {
-  const message = (row: { cluster: string; epoch: string; sequence: number }) =>
-    JSON.stringify([row.cluster, row.epoch, row.sequence]);
-  const rowsOf = Map.groupBy(rows, message);
-  return Map.groupBy(transitions, (transition) => {
-    const candidates = rowsOf.get(message(transition)) ?? [];
-    const row = candidates.find((candidate) => isOf(transition, candidate)) ?? candidates.find(isFirst);
-    return row === undefined ? '' : versionKey(row);
-  });
-}
-
 function isFirst(row: ChangeRow): boolean {
   return row.index === 0;
-}
-
-function isOf(transition: TransitionColumns, row: ChangeRow): boolean {
-  return (
-    transition.group === row.group &&
-    transition.kind === row.kind &&
-    transition.namespace === row.namespace &&
-    transition.name === row.name
-  );
 }

@@ -38,6 +38,13 @@ export function objectsParameter(rows: readonly ObjectColumns[]): readonly Tuple
   );
 }
 
+/** Messages as Array(Tuple(String, String, UInt64)). */
+export function changesParameter(
+  rows: readonly { readonly cluster: string; readonly epoch: string; readonly sequence: number }[],
+): readonly TupleParam[] {
+  return rows.map((row) => new TupleParam([row.cluster, row.epoch, row.sequence]));
+}
+
 /** Of the object as a parameter: names, separators and the numbers of a version. */
 export function charactersOf(row: Omit<ObjectColumns, 'resource'>): number {
   return row.cluster.length + row.group.length + row.namespace.length + row.name.length + 150;

@@ -66,16 +66,24 @@ export async function queryStates(
   const wanted = selector === undefined ? page.limit + 1 : siftedAtOnce;
   const kept: ApiObjectState[] = [];
   let after = page.after ?? (['', '', ''] as const);
+  let charactersLeft = timeline.bodyCharacters;
   for (let seen = 0; seen < maxCandidates && kept.length < page.limit; seen += wanted) {
     const [afterCluster, afterNamespace, afterName] = after;
     const place = { afterCluster, afterNamespace, afterName, limit: wanted };
-    const rows = await timeline.query<StateColumns>(sql.states, { ...parameters, ...place });
+    const { rows, isCut, characters } = await timeline.weighed<StateColumns>(
+      sql.states,
+      { ...parameters, ...place },
+      { of: ({ body }) => body, room: charactersLeft },
+    );
     const passed = rows.map((row) => toState(row, isUnsure(row.cluster))).filter((state) => isWanted(selector, state));
     const room = page.limit - kept.length;
     kept.push(...passed.slice(0, room));
     const last = passed.length >= room ? passed[room - 1]?.object : rows.at(-1);
     if (last !== undefined) after = [last.cluster, last.namespace, last.name];
-    if (passed.length <= room && rows.length < wanted) return { items: kept, next: undefined, gaps: gaps.map(toGap) };
+    if (!isCut && passed.length <= room && rows.length < wanted)
+      return { items: kept, next: undefined, gaps: gaps.map(toGap) };
+    charactersLeft -= characters;
+    if (isCut || charactersLeft <= 0) break;
   }
   return { items: kept, next: after, gaps: gaps.map(toGap) };
 }

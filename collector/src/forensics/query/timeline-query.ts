@@ -1,7 +1,10 @@
 /** What the queries need of a store, and how its moments are shown. */
 import { TupleParam } from '@clickhouse/client';
-import { loadSql } from '../../timeline/reader/sql-file.ts';
-import type { TimelineReader } from '../../timeline/reader/timeline-reader.ts';
+import { loadSql, type SqlFile } from '../../timeline/reader/sql-file.ts';
+import type { SqlParameters, TimelineReader } from '../../timeline/reader/timeline-reader.ts';
+
+/** `bodyCharacters`: of stored objects that are held at once for one answer; `onFull`: an answer was cut by that. */
+export type AnswerBounds = { readonly bodyCharacters: number; readonly onFull: () => void };
 
 /** Runs a SQL file with typed parameters; columns come in camelCase, 64-bit integers as numbers. */
 export type TimelineQuery = TimelineReader['all'];
@@ -22,19 +25,35 @@ export type RecordedStream = {
  * common table `recorded` (cluster, epoch, recorded_sequence), because rows past the last commit row of a stream do not
  * exist yet. An answer made of several queries uses one of these, so that its parts agree.
  */
-export type TenantTimeline = { readonly query: TimelineQuery; readonly streams: readonly RecordedStream[] };
+export type TenantTimeline = {
+  readonly query: TimelineQuery;
+  readonly streams: readonly RecordedStream[];
+  /**
+   * Rows in their order for as long as those before weigh less than `room` characters: the first always. `isCut`: there are
+   * more.
+   */
+  weighed<Row>(sql: SqlFile, parameters: SqlParameters, weight: Weight<Row>): Promise<Weighed<Row>>;
+  /** See AnswerBounds. */
+  readonly bodyCharacters: number;
+};
+
+export type Weight<Row> = { readonly of: (row: Row) => string | undefined; readonly room: number };
+export type Weighed<Row> = { readonly rows: readonly Row[]; readonly isCut: boolean; readonly characters: number };
 
 export type TenantTimelines = { of(tenant: string): Promise<TenantTimeline> };
 
 const recordedSql = loadSql(import.meta.url, 'recorded.sql');
-const given = loadSql(import.meta.url, 'recorded-given.sql');
-const stored = loadSql(import.meta.url, 'recorded-stored.sql');
+const givenSql = loadSql(import.meta.url, 'recorded-given.sql');
+const storedSql = loadSql(import.meta.url, 'recorded-stored.sql');
 /** More than this many do not fit into a parameter (the server takes 128 KiB): the store then looks for itself. */
 const maxGivenStreams = 400;
 /** Commit rows can become visible a little out of the order of their times: each look goes back this far. */
 const overlapUs = 60_000_000;
 
-export function createTenantTimelines(reader: Pick<TimelineReader, 'all'>): TenantTimelines {
+export function createTenantTimelines(
+  reader: Pick<TimelineReader, 'all' | 'query'>,
+  bounds: AnswerBounds,
+): TenantTimelines {
   const streams = new Map<string, RecordedStream>();
   let sinceUs = 0;
 
@@ -51,11 +70,30 @@ export function createTenantTimelines(reader: Pick<TimelineReader, 'all'>): Tena
       await refresh();
       const own = [...streams.values()].filter((stream) => stream.tenant === tenant);
       const recorded = own.map((stream) => new TupleParam([stream.cluster, stream.epoch, stream.through]));
-      const [preface, extra] = own.length > maxGivenStreams ? [stored, { tenant }] : [given, { tenant, recorded }];
+      const [preface, extra] =
+        own.length > maxGivenStreams ? [storedSql, { tenant }] : [givenSql, { tenant, recorded }];
+      const given = ({ name, text }: SqlFile, parameters: SqlParameters) =>
+        [
+          { name, text: preface.text + text },
+          { ...parameters, ...extra },
+        ] as const;
       return {
         streams: own,
-        query: ({ name, text }, parameters) =>
-          reader.all({ name, text: preface.text + text }, { ...parameters, ...extra }),
+        bodyCharacters: bounds.bodyCharacters,
+        query: (sql, parameters) => reader.all(...given(sql, parameters)),
+        async weighed<Row>(sql: SqlFile, parameters: SqlParameters, { of, room }: Weight<Row>) {
+          const rows: Row[] = [];
+          let characters = 0;
+          for await (const row of reader.query<Row>(...given(sql, parameters))) {
+            if (rows.length > 0 && characters >= room) {
+              bounds.onFull();
+              return { rows, isCut: true, characters };
+            }
+            rows.push(row);
+            characters += of(row)?.length ?? 0;
+          }
+          return { rows, isCut: false, characters };
+        },
       };
     },
   };

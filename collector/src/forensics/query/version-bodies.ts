@@ -48,20 +48,41 @@ export async function predecessors(
 
 type BodyColumns = VersionColumns & { readonly body: string };
 
-/** By versionKey; undefined of a version in which the object was gone. */
-export async function fetchBodies(
+/**
+ * The bodies of an item's versions, by versionKey; undefined of a version in which the object was gone. Of all items, or of
+ * as many of the first as have room (`bodyCharacters`); of one always.
+ */
+export async function fetchBodies<Item>(
+  timeline: TenantTimeline,
+  items: readonly Item[],
+  versionsOf: (item: Item) => readonly VersionColumns[],
+): Promise<{ readonly bodies: Bodies; readonly items: readonly Item[] }> {
+  const bodies = await bodiesWithin(timeline, items.flatMap(versionsOf), items.length > 1);
+  if (bodies !== undefined) return { bodies, items };
+  return fetchBodies(timeline, items.slice(0, Math.ceil(items.length / 2)), versionsOf);
+}
+
+export type Bodies = ReadonlyMap<string, JsonObject | undefined>;
+
+/** Undefined when they have no room. */
+async function bodiesWithin(
   timeline: TenantTimeline,
   versions: readonly VersionColumns[],
-): Promise<ReadonlyMap<string, JsonObject | undefined>> {
-  const rows = await Promise.all(
-    inParameters(versions, charactersOf).map((part) =>
-      timeline.query<BodyColumns>(sql.bodies, {
-        objects: objectsParameter(part),
-        versions: versionsParameter(part),
-      }),
-    ),
-  );
-  return new Map(rows.flat().map((row) => [versionKey(row), parseBody(row.body)]));
+  isBounded: boolean,
+): Promise<Bodies | undefined> {
+  const texts = new Map<string, string>();
+  let room = isBounded ? timeline.bodyCharacters : Number.POSITIVE_INFINITY;
+  for (const part of inParameters(versions, charactersOf)) {
+    const { rows, isCut, characters } = await timeline.weighed<BodyColumns>(
+      sql.bodies,
+      { objects: objectsParameter(part), versions: versionsParameter(part) },
+      { of: ({ body }) => body, room },
+    );
+    room -= characters;
+    if (isCut || room < 0) return undefined;
+    for (const row of rows) texts.set(versionKey(row), row.body);
+  }
+  return new Map([...texts].map(([key, body]) => [key, parseBody(body)]));
 }
 
 export function parseBody(body: string): JsonObject | undefined {

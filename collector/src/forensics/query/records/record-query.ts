@@ -103,13 +103,17 @@ export async function queryRecords(
   const { sql, order } = sourceOf(question);
   const columns = Object.keys(order);
   const after = page.after ?? Object.values(order);
-  const rows = await timeline.query<Row>(sql, {
+  const parameters = {
     cluster: question.cluster,
     ...question.when,
     ...Object.fromEntries(columns.map((column, index) => [parameterOf(column), after[index]])),
     limit: page.limit + 1,
+  };
+  const { rows, isCut } = await timeline.weighed<Row>(sql, parameters, {
+    of: ({ body }) => (typeof body === 'string' ? body : undefined),
+    room: timeline.bodyCharacters,
   });
-  const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+  const last = isCut || rows.length > page.limit ? rows[Math.min(rows.length, page.limit) - 1] : undefined;
   return {
     items: rows.slice(0, page.limit).map((row) => recordOf(question, row)),
     next: last === undefined ? undefined : columns.map((column) => positionPart(last[column])),
