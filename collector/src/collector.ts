@@ -71,6 +71,8 @@ export type CollectorOptions = {
   readonly extensions?: readonly CollectorExtension[];
   /** Milliseconds since the Unix epoch. */
   readonly now?: () => number;
+  /** Ends a start that is under way; one that has ended is stopped by `close`. */
+  readonly signal?: AbortSignal;
 };
 
 export type Collector = {
@@ -83,7 +85,7 @@ export type Collector = {
 };
 
 export class CollectorError extends Error {
-  readonly code: 'no-tokens';
+  readonly code: 'no-tokens' | 'stopped';
   readonly retryable = false;
   constructor(code: CollectorError['code'], message: string) {
     super(message);
@@ -133,7 +135,7 @@ class Composition {
   }
 
   async open(): Promise<Collector> {
-    const { config, logger, now = Date.now, extensions = [] } = this.#options;
+    const { config, logger, now = Date.now, extensions = [], signal } = this.#options;
     const scope = this.#scope;
     const tokens = await openTokens(this.#options, scope);
     const metrics = createMetrics();
@@ -141,7 +143,8 @@ class Composition {
     const { store: settings, dataDir } = config;
     const nowUs = (): number => now() * 1000;
     const onWriteFailure = (outcome: 'retryable' | 'refused'): void => metrics.storeFailures.inc({ outcome });
-    const openStore = (): Promise<Timeline> => openTimeline({ settings, dataDir, logger, nowUs, onWriteFailure });
+    const openStore = (): Promise<Timeline> =>
+      openTimeline({ settings, dataDir, logger, nowUs, onWriteFailure, signal });
     const timeline = await scope.open('timeline', openStore, close);
     const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
     const line = { timeline, metrics, now };
@@ -285,12 +288,18 @@ const judgedBy = (policies: PolicySource): PolicyBundle => {
 
 const close = (part: { close(): Promise<void> }): Promise<void> => part.close();
 
+/** Throws CollectorError 'stopped' when the signal ended the start. */
 export const openCollector = async (options: CollectorOptions): Promise<Collector> => {
   const scope = new Scope();
+  const stopped = Promise.withResolvers<never>();
+  const stop = (): void => stopped.reject(new CollectorError('stopped', 'told to stop before everything was open'));
+  options.signal?.addEventListener('abort', stop);
   try {
-    return await new Composition(options, scope).open();
+    return await Promise.race([new Composition(options, scope).open(), stopped.promise]);
   } catch (error) {
     await scope.close().catch(() => {});
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', stop);
   }
 };

@@ -25,14 +25,24 @@ if (process.argv.slice(2).some((flag) => flag === '--help' || flag === '-h')) {
 const config = readConfigOrExit();
 const logger = pino({ level: config.logLevel, base: null });
 
+const stopping = new AbortController();
 const signalled = new Promise<string>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      stopping.abort();
+      resolve(signal);
+    });
 });
 
 let collector: Collector;
 try {
-  collector = await openCollector({ config, logger, extensions: [apiExtension(), forwardersExtension] });
+  const extensions = [apiExtension(), forwardersExtension];
+  collector = await openCollector({ config, logger, extensions, signal: stopping.signal });
 } catch (error) {
+  if (stopping.signal.aborted) {
+    logger.info({ event: logEvents.collectorStopping, signal: await signalled });
+    process.exit(0);
+  }
   logger.fatal({ event: logEvents.collectorFailed, err: error });
   process.exit(1);
 }

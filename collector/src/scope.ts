@@ -1,11 +1,15 @@
 /** What was opened, closed again in reverse order, also when a later opening fails. */
 export class Scope {
   readonly #closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
+  #opening: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  /** Registers what `open` opened. */
+  /** Registers what `open` opened. Rejects where the scope is closed before; what opens meanwhile is closed with the rest. */
   async open<T>(name: string, open: () => Promise<T>, close: (opened: T) => Promise<void>): Promise<T> {
-    const opened = await open();
+    if (this.#closing !== undefined) throw new Error(`${name} is not opened: its scope is closed`);
+    const opening = open();
+    this.#opening = opening.catch(() => undefined);
+    const opened = await opening;
     this.#closers.push({ name, close: () => close(opened) });
     return opened;
   }
@@ -17,6 +21,7 @@ export class Scope {
   }
 
   async #closeAll(): Promise<void> {
+    await this.#opening;
     const failures: unknown[] = [];
     for (let part = this.#closers.pop(); part !== undefined; part = this.#closers.pop()) {
       try {

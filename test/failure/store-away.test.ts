@@ -10,6 +10,7 @@ import {
   openClusterJudge,
   openMemoryBus,
   openPipeline,
+  openTimeline,
   openTimelineReader,
   openTimelineWriter,
   timelineRecovery,
@@ -17,7 +18,7 @@ import {
 } from '@driftline/collector';
 import type { Feedback } from '@driftline/collector';
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openFaultyProxy } from '../../collector/src/timeline/testing/faulty-proxy.ts';
 import type { Fault, FaultyProxy } from '../../collector/src/timeline/testing/faulty-proxy.ts';
@@ -151,4 +152,46 @@ test('a collector that is told to stop while the store is away stops, and acknow
     line.feedback.filter((each) => each.type === 'recorded'),
     [],
   );
+});
+
+describe('a collector that starts while its store is away', () => {
+  const opening = (signal?: AbortSignal) => {
+    const outcomes: string[] = [];
+    const opened = openTimeline({
+      settings: { mode: 'external', connection: { ...store.connection, url: proxy.url } },
+      dataDir: '',
+      logger,
+      nowUs: () => Date.now() * 1_000,
+      onWriteFailure: (outcome) => outcomes.push(outcome),
+      signal,
+    });
+    return { opened, outcomes };
+  };
+
+  test('waits, whatever the store does, and begins when it can be used', async () => {
+    const ways: readonly Fault[] = ['cut-before', 'refused', 'overloaded', 'lost-answer'];
+    let asked = 0;
+    proxy.readFault = () => ways[asked++ % ways.length]!;
+    const { opened, outcomes } = opening();
+    await until(() => outcomes.length > 4, 'five attempts');
+    assert.deepEqual([...new Set(outcomes)].sort(), ['refused', 'retryable']);
+    proxy.readFault = () => 'none';
+    const timeline = await opened;
+    assert.ok((await timeline.recovery.clusters()).length > 0, 'what was recorded before is there');
+    await timeline.close();
+  });
+
+  test('is told to stop, and stops, whether the store refuses or hangs', async () => {
+    for (const way of ['refused', 'hung'] as const) {
+      let asked = 0;
+      proxy.readFault = () => (asked++, way);
+      const stopping = new AbortController();
+      const { opened } = opening(stopping.signal);
+      await until(() => asked > 0, 'it has asked');
+      stopping.abort();
+      await assert.rejects(opened, { code: 'closed' });
+    }
+    proxy.readFault = () => 'none';
+    proxy.release();
+  });
 });

@@ -5,6 +5,8 @@ export const logEvents = {
   serverDied: 'embedded ClickHouse ended by itself',
   serverRestartFailed: 'embedded ClickHouse could not be started again, trying on',
   serverWaiting: 'waiting for the previous embedded ClickHouse to end',
+  storeAwaited:
+    'the store is away or refuses: nothing is taken from agents until it can be used; check its address, user and grants',
   migrationApplied: 'timeline migration applied',
   insertRetried: 'timeline insert failed, trying again',
   insertRecovered: 'timeline insert succeeded after retries',

@@ -2,7 +2,12 @@
 import type { Logger } from 'pino';
 import type { StoreConnection } from './connection/store-connection.ts';
 import type { StoreSettings } from './connection/store-settings.ts';
+import { defaultRetryPolicy } from './writer/until-done.ts';
+import { patiently } from '../backoff.ts';
+import { logEvents } from './log-events.ts';
 import { migrate } from './migrations/migrate.ts';
+import { TimelineError } from './timeline-error.ts';
+import { isRefusal } from './writer/classify-failure.ts';
 import { openTimelineReader, type TimelineReader } from './reader/timeline-reader.ts';
 import { timelineRecovery } from './recovery/clickhouse-timeline-recovery.ts';
 import { openSupervisedClickHouse } from './server/supervised-clickhouse.ts';
@@ -15,7 +20,9 @@ export type TimelineOptions = {
   readonly dataDir: string;
   readonly logger: Logger;
   readonly nowUs: () => number;
-  /** Told of each failed attempt to write. */
+  /** Ends the wait for a store that is away. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each failed attempt to write, and to reach the store at first. */
   readonly onWriteFailure?: (outcome: 'retryable' | 'refused') => void;
   /** Of the embedded server; see EmbeddedClickHouseOptions. */
   readonly maxMemoryBytes?: number;
@@ -29,14 +36,15 @@ export type Timeline = {
   close(): Promise<void>;
 };
 
-/** Starts the embedded server when there is no other, migrates, and opens writer and reader. */
+/**
+ * Starts the embedded server when there is no other, migrates, and opens writer and reader. An external store that is away
+ * or refuses is waited for: an operator can put it right, and until then the agents' spools hold on. Throws TimelineError:
+ * 'closed' when the signal ended that, and what waiting cannot mend.
+ */
 export async function openTimeline(options: TimelineOptions): Promise<Timeline> {
   const { connection, stopServer } = await openServer(options);
   try {
-    await migrate(connection, options.logger);
-    const { logger, nowUs, onWriteFailure } = options;
-    const onFailure = onWriteFailure === undefined ? {} : { onFailure: onWriteFailure };
-    const writer = await openTimelineWriter({ connection, logger, nowUs, ...onFailure });
+    const writer = await openWhenThere(connection, options);
     const reader = openTimelineReader(connection);
     return {
       connection,
@@ -53,6 +61,55 @@ export async function openTimeline(options: TimelineOptions): Promise<Timeline> 
     await stopServer();
     throw error;
   }
+}
+
+async function openWhenThere(
+  connection: StoreConnection,
+  { settings, logger, nowUs, onWriteFailure, signal = new AbortController().signal }: TimelineOptions,
+): Promise<ClickHouseTimelineWriter> {
+  const onFailure = onWriteFailure === undefined ? {} : { onFailure: onWriteFailure };
+  const open = async (): Promise<ClickHouseTimelineWriter> => {
+    await migrate(connection, logger);
+    return openTimelineWriter({ connection, logger, nowUs, ...onFailure });
+  };
+  if (settings.mode === 'embedded') return open();
+  const { firstBackoffMs: firstMs, maxBackoffMs: maxMs } = defaultRetryPolicy;
+  const opened = await patiently(() => unlessAborted(open(), signal).catch(unlessFinal), {
+    backoff: { firstMs, maxMs },
+    random: Math.random,
+    signal,
+    onFailure({ attempt, waitMs, error }) {
+      onWriteFailure?.(isRefusal(error) ? 'refused' : 'retryable');
+      logger.error({ url: connection.url, attempt, waitMs, err: error }, logEvents.storeAwaited);
+    },
+  });
+  if (opened === undefined) throw new TimelineError('closed', `told to stop before ${connection.url} could be used`);
+  if (opened.value instanceof TimelineError) throw opened.value;
+  return opened.value;
+}
+
+/** A store that hangs holds nobody up who is told to stop. */
+async function unlessAborted(
+  opening: Promise<ClickHouseTimelineWriter>,
+  signal: AbortSignal,
+): Promise<ClickHouseTimelineWriter> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([opening, aborted.promise]);
+  } catch (error) {
+    void opening.then((late) => late.close()).catch(() => undefined);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** What the store holds cannot be worked with: that stays so. */
+function unlessFinal(error: unknown): TimelineError {
+  if (error instanceof TimelineError && !error.retryable) return error;
+  throw error;
 }
 
 async function openServer(
