@@ -9,7 +9,17 @@ export * from './error.ts';
 export * from './field-path.ts';
 export * from './frames.ts';
 export * from './identity.ts';
-export { isJsonArray, isJsonObject, jsonEqual, ownObject, ownString, ownValue, setOwn } from './json.ts';
+export {
+  isJsonArray,
+  isJsonObject,
+  jsonEqual,
+  mapItems,
+  mapMembers,
+  ownObject,
+  ownString,
+  ownValue,
+  setOwn,
+} from './json.ts';
 export * from './kind-digest.ts';
 export * from './kind-names.ts';
 export * from './limits.ts';

@@ -6,7 +6,7 @@ import { noBaseline, readBaseline, writeBaseline } from '../scan/baseline.ts';
 import { placeText } from '../scan/finding.ts';
 import { shownPath } from '../scan/find-files.ts';
 import { printReport } from '../scan/output/people.ts';
-import { isReportFormat, type ReportFormat, reportFormats, reportText } from '../scan/output/report-text.ts';
+import { isReportFormat, type ReportFormat, reportFormats, reportParts } from '../scan/output/report-text.ts';
 import { isFresh, type Report } from '../scan/report.ts';
 import { severityRank, type Severity } from '../severity.ts';
 import { type Command, type CommandContext, text, texts } from './command.ts';
@@ -63,7 +63,8 @@ export const scanCommand: Command = {
     context.settle(gate);
     const shown = shownReport(report, options.severity);
     for (const { format, file } of options.reports) await writeReport(format, file, shown);
-    if (isReportFormat(options.output)) context.print(await reportText(options.output, shown));
+    if (isReportFormat(options.output))
+      for (const part of await reportParts(options.output, shown)) context.print(part);
     else printReport(context, shown, options.output === 'wide');
     if (gate === exitCode.failed) context.warn(`${whyFailed(report, options)}: exit 1`);
     return gate;
@@ -138,7 +139,7 @@ function shownReport<T extends Report>(report: T, least: Severity | undefined): 
 
 async function writeReport(format: ReportFormat, file: string, report: Report): Promise<void> {
   try {
-    writeFileSync(file, `${await reportText(format, report)}\n`);
+    writeFileSync(file, `${[...(await reportParts(format, report))].join('\n')}\n`);
   } catch (cause) {
     throw new CliError(
       exitCode.usage,

@@ -1,6 +1,14 @@
 /** A parsed document becomes objects to judge and texts to look through. */
 import { objectKeyOf, type ObjectKey } from '@driftline/policy';
-import { isJsonArray, isJsonObject, type Json, type JsonObject, ProtocolError } from '@driftline/proto';
+import {
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  mapItems,
+  mapMembers,
+  ProtocolError,
+} from '@driftline/proto';
 import { credentialsIn, type Redactor } from './credentials.ts';
 import { noObject, type Place, type Problem, type ScannedObject, type ScannedText } from './finding.ts';
 import { objectsIn, type ParsedDocument } from './parse-documents.ts';
@@ -81,15 +89,14 @@ export function scannedObject({ object, address, locate }: Given, context: ReadC
 
 /** As the API server takes it: a member that is null is not set. The same reference when there is none. */
 function withoutNulls<T extends Json>(value: T): T {
-  if (isJsonArray(value)) {
-    const items = value.map(withoutNulls);
-    return items.some((item, index) => item !== value[index]) ? (items as Json as T) : value;
-  }
+  if (isJsonArray(value)) return mapItems(value, withoutNulls) as Json as T;
   if (!isJsonObject(value)) return value;
-  const entries = Object.entries(value);
-  const kept = entries.flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)] as const]));
-  const isSame = kept.length === entries.length && kept.every(([, member], index) => member === entries[index]?.[1]);
-  return isSame ? value : (Object.fromEntries(kept) as Json as T);
+  const mapped = mapMembers(value, withoutNulls);
+  for (const key of Object.keys(mapped)) {
+    if (mapped[key] === null)
+      return Object.fromEntries(Object.entries(mapped).filter(([, member]) => member !== null)) as Json as T;
+  }
+  return mapped as Json as T;
 }
 
 function scannedText(value: Json, locate: (path: string) => Place, { redactor }: ReadContext): ScannedText {

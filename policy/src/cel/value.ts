@@ -180,9 +180,13 @@ export function numeric(value: Value): number | bigint | undefined {
   return value instanceof CelDouble || value instanceof CelUint ? value.value : undefined;
 }
 
+const highSurrogate = /[\ud800-\udbff]/;
+
 /** Number of code points. */
 export function codePoints(text: string): number {
   labourOver(text.length);
+  // Answered without a look at the text where it is kept as Latin-1, which nearly every one is.
+  if (!highSurrogate.test(text)) return text.length;
   let count = text.length;
   for (let i = 0; i < text.length - 1; i++) {
     const unit = text.charCodeAt(i);
