@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Gap } from '@driftline/proto';
 import type { KubeClient } from '../../agent/src/kube/kube-client.ts';
+import { KubeError } from '../../agent/src/kube/kube-error.ts';
 import { RecordingSink, endLife, gaps, states, until, withCluster } from './agent-witness.ts';
 
 const boatDefinitionName = {
@@ -158,6 +159,85 @@ test('a kind that came and went before anybody looked is confessed', async () =>
       sink.messages.some(({ body }) => body.type === 'delta' && body.ref.name === 'back'),
       'the boat is told',
     );
+    await endLife(life);
+  }, true);
+});
+
+test('a kind that came back and went again before it was listed is confessed', async () => {
+  await withCluster(async ({ cluster, folder, begin }) => {
+    const sink = new RecordingSink();
+    let isSilent = false;
+    let asked = 0;
+    const throughKube = (kube: KubeClient): KubeClient => ({
+      close: () => kube.close(),
+      getJson: (path, options) => kube.getJson(path, options),
+      async stream(path, options) {
+        if (!isSilent || !path.includes('sea.example.com')) return kube.stream(path, options);
+        asked += 1;
+        const aborted = Promise.withResolvers<never>();
+        options?.signal?.addEventListener('abort', () => aborted.reject(new Error('aborted')));
+        return aborted.promise;
+      },
+    });
+    const life = await begin({ knownPath: join(folder, 'known.db'), sink, throughKube });
+    await life.watch.ready;
+    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
+    const boatsAre = (state: string) =>
+      until(() => states(life.watch)['boats.sea.example.com'] === state, `boats are ${state}`);
+    admin.create(boatDefinition);
+    await boatsAre('watched');
+    admin.delete(boatDefinitionName);
+    await boatsAre('gone');
+    const boatGaps = (): readonly Gap[] => gaps(sink).filter(({ resource }) => resource === 'boats');
+    const before = boatGaps().length;
+    isSilent = true;
+    admin.create(boatDefinition);
+    await until(() => asked > 0, 'boats are asked for');
+    admin.create({ apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata: { name: 'lost', namespace: 'default' } });
+    admin.delete(boatDefinitionName);
+    await until(() => boatGaps().length > before, 'what nobody saw is confessed');
+    assert.equal(states(life.watch)['boats.sea.example.com'], 'gone');
+    isSilent = false;
+    admin.create(boatDefinition);
+    await boatsAre('watched');
+    await endLife(life);
+  }, true);
+});
+
+test('a kind whose definition a list shows to be gone is confessed, when nobody had found it before', async () => {
+  await withCluster(async ({ cluster, folder, begin }) => {
+    const sink = new RecordingSink();
+    const [isLooking, isWatching, hasExpired] = [{ is: true }, { is: true }, { is: false }];
+    const throughKube = (kube: KubeClient): KubeClient => ({
+      close: () => kube.close(),
+      async getJson(path, options) {
+        if (!isLooking.is && (path === '/api' || path === '/apis')) throw new KubeError('network', 'no list of kinds');
+        return kube.getJson(path, options);
+      },
+      async stream(path, options) {
+        if (!path.includes('customresourcedefinitions')) return kube.stream(path, options);
+        if (!isWatching.is) throw new KubeError('network', 'no definitions');
+        if (!hasExpired.is || !path.includes('resourceVersion=')) return kube.stream(path, options);
+        hasExpired.is = false;
+        throw new KubeError('expired', 'too old', { status: 410 });
+      },
+    });
+    const life = await begin({ knownPath: join(folder, 'known.db'), sink, throughKube });
+    await life.watch.ready;
+    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
+    isLooking.is = false;
+    admin.create(boatDefinition);
+    const defined = (op: string): boolean =>
+      sink.messages.some(
+        ({ body }) => body.type === 'delta' && body.ref.name === 'boats.sea.example.com' && body.op === op,
+      );
+    await until(() => defined('created'), 'the definition is told');
+    [isWatching.is, hasExpired.is] = [false, true];
+    cluster.cutConnections();
+    admin.delete(boatDefinitionName);
+    [isWatching.is, isLooking.is] = [true, true];
+    await until(() => defined('deleted'), 'its end is told');
+    await until(() => gaps(sink).some(({ resource }) => resource === 'boats'), 'what nobody saw is confessed');
     await endLife(life);
   }, true);
 });

@@ -13,7 +13,7 @@ import { type CapturePorts, type Sight, captureDelete, place } from '../capture/
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import type { KindProgress, KnownChange, KnownKind, KnownObject, ObjectName } from '../known/known.ts';
-import { unpackedBytes } from '../known/packed-form.ts';
+import { unpackForm, unpackedBytes } from '../known/packed-form.ts';
 import type { MessageSink, SequenceRange } from '../message-sink.ts';
 import { KindComparison, type SentDigest } from '../reconcile/kind-comparison.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -37,6 +37,8 @@ export type KindLinePorts = {
   readonly signal: AbortSignal;
   /** The spool took no more: everything must stop. */
   readonly onFatal: (error: unknown) => void;
+  /** Told of each object that a list shows to be gone, as it was last. */
+  readonly onMissing?: (last: JsonObject) => void;
   /**
    * Told of each digest. With it the objects of an epoch's first list are remembered and compared with what the
    * collector has; without it they are sent.
@@ -289,7 +291,7 @@ export class KindLine {
     const missing: ObjectName[] = [];
     for (const object of this.#known.objects()) if (!listed.has(nameKey(object))) missing.push(object);
     const notBeforeUs = this.#floor.us;
-    const { budget, metrics } = this.#ports;
+    const { budget, metrics, onMissing } = this.#ports;
     for (const name of missing) {
       await this.#unlessStopped(budget.take(smallMessageBytes));
       const known = this.#known.get(name);
@@ -297,6 +299,7 @@ export class KindLine {
         budget.give(smallMessageBytes);
         continue;
       }
+      onMissing?.(JSON.parse(unpackForm(known.packed).canonical) as JsonObject);
       if (isRemembered) {
         await this.#remember(name, smallMessageBytes);
         continue;

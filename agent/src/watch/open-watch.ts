@@ -3,12 +3,11 @@
  * go are followed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isJsonObject, ownObject, ownString } from '@driftline/proto';
-import type { Json, JsonObject, ObjectRef } from '@driftline/proto';
+import type { JsonObject, ObjectRef } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { CapturePorts } from '../capture/capture.ts';
 import type { ClusterClock } from '../cluster-clock.ts';
-import { type ApiKind, apiVersionOf, collectionPath, kindName } from '../kube/api-kind.ts';
+import { type ApiKind, apiVersionOf, kindName } from '../kube/api-kind.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import type { Known } from '../known/known.ts';
@@ -20,6 +19,7 @@ import { type Discovered, discover } from './discovery.ts';
 import type { SentDigest } from '../reconcile/kind-comparison.ts';
 import { KindLine } from './kind-line.ts';
 import { Reflector } from './reflector.ts';
+import { isFound, versionNow } from './one-item.ts';
 import { selectKinds } from './select-kinds.ts';
 import { createSlots } from './slots.ts';
 import { startOrder } from './start-order.ts';
@@ -244,7 +244,10 @@ class ClusterWatch {
       await this.#retire(name, { group, resource });
     }
     for (const kind of this.#unseen.discovered(served)) {
-      if (!followed.has(kindName(kind)) && !unclear.has(kind.group)) await this.#confess(kind);
+      // Whether it is served is not known before its group answers.
+      if (unclear.has(kind.group)) continue;
+      if (!followed.has(kindName(kind))) await this.#confess(kind);
+      this.#unseen.confessed(kind);
     }
     // A look that failed half-way was none.
     if (!this.#hasFollowed) {
@@ -324,27 +327,16 @@ class ClusterWatch {
    */
   async #retire(name: string, kind: Pick<ApiKind, 'group' | 'resource'>): Promise<void> {
     const line = this.#lines.get(name) ?? this.#lineOf({ ...kind, version: '', kind: '' });
-    if (line.progress().coverage === 'gone') return;
     const running = this.#running.get(name);
+    // One that is gone and asked for again has come back since, and was not listed yet.
+    if (running === undefined && line.progress().coverage === 'gone') return;
     await this.#halt(name);
     // Its watch asks for another look when it goes after all.
-    if (running !== undefined && (await this.#isFound(running.kind))) return this.#run(running.kind);
+    if (running !== undefined && (await isFound(this.#ports.kube, running.kind, this.#stop.signal)))
+      return this.#run(running.kind);
     const goneVersion = await this.#versionNow();
     this.#ports.logger.info({ event: logEvents.kindGone, kind: name });
     await line.end('the API server no longer serves it', goneVersion);
-  }
-
-  /** False also where the agent may not read the kind: then nobody knows better than the list of kinds. */
-  async #isFound(kind: ApiKind): Promise<boolean> {
-    const path = `${collectionPath(kind)}?limit=1`;
-    try {
-      await this.#ports.kube.getJson(path, { signal: this.#stop.signal });
-      return true;
-    } catch (thrown) {
-      const { code } = KubeError.from(thrown, path);
-      if (code === 'not-found' || code === 'forbidden') return false;
-      throw thrown;
-    }
   }
 
   /** The kind came and went without ever being found. */
@@ -354,17 +346,8 @@ class ClusterWatch {
     await line.end('the API server served it, and no longer does', await this.#versionNow());
   }
 
-  /** A version of now, from the store that holds definitions and their objects; '' when it may not be read. */
   async #versionNow(definitions = this.#running.get(definitionsName)?.kind): Promise<string> {
-    if (definitions === undefined) return '';
-    const path = `${collectionPath(definitions)}?limit=1`;
-    try {
-      const list = await this.#ports.kube.getJson(path, { signal: this.#stop.signal });
-      return isJsonObject(list as Json) ? ownString(ownObject(list as JsonObject, 'metadata'), 'resourceVersion') : '';
-    } catch (thrown) {
-      if (KubeError.from(thrown, path).code === 'forbidden') return '';
-      throw thrown;
-    }
+    return definitions === undefined ? '' : versionNow(this.#ports.kube, definitions, this.#stop.signal);
   }
 
   #lineOf(kind: ApiKind): KindLine {
@@ -382,6 +365,7 @@ class ClusterWatch {
       budget: this.#budget,
       signal: this.#stop.signal,
       onFatal: (error) => this.#onFatal(error),
+      ...(kindsOfKinds.has(name) && { onMissing: (last: JsonObject) => this.#changed(name, 'DELETED', last) }),
     });
     this.#lines.set(name, line);
     return line;

@@ -1,5 +1,5 @@
 import { type JsonObject, ownObject, ownString } from '@driftline/proto';
-import type { ApiKind } from '../kube/api-kind.ts';
+import { type ApiKind, kindName } from '../kube/api-kind.ts';
 import type { ChangeType } from './watch-event.ts';
 
 export type UnseenKind = Pick<ApiKind, 'group' | 'resource' | 'kind'>;
@@ -27,11 +27,17 @@ export class UnseenKinds {
     this.#missed.set(name, { ...kind, kind: ownString(names, 'kind') });
   }
 
-  /** Discovery has found these. Returns those that it can never find any more, once. */
+  /** Discovery has found these. Returns those that it can never find any more, until they are confessed. */
   discovered(served: ReadonlySet<string>): readonly UnseenKind[] {
-    for (const name of served) this.#awaited.delete(name);
-    const missed = [...this.#missed].filter(([name]) => !served.has(name)).map(([, kind]) => kind);
-    this.#missed.clear();
-    return missed;
+    for (const name of served) {
+      this.#awaited.delete(name);
+      // What its first list does not show, its first gap covers.
+      this.#missed.delete(name);
+    }
+    return [...this.#missed.values()];
+  }
+
+  confessed(kind: UnseenKind): void {
+    this.#missed.delete(kindName(kind));
   }
 }
