@@ -166,6 +166,39 @@ test('of a kind that has gone it is known after a kill, too, that nothing is lef
     ]),
   );
   assert.equal(known.kind('', 'pods').progress().resumeVersion, '', 'and it has to be listed');
+  assert.equal(known.kind('', 'pods').progress().seenVersion, '50');
+  const gap = {
+    type: 'gap',
+    ...pods,
+    cause: 'relist',
+    detail: '',
+    fromUs: 1,
+    toUs: 2,
+    fromSequence: 0,
+    toSequence: 0,
+  } as const;
+  const digest: MessageBody = {
+    type: 'kind-digest',
+    ...pods,
+    resourceVersion: '80',
+    cause: 'self-check',
+    version: 1,
+    bucketBits: 0,
+    objects: 0,
+    digests: new Uint8Array(16),
+    agreedVersion: '',
+    agreedAtUs: 0,
+  };
+  await replay(
+    known,
+    from([
+      { sequence: 4, body: { ...gap, fromVersion: '50', toVersion: '80' } },
+      { sequence: 5, body: gone },
+      { sequence: 6, body: digest },
+    ]),
+  );
+  const { resumeVersion, seenVersion } = known.kind('', 'pods').progress();
+  assert.deepEqual([resumeVersion, seenVersion], ['', '80'], 'what is confessed once is not confessed again');
   await known.close();
 });
 

@@ -8,7 +8,8 @@ import {
   contentHash,
   parsePatch,
 } from '@driftline/proto';
-import type { Known, KnownChange, KnownKind } from './known.ts';
+import type { KindProgress, Known, KnownChange, KnownKind } from './known.ts';
+import { beforeAnyVersion } from '../watch/list-pass.ts';
 import { packForm, unpackForm } from './packed-form.ts';
 
 export type SpooledMessage = { readonly sequence: number; readonly body: MessageBody };
@@ -22,9 +23,13 @@ export type SpooledMessage = { readonly sequence: number; readonly body: Message
  */
 export async function replay(known: Known, messages: AsyncIterable<SpooledMessage>): Promise<number> {
   let count = 0;
+  const relisted: Relisted = new Map();
   for await (const { sequence, body } of messages) {
     if (sequence <= known.appliedSequence()) continue;
-    applyMessage(known, body, Promise.resolve({ firstSequence: sequence, lastSequence: sequence }));
+    applyMessage(known, body, {
+      relisted,
+      durable: Promise.resolve({ firstSequence: sequence, lastSequence: sequence }),
+    });
     count++;
     // Lets the staged change be written, so that the next one finds its base and memory stays flat.
     await Promise.resolve();
@@ -35,10 +40,15 @@ export async function replay(known: Known, messages: AsyncIterable<SpooledMessag
 
 type Durable = Promise<{ readonly firstSequence: number; readonly lastSequence: number }>;
 
-function applyMessage(known: Known, body: MessageBody, durable: Durable): void {
+/** Where a gap `relist` of a kind ends beyond which nothing was seen, by group and resource. */
+type Relisted = Map<string, string>;
+type Replaying = { readonly relisted: Relisted; readonly durable: Durable };
+
+function applyMessage(known: Known, body: MessageBody, { relisted, durable }: Replaying): void {
   switch (body.type) {
     case 'delta': {
       const kind = known.kind(body.ref.group, body.ref.resource);
+      if (!body.synthesised) relisted.delete(nameOf(kind));
       kind.stage({ changes: [toChange(kind, body)], progress: resumeAfter(kind, body), durable });
       return;
     }
@@ -50,25 +60,39 @@ function applyMessage(known: Known, body: MessageBody, durable: Durable): void {
     }
     case 'kind-digest': {
       // Everything of the kind up to there is in messages before, or was written before this message was made.
-      const { resourceVersion } = body;
-      const progress = { resumeVersion: resourceVersion, seenVersion: resourceVersion, isSynced: true };
-      known.kind(body.group, body.resource).stage({ progress, durable });
+      const kind = known.kind(body.group, body.resource);
+      const { resourceVersion: seenVersion } = body;
+      // Of a kind that has gone it says that nothing is left: there is nowhere to resume.
+      const isOver = kind.progress().coverage === 'gone' && body.objects === 0;
+      relisted.delete(nameOf(kind));
+      const progress = { resumeVersion: isOver ? '' : seenVersion, seenVersion, isSynced: true };
+      kind.stage({ progress, durable });
       return;
     }
     case 'coverage': {
       // The audit stream is not a kind that is watched.
       if (body.group === 'audit.k8s.io') return;
-      const ended = body.state === 'gone' ? { resumeVersion: '', isSynced: true } : {};
-      const progress = { coverage: body.state, coverageReason: body.reason, ...ended };
-      known.kind(body.group, body.resource).stage({ progress, durable });
+      const kind = known.kind(body.group, body.resource);
+      const ended = body.state === 'gone' ? endOf(kind, relisted) : {};
+      kind.stage({ progress: { coverage: body.state, coverageReason: body.reason, ...ended }, durable });
       return;
     }
-    case 'audit':
     case 'gap':
+      if (body.cause === 'relist' && body.toVersion !== '') relisted.set(nameOf(body), body.toVersion);
+      return;
+    case 'audit':
     case 'rejected':
     case 'kind-entries':
       return;
   }
+}
+
+const nameOf = ({ group, resource }: Pick<KnownKind, 'group' | 'resource'>): string => `${group}/${resource}`;
+
+/** A gap before its end tells up to where; without one, everything that was seen was told. */
+function endOf(kind: KnownKind, relisted: Relisted): Partial<KindProgress> {
+  const seenVersion = relisted.get(nameOf(kind)) ?? (kind.progress().seenVersion || beforeAnyVersion);
+  return { resumeVersion: '', seenVersion, isSynced: true };
 }
 
 function resumeAfter(
