@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { delimiter, join } from 'node:path';
 import { reportParts } from './output/report-text.ts';
+import type { Report, ReportedFinding } from './report.ts';
 import { scan } from './scan.ts';
 import { problems, scanFiles, settings, told, withFiles } from './testing/scan-files.ts';
 
@@ -275,19 +276,22 @@ X
 });
 
 test('the parts of an answer in JSON are one document, whatever their number, with what a terminal obeys escaped', async () => {
-  const read = await scanFiles({ 'one.yaml': privileged('one'), 'clear.yaml': privileged('"clear\\u001b"') });
+  const read = await scanFiles({ 'one.yaml': privileged('one'), 'clear.yaml': privileged('"clear\\u202e"') });
   const [finding] = read.findings.filter(({ object }) => object.name.startsWith('clear'));
   assert.ok(finding !== undefined);
   for (const count of [0, 1, 128, 129, 257]) {
-    const findings = Array.from({ length: count }, (_, index) => ({ ...finding, path: `items[${index}]` }));
-    const report = { ...read, failOn: undefined, findings: [...read.findings.slice(0, count), ...findings] };
+    const findings: readonly ReportedFinding[] = Array.from({ length: count }, (_, index) => ({
+      ...finding,
+      path: `items[${index}]`,
+    }));
+    const report: Report = { ...read, findings };
     const text = [...(await reportParts('json', report))].join('\n');
     const answer = JSON.parse(text) as { items: { path: string; remediation: unknown }[]; unjudged: unknown[] };
     assert.deepEqual(
       answer.items.map(({ path, remediation }) => ({ path, remediation })),
       report.findings.map(({ path, control: { remediation } }) => ({ path, remediation })),
     );
-    assert.equal(text, JSON.stringify(answer, null, 2).replaceAll('\u001b', '\\u001b'));
+    assert.equal(text, JSON.stringify(answer, null, 2).replaceAll('\u202e', '\\u202e'));
     assert.deepEqual(Object.keys(answer).slice(-3), ['problems', 'notAssessable', 'unjudged']);
   }
 });
