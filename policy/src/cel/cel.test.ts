@@ -191,6 +191,14 @@ describe('evaluation', () => {
 
   it('counts strings by code point', () => {
     assert.deepEqual(value("[size('a😀b'), 'a😀b'.indexOf('b')]"), [3, 2]);
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('a', '\ud800', '\udc00', '😀'), maxLength: 40 }), (n) => {
+        assert.equal(value('object.size()', { object: n }), Array.from(n).length);
+      }),
+    );
+    const bindings = { object: { own: { constructor: 1 }, none: {} } };
+    assert.equal(value('object.own.?constructor.orValue(0)', bindings), 1);
+    assert.equal(value('object.none.?constructor.orValue(0) + object.?missing.?toString.orValue(0)', bindings), 0);
     assert.deepEqual(value("['a😀b'.charAt(1), 'a😀b'.substring(1, 2), 'a😀b'.reverse()]"), ['😀', '😀', 'b😀a']);
   });
 

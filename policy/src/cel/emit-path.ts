@@ -93,11 +93,12 @@ export function emitSelect(emitter: Emitter, expr: SelectExpr): Code {
   const { field } = expr;
   if (expr.test) return emitTest(operand, field, isAttribute(emitter, operandPath.root) ? 0 : 1);
   const cost = isAttribute(emitter, operandPath.root) ? 1 : 2;
+  const inherited = isInherited(field);
   return (run) => {
     const value = operand(run);
     if (isError(value)) return value;
     run.cost += cost;
-    return selectOptional(value, field);
+    return selectOptional(value, field, inherited);
   };
 }
 

@@ -17,19 +17,30 @@ export function selectField(value: Value, name: string, inherited: boolean): Val
 }
 
 function selectSlow(value: Value, name: string): Value {
+  if (value instanceof LazyFields) {
+    const field = value.get(name);
+    return field === undefined ? noSuchKey(name) : field;
+  }
   if (isError(value)) return value;
-  if (value instanceof CelOptional) return selectOptional(value, name);
+  if (value instanceof CelOptional) return selectOptional(value, name, isInherited(name));
   if (kindOf(value) !== 'map') return noSuchOverload(`${kindOf(value)} has no field '${name}'`);
   const field = mapGet(value, name);
   return field === undefined ? noSuchKey(name) : field;
 }
 
-/** `value.?name`, and every further step: absent is none. */
-export function selectOptional(value: Value, name: string): Value {
-  if (value instanceof CelOptional) return value.hasValue ? selectOptional(value.value, name) : none;
-  const field = selectField(value, name, isInherited(name));
-  if (field instanceof CelError) return field.code === 'no-such-key' ? none : field;
-  return some(field);
+/** `value.?name`, and every further step: absent is none. The caller says whether the name is one that objects inherit. */
+export function selectOptional(value: Value, name: string, inherited: boolean): Value {
+  if (value instanceof CelOptional) return value.hasValue ? selectOptional(value.value, name, inherited) : none;
+  if (isPlainObject(value)) {
+    const field = !inherited || Object.hasOwn(value, name) ? value[name] : undefined;
+    return field === undefined ? none : presented(field);
+  }
+  return presented(selectSlow(value, name));
+}
+
+function presented(field: Value): Value {
+  if (!(field instanceof CelError)) return some(field);
+  return field.code === 'no-such-key' ? none : field;
 }
 
 /** `has(value.name)`. */
