@@ -8,6 +8,8 @@ type Shape = {
   /** Global; its group `secret`, or else the whole match, is the secret. */
   readonly pattern: RegExp;
   readonly accepts?: (secret: string) => boolean;
+  /** One of these is in every match. Named where the pattern would be tried at each character of a text to find none. */
+  readonly words?: readonly string[];
 };
 
 /** Cheap first look: a text that this does not match holds none of the shapes. */
@@ -24,7 +26,11 @@ const shapes: readonly Shape[] = [
   { secretClass: 'private-key', pattern: /AGE-SECRET-KEY-1[A-Z0-9]{20,80}/g },
   { secretClass: 'token', pattern: /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*/g },
   { secretClass: 'token', pattern: /(?<![\w-])eyJ[\w-]{8,}\.[\w-]*\.[\w-]*\.[\w-]*\.[\w-]*/g },
-  { secretClass: 'aws-access-key-id', pattern: /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])/g },
+  {
+    secretClass: 'aws-access-key-id',
+    pattern: /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])/g,
+    words: ['AKIA', 'ASIA'],
+  },
   { secretClass: 'token', pattern: /gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}/g },
   { secretClass: 'token', pattern: /(?<![a-z])gl(?:pat|dt|rt|cbt|ptt|oas|soat|agent|imt|ffct|ft)-[\w.-]{20,128}/g },
   { secretClass: 'token', pattern: /xox[a-z](?:\.xox[a-z])?-[\w-]{10,255}|xapp-[\w-]{10,255}/g },
@@ -57,28 +63,41 @@ const shapes: readonly Shape[] = [
     secretClass: 'token',
     pattern:
       /(?<!\w)hv[sbr]\.[\w-]{20,255}|gl(?:sa|c)_[A-Za-z0-9_+/=]{30,255}|[A-Za-z0-9]{10,16}\.atlasv1\.[\w-]{40,128}/g,
+    words: ['hvs.', 'hvb.', 'hvr.', 'glsa_', 'glc_', '.atlasv1.'],
   },
-  { secretClass: 'token', pattern: /\b[Bb](?:earer|EARER) +(?<secret>[\w.~+/=:|-]{8,8192})/dg, accepts: isCredential },
+  {
+    secretClass: 'token',
+    pattern: /\b[Bb](?:earer|EARER) +(?<secret>[\w.~+/=:|-]{8,8192})/dg,
+    accepts: isCredential,
+    words: ['earer ', 'EARER '],
+  },
   {
     secretClass: 'password',
     pattern: /\b[Bb](?:asic|ASIC) +(?<secret>[A-Za-z0-9+/_-]{4,4096}={0,2})/dg,
     accepts: isBasicCredential,
+    words: ['asic ', 'ASIC '],
   },
   {
     secretClass: 'signature',
     pattern: /[?&](?:sig|X-Amz-Signature|X-Amz-Security-Token|X-Goog-Signature)=(?<secret>[\w%+/=.-]{16,4096})/dg,
   },
-  { secretClass: 'password', pattern: /(?<![\w.])[\w.-]{1,64}:(?<secret>[^\s@"']{1,256})@(?:tcp|unix|udp)\(/dg },
+  {
+    secretClass: 'password',
+    pattern: /(?<![\w.])[\w.-]{1,64}:(?<secret>[^\s@"']{1,256})@(?:tcp|unix|udp)\(/dg,
+    words: ['@tcp(', '@unix(', '@udp('],
+  },
   { secretClass: 'password', pattern: /oracle:thin:[\w.-]{1,64}\/(?<secret>[^\s@"']{1,256})@/dg },
   { secretClass: 'secret', pattern: /--from-literal[= \t]["']?[\w.-]{1,256}=(?<secret>[^\s"']{1,8192})/dg },
   {
     secretClass: 'password',
     pattern: /[\w.-]{1,64}:(?<secret>[^\s"':]{1,256})["']?[ \t]{0,8}\|[ \t]{0,8}(?:sudo )?chpasswd/dg,
+    words: ['chpasswd'],
   },
   {
     secretClass: 'password',
     pattern:
       /(?:echo|printf)[ \t]{1,8}(?:-\w+[ \t]{1,8})?["']?(?<secret>[^\s"'$|-][^\s"'|]{0,1024})["']?[ \t]{0,8}\|[^|\n]{0,256}--password-stdin/dg,
+    words: ['--password-stdin'],
   },
   { secretClass: 'archive', pattern: /(?<![A-Za-z0-9+/])(?:H4sI|SDRzSU)[A-Za-z0-9+/=]{40,}/g },
 ];
@@ -93,6 +112,7 @@ export function findShapes(text: string): Span[] {
 }
 
 function collect(text: string, shape: Shape, spans: Span[]): void {
+  if (shape.words?.some((word) => text.includes(word)) === false) return;
   shape.pattern.lastIndex = 0;
   for (let match = shape.pattern.exec(text); match !== null; match = shape.pattern.exec(text)) {
     const [start, end] = match.indices?.groups?.['secret'] ?? [match.index, match.index + match[0].length];
