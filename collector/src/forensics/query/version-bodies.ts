@@ -57,32 +57,39 @@ export async function fetchBodies<Item>(
   items: readonly Item[],
   versionsOf: (item: Item) => readonly VersionColumns[],
 ): Promise<{ readonly bodies: Bodies; readonly items: readonly Item[] }> {
-  const bodies = await bodiesWithin(timeline, items.flatMap(versionsOf), items.length > 1);
-  if (bodies !== undefined) return { bodies, items };
-  return fetchBodies(timeline, items.slice(0, Math.ceil(items.length / 2)), versionsOf);
+  const versions = items.flatMap(versionsOf);
+  const { bodies, isCut } = await bodiesWithin(
+    timeline,
+    versions,
+    items.length > 1 ? timeline.bodyCharacters : Number.POSITIVE_INFINITY,
+  );
+  if (!isCut) return { bodies, items };
+  // About as many as had room; fewer than before in any case.
+  const fewer = Math.max(1, Math.floor((items.length * bodies.size) / (versions.length + 1)));
+  return fetchBodies(timeline, items.slice(0, fewer), versionsOf);
 }
 
 export type Bodies = ReadonlyMap<string, JsonObject | undefined>;
 
-/** Undefined when they have no room. */
+/** `isCut`: not all of them have room. */
 async function bodiesWithin(
   timeline: TenantTimeline,
   versions: readonly VersionColumns[],
-  isBounded: boolean,
-): Promise<Bodies | undefined> {
-  const texts = new Map<string, string>();
-  let room = isBounded ? timeline.bodyCharacters : Number.POSITIVE_INFINITY;
+  characters: number,
+): Promise<{ readonly bodies: Bodies; readonly isCut: boolean }> {
+  const bodies = new Map<string, JsonObject | undefined>();
+  let room = characters;
   for (const part of inParameters(versions, charactersOf)) {
-    const { rows, isCut, characters } = await timeline.weighed<BodyColumns>(
+    const read = await timeline.weighed<BodyColumns>(
       sql.bodies,
       { objects: objectsParameter(part), versions: versionsParameter(part) },
       { of: ({ body }) => body, room },
     );
-    room -= characters;
-    if (isCut || room < 0) return undefined;
-    for (const row of rows) texts.set(versionKey(row), row.body);
+    room -= read.characters;
+    for (const row of read.rows) bodies.set(versionKey(row), parseBody(row.body));
+    if (read.isCut || room < 0) return { bodies, isCut: true };
   }
-  return new Map([...texts].map(([key, body]) => [key, parseBody(body)]));
+  return { bodies, isCut: false };
 }
 
 export function parseBody(body: string): JsonObject | undefined {
