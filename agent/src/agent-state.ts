@@ -70,7 +70,7 @@ export async function openState(
   scope.own('known', known);
   await bringUp(known, spool, logger);
   const timer = setInterval(() => {
-    spool.applied(known.releasable(spool.position().lastSequence));
+    spool.applied(known.releasable(spool.position().answeredSequence));
     metrics.watch.knownAppliedSequence.set(known.appliedSequence());
   }, appliedIntervalMs);
   scope.own('applied', { close: () => clearInterval(timer) });

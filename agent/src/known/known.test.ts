@@ -251,8 +251,10 @@ test('the spool may forget what is applied, and all of it when nothing of ours w
   assert.equal(known.releasable(7), 7);
   const { promise, resolve } = Promise.withResolvers<SequenceRange>();
   stage(known, delta('a', 1, 1), promise);
-  assert.equal(known.releasable(9), 0);
+  assert.equal(known.releasable(7), 7, 'what waits comes after');
   resolve({ firstSequence: 8, lastSequence: 8 });
+  await promise;
+  assert.equal(known.releasable(8), 0, 'durable and not committed');
   await known.kind('', 'pods').flush();
   assert.equal(known.appliedSequence(), 8);
   assert.equal(known.releasable(9), 9);

@@ -56,8 +56,12 @@ export type Known = {
   readonly problem: string | undefined;
   /** Committed here up to this sequence. */
   appliedSequence(): number;
-  /** The sequence that the spool may forget as far as known objects go, given what is durable in it. */
-  releasable(durableSequence: number): number;
+  /**
+   * The sequence that the spool may forget as far as known objects go, when all appends up to `answeredSequence` were
+   * answered some turns ago. Changes that wait for their messages do not count: the spool may have no room for these
+   * before it forgets others.
+   */
+  releasable(answeredSequence: number): number;
   kind(group: string, resource: string): KnownKind;
   /** Kinds that have been seen in this epoch. */
   kinds(): readonly KnownKind[];
@@ -125,8 +129,8 @@ export function openKnown(ports: Ports): Known {
     isNew,
     problem,
     appliedSequence: () => staging.appliedSequence(),
-    releasable: (durableSequence) =>
-      staging.isIdle() ? Math.max(durableSequence, staging.appliedSequence()) : staging.appliedSequence(),
+    releasable: (answeredSequence) =>
+      staging.isEven() ? Math.max(answeredSequence, staging.appliedSequence()) : staging.appliedSequence(),
     kind(group, resource) {
       const key = kindKey({ group, resource });
       const existing = kinds.get(key);

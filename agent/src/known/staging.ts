@@ -67,9 +67,10 @@ export class Staging {
     return this.#committed;
   }
 
-  /** Nothing waits and nothing is uncommitted: every durable message is applied. */
-  isIdle(): boolean {
-    return this.#head === this.#queue.length && !this.#isInTransaction && this.#dirty.size === 0;
+  /** Nothing is uncommitted of what is known to be durable; what waits for its message comes after that. */
+  isEven(): boolean {
+    const next = this.#queue[this.#head];
+    return next?.lastSequence === undefined && !this.#isInTransaction && this.#dirty.size === 0;
   }
 
   /** Resolves when the file can be written again; undefined when it can. */

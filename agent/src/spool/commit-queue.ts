@@ -7,7 +7,12 @@ import { bodyBytes } from './make-batch.ts';
 export type Waiting = { readonly body: MessageBody; readonly arrivedAtUs: number; readonly bytes: number };
 
 /** The bodies of one batch, and the appends that are answered when it is durable. */
-export type Cut = { readonly waiting: readonly Waiting[]; readonly finished: readonly ((first: number) => void)[] };
+export type Cut = {
+  readonly waiting: readonly Waiting[];
+  readonly finished: readonly ((first: number) => void)[];
+  /** Of these bodies, those up to the last that ends an append. */
+  readonly answered: number;
+};
 
 type Entry = Waiting & {
   /** Set on the last body of an append. */
@@ -83,7 +88,8 @@ export class CommitQueue {
     const reject = (error: Error): void => {
       for (const entry of taken) entry.reject?.(error);
     };
-    return { cut: { waiting: taken, finished }, reject };
+    const answered = taken.findLastIndex(({ finish }) => finish !== undefined) + 1;
+    return { cut: { waiting: taken, finished, answered }, reject };
   }
 
   /** As many cuts as there are bodies for, at most `count`. */

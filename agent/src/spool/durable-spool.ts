@@ -42,6 +42,7 @@ export class DurableSpool implements Spool {
   #acceptedSequence: number;
   #recordedSequence: number;
   #appliedSequence = 0;
+  #answeredSequence: number;
   readonly #owed: OwedLosses;
   #trouble: string | undefined;
   #isShedding = false;
@@ -59,6 +60,7 @@ export class DurableSpool implements Spool {
     this.#pace = new BatchPace(options.limits);
     this.#acceptedSequence = mark.acceptedSequence;
     this.#recordedSequence = mark.recordedSequence;
+    this.#answeredSequence = files.log.lastSequence;
     this.#owed = new OwedLosses(this.#owing(), mark, holes);
   }
 
@@ -81,6 +83,7 @@ export class DurableSpool implements Spool {
   position(): SpoolPosition {
     return {
       lastSequence: this.#log.lastSequence,
+      answeredSequence: this.#answeredSequence,
       isSettled: this.#queue.isSettled,
       acceptedSequence: this.#acceptedSequence,
       recordedSequence: this.#recordedSequence,
@@ -157,7 +160,7 @@ export class DurableSpool implements Spool {
   async appendDirectly(bodies: readonly MessageBody[]): Promise<void> {
     const nowUs = this.#options.clock.nowUs();
     const waiting = bodies.map((body) => ({ body, arrivedAtUs: nowUs, bytes: bodyBytes(body) }));
-    await this.#commit([{ waiting, finished: [] }]);
+    await this.#commit([{ waiting, finished: [], answered: waiting.length }]);
   }
 
   async #run(): Promise<void> {
@@ -251,6 +254,7 @@ export class DurableSpool implements Spool {
       await this.#saveMark();
       for (const [i, cut] of cuts.entries()) {
         const first = records[i]?.header.firstSequence ?? 0;
+        if (cut.answered > 0) this.#answeredSequence = first + cut.answered - 1;
         for (const finish of cut.finished) finish(first);
       }
     });

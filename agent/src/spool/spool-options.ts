@@ -57,6 +57,8 @@ export type SpoolOptions = {
 export type SpoolPosition = {
   /** Newest durable sequence; 0 before the first. */
   readonly lastSequence: number;
+  /** Up to here whoever appended was told that it is durable. */
+  readonly answeredSequence: number;
   /** Nothing that was appended still waits to be durable. */
   readonly isSettled: boolean;
   readonly acceptedSequence: number;
