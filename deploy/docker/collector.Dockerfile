@@ -12,6 +12,9 @@ COPY test/package.json test/
 RUN npm ci --omit=dev --ignore-scripts --workspace @driftline/collector --workspace driftline
 
 FROM node:24-bookworm-slim
+# For DRIFTLINE_GIT_REPOSITORIES_FILE: repositories over HTTPS and SSH, and signatures of both kinds.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates git gpg openssh-client \
+  && rm -rf /var/lib/apt/lists/*
 WORKDIR /driftline
 COPY --from=packages /driftline/node_modules node_modules
 COPY package.json ./

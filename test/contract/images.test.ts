@@ -60,6 +60,15 @@ for (const program of ['agent', 'collector']) {
   });
 }
 
+test('the image of the collector has the programs that repositories are read with', () => {
+  const image = readFileSync(join(root, 'deploy/docker/collector.Dockerfile'), 'utf8');
+  const last = image.slice(image.lastIndexOf('\nFROM '));
+  const [, installed = ''] = /apt-get install ((?:.|\\\n)*?) \\?\n? *&&/.exec(last) ?? [];
+  // openssh-client: ssh, and ssh-keygen for signatures.
+  for (const name of ['git', 'gpg', 'openssh-client', 'ca-certificates'])
+    assert.ok(installed.split(/\s+/).includes(name), `${name} is not installed: ${installed}`);
+});
+
 test('the agent has the same flags and allocator in its image, in the local system and in the benches', () => {
   const image = readFileSync(join(root, 'deploy/docker/agent.Dockerfile'), 'utf8');
   const local = readFileSync(join(root, 'deploy/local/local-system.ts'), 'utf8');

@@ -128,6 +128,50 @@ describe('charts and manifests', () => {
     ]);
   });
 
+  test('policies, receivers, repositories and client certificates are settings of the chart, and mounted where they are read', () => {
+    const values: Values = {
+      'policies.configMapNames': ['own-controls', 'team.controls'],
+      'forwarders.secretName': 'receivers',
+      'gitRepositories.secretName': 'repositories',
+      'gateway.clientCaSecretName': 'client-ca',
+    };
+    const read = (more: Values) =>
+      workloads(renderObjects('driftline-collector', { ...more, ...values })).map((workload) => {
+        const environment = environmentOf(workload);
+        const config = parseCollectorConfig(environment);
+        const { containers, volumes } = workload.spec.template.spec;
+        const mounts: readonly Loose[] = containers[0].volumeMounts;
+        const mounted = new Set(mounts.map(({ name }) => name));
+        assert.deepEqual(mounted, new Set([...volumes.map(({ name }: Loose) => name), 'data']));
+        const files = Object.values(environment).flatMap((value) =>
+          value.split(',').filter((it) => it.startsWith('/etc/')),
+        );
+        for (const file of files)
+          assert.ok(
+            mounts.some(({ mountPath }) => file === mountPath || file.startsWith(`${mountPath}/`)),
+            file,
+          );
+        assert.deepEqual(config.policyDirs, [
+          '/etc/driftline/policies/own-controls',
+          '/etc/driftline/policies/team.controls',
+        ]);
+        assert.equal(config.gitRepositoriesFile, '/etc/driftline/git/repositories.json');
+        assert.equal(config.tls?.clientCaFile, '/etc/driftline/client-ca/ca.crt');
+        return [workload.metadata.name, workload.spec.replicas, config.role, config.forwardersFile !== undefined];
+      });
+    assert.deepEqual(read({}), [['driftline-collector', 1, 'all', true]]);
+    // A receiver gets everything once, from one process.
+    assert.deepEqual(read(placeholders.fleet), [
+      ['driftline-gateway', 2, 'gateway', false],
+      ['driftline-worker', 2, 'worker', false],
+      ['driftline-forwarder', 1, 'gateway', true],
+    ]);
+    const service = renderObjects('driftline-collector', { ...placeholders.fleet, ...values }).find(
+      ({ kind }) => kind === 'Service',
+    );
+    assert.equal(service.spec.selector['driftline.io/role'], 'gateway', 'agents do not connect to what forwards');
+  });
+
   test("the API's probes speak as it does: TLS by default, its own certificate, or plain only when that was asked for", () => {
     const variants = [
       [{}, 'HTTPS', '/etc/driftline/tls/tls.crt'],
@@ -173,7 +217,8 @@ describe('charts and manifests', () => {
     const own = objectsOf(readFileSync(join(manifestsFolder, 'namespace.yaml'), 'utf8'));
     // Which registry they come from is up to whoever runs them.
     const images = { 'image.repository': 'registry.example.com/driftline' };
-    for (const values of [images, { ...placeholders.fleet, ...images }])
+    const forwarding = { 'forwarders.secretName': 'receivers', 'gitRepositories.secretName': 'repositories' };
+    for (const values of [images, { ...placeholders.fleet, ...images, ...forwarding }])
       assert.deepEqual(judge([...own, ...renderObjects('driftline-collector', values)]), []);
     const least = { ...withWebhook, ...images, 'rbac.secrets': false, 'rbac.customResourceGroups': [] };
     assert.deepEqual(judge([...own, ...renderObjects('driftline-agent', least)]), []);

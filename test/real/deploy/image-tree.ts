@@ -135,6 +135,8 @@ class Builder {
   }
 
   #run(text: string): void {
+    // Packages of the system are the machine's own here.
+    if (text.startsWith('apt-get ')) return;
     // Absolute folders of the image, not the devices of this machine.
     const command = text.replaceAll(/(?<=\s)\/(?!dev\/)[\w./-]+/g, (path) => this.#at(path));
     // Packages come by whatever way this machine reaches its registry.

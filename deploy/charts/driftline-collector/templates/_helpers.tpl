@@ -5,7 +5,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 
-{{/* dict "root" $ "role" "all|gateway|worker" */}}
+{{/* dict "root" $ "role" "all|gateway|worker" "forwards" bool */}}
 {{- define "driftline-collector.pod" -}}
 {{- $root := .root }}
 {{- $v := .root.Values }}
@@ -46,6 +46,18 @@ containers:
       - { name: DRIFTLINE_TOKENS_FILE, value: /etc/driftline/tokens/tokens.json }
       - { name: DRIFTLINE_TLS_CERT_FILE, value: /etc/driftline/tls/tls.crt }
       - { name: DRIFTLINE_TLS_KEY_FILE, value: /etc/driftline/tls/tls.key }
+      {{- if $v.gateway.clientCaSecretName }}
+      - { name: DRIFTLINE_TLS_CLIENT_CA_FILE, value: /etc/driftline/client-ca/ca.crt }
+      {{- end }}
+      {{- with $v.policies.configMapNames }}
+      - { name: DRIFTLINE_POLICY_DIRS, value: "/etc/driftline/policies/{{ join ",/etc/driftline/policies/" . }}" }
+      {{- end }}
+      {{- if and .forwards $v.forwarders.secretName }}
+      - { name: DRIFTLINE_FORWARDERS_FILE, value: /etc/driftline/forwarders/forwarders.json }
+      {{- end }}
+      {{- if $v.gitRepositories.secretName }}
+      - { name: DRIFTLINE_GIT_REPOSITORIES_FILE, value: /etc/driftline/git/repositories.json }
+      {{- end }}
       {{- if $v.api.tlsSecretName }}
       - { name: DRIFTLINE_API_TLS_CERT_FILE, value: /etc/driftline/api-tls/tls.crt }
       - { name: DRIFTLINE_API_TLS_KEY_FILE, value: /etc/driftline/api-tls/tls.key }
@@ -80,12 +92,36 @@ containers:
       {{- if $v.api.tlsSecretName }}
       - { name: api-tls, mountPath: /etc/driftline/api-tls, readOnly: true }
       {{- end }}
+      {{- if $v.gateway.clientCaSecretName }}
+      - { name: client-ca, mountPath: /etc/driftline/client-ca, readOnly: true }
+      {{- end }}
+      {{- range $at, $name := $v.policies.configMapNames }}
+      - { name: policies-{{ $at }}, mountPath: /etc/driftline/policies/{{ $name }}, readOnly: true }
+      {{- end }}
+      {{- if and .forwards $v.forwarders.secretName }}
+      - { name: forwarders, mountPath: /etc/driftline/forwarders, readOnly: true }
+      {{- end }}
+      {{- if $v.gitRepositories.secretName }}
+      - { name: git, mountPath: /etc/driftline/git, readOnly: true }
+      {{- end }}
 volumes:
   - { name: tmp, emptyDir: { sizeLimit: 256Mi } }
   - { name: tokens, secret: { secretName: {{ $v.tokensSecretName }} } }
   - { name: tls, secret: { secretName: {{ $v.gateway.tlsSecretName }} } }
   {{- if $v.api.tlsSecretName }}
   - { name: api-tls, secret: { secretName: {{ $v.api.tlsSecretName }} } }
+  {{- end }}
+  {{- with $v.gateway.clientCaSecretName }}
+  - { name: client-ca, secret: { secretName: {{ . }} } }
+  {{- end }}
+  {{- range $at, $name := $v.policies.configMapNames }}
+  - { name: policies-{{ $at }}, configMap: { name: {{ $name }} } }
+  {{- end }}
+  {{- if and .forwards $v.forwarders.secretName }}
+  - { name: forwarders, secret: { secretName: {{ $v.forwarders.secretName }} } }
+  {{- end }}
+  {{- with $v.gitRepositories.secretName }}
+  - { name: git, secret: { secretName: {{ . }} } }
   {{- end }}
   {{- if ne .role "all" }}
   - { name: data, emptyDir: {} }
