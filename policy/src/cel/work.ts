@@ -29,7 +29,7 @@ export function labour(units: number): void {
 
 const charactersPerUnit = 16;
 
-/** For a pass over a text. */
+/** For a pass over a text. Whole units: the count stays a small integer, which costs nothing to keep. */
 export function labourOver(length: number): void {
-  if (length > charactersPerUnit) labour(length / charactersPerUnit);
+  if (length > charactersPerUnit) labour(Math.ceil(length / charactersPerUnit) | 0);
 }

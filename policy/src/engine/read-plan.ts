@@ -120,6 +120,9 @@ function distinct<T extends Positioned>(readers: readonly Reader<T>[]): readonly
   return [...bySlot.values()];
 }
 
+/** Beyond as many, names are taken from the object: most of what is read is not there, and asking for that is dear. */
+const askedByName = 6;
+
 /** One pass over the two forms: what nobody who is still asked reads is not entered, and nothing is compared twice. */
 class Walk<T extends Positioned> {
   readonly found: T[] = [];
@@ -155,11 +158,35 @@ class Walk<T extends Positioned> {
   }
 
   /** Touches only what somebody reads. */
-  #compareMembers({ listed }: Place<T>, before: JsonObject, after: JsonObject): boolean {
-    for (const { name, place, isInherited } of listed) {
+  #compareMembers(place: Place<T>, before: JsonObject, after: JsonObject): boolean {
+    if (place.listed.length > askedByName) return this.#comparePresent(place.members, before, after);
+    for (const { name, place: member, isInherited } of place.listed) {
       const value = isInherited ? ownValue(before, name) : before[name];
       const other = isInherited ? ownValue(after, name) : after[name];
-      if (value !== other) this.compare(place, value, other, false);
+      if (value !== other) this.compare(member, value, other, false);
+    }
+    return false;
+  }
+
+  #comparePresent(members: Place<T>['members'], before: JsonObject, after: JsonObject): boolean {
+    let left = 0;
+    for (const _name in after) left += 1;
+    for (const name in before) {
+      const value = before[name];
+      const other = after[name];
+      if (value === other) {
+        left -= 1;
+        continue;
+      }
+      const isOwn = other !== undefined && Object.hasOwn(after, name);
+      if (isOwn) left -= 1;
+      const member = members.get(name);
+      if (member !== undefined) this.compare(member, value, isOwn ? other : undefined, false);
+    }
+    if (left === 0) return false;
+    for (const name in after) {
+      const member = Object.hasOwn(before, name) ? undefined : members.get(name);
+      if (member !== undefined) this.#take(member.all);
     }
     return false;
   }

@@ -38,6 +38,8 @@ export function createRoster(initial: readonly CompiledControl[]): Roster {
   let byId = new Map<string, CompiledControl>();
   /** An entry without slots is a kind that was asked for and that nothing judges. */
   let byKind = new Map<string, Entry>();
+  /** What `byKind` holds of the kinds that were asked for, by kind and group: each change asks several times. */
+  let asked = new Map<string, Map<string, Entry>>();
   let takers: readonly CompiledControl[] = [];
 
   function replace(controls: readonly CompiledControl[]): readonly RosterChange[] {
@@ -46,19 +48,28 @@ export function createRoster(initial: readonly CompiledControl[]): Roster {
     if (byId.size !== controls.length) throw new Error('two controls have one id');
     takers = [...byId.values()].filter((control) => control.judgesKind !== undefined);
     byKind = entriesOf([...byId.values()], [...before.values()]);
+    asked = new Map();
     return [...byKind].flatMap(([id, { kind, slots }]): readonly RosterChange[] => {
       const old = before.get(id)?.slots ?? none;
       return sameSlots(old, slots) ? [] : [{ kind, before: old, after: slots }];
     });
   }
 
+  function entry({ group, kind }: GroupKind): Entry | undefined {
+    const known = asked.get(kind)?.get(group);
+    if (known !== undefined) return known;
+    const found = byKind.get(`${group}/${kind}`) ?? entryOfSeen({ group, kind });
+    if (found === undefined) return undefined;
+    const byGroup = asked.get(kind) ?? new Map<string, Entry>();
+    asked.set(kind, byGroup.set(group, found));
+    return found;
+  }
+
   /** Kinds that no control names come up as they are seen. */
-  function entry(kind: GroupKind): Entry | undefined {
-    const known = byKind.get(`${kind.group}/${kind.kind}`);
-    if (known !== undefined || takers.length === 0) return known;
-    const { group, kind: name } = kind;
-    const made = entryOf({ group, kind: name }, takers);
-    byKind.set(`${group}/${name}`, made);
+  function entryOfSeen(kind: GroupKind): Entry | undefined {
+    if (takers.length === 0) return undefined;
+    const made = entryOf(kind, takers);
+    byKind.set(`${kind.group}/${kind.kind}`, made);
     return made;
   }
 
