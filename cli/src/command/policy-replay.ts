@@ -153,6 +153,11 @@ function printCluster({ print, columns, paint }: CommandContext, bundle: Bundle,
       : [
           `recorded findings of ${cluster.otherControls.length} controls that it does not have, or that judge changes, are not compared`,
         ]),
+    ...(cluster.changeControls.length === 0
+      ? []
+      : [
+          `not replayed are policies that judge changes (oldObject, who asked): ${cluster.changeControls.map(printable).join(', ')}`,
+        ]),
   ];
   for (const note of notes) print(paint.dim(`Note: ${note}.`));
 }

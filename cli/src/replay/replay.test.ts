@@ -171,6 +171,30 @@ test('from a state on: what stands at the beginning is so at the beginning, not 
   });
 });
 
+test('what judges changes is not replayed, and is named', async () => {
+  const { match: _match, cel: _cel, ...head } = control;
+  const relabelled = {
+    ...head,
+    id: 'OWN-002',
+    admission: {
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] }],
+      },
+      validations: [{ expression: 'object.spec == oldObject.spec', message: 'it is edited' }],
+    },
+    cases: [
+      { name: 'as it was', expect: 'pass', change: { oldObject: bad, object: bad }, objects: [] },
+      { name: 'edited', expect: 'fail', change: { oldObject: pod('web'), object: bad }, objects: [] },
+    ],
+  };
+  const replayed = await only(recording([coverage(1, 'watched'), version(2, bad)]), bundleOf(control, relabelled));
+  assert.deepEqual(replayed.changeControls, ['OWN-002']);
+  assert.deepEqual(
+    replayed.comparison.differences.map(({ finding }) => finding.control),
+    ['OWN-001'],
+  );
+});
+
 test('a file holds the same entries; one that is cut off or something else is refused', async () => {
   const entries = recording([
     version(2, JSON.parse('{"__proto__":{"kind":"Pod"},"spec":{}}') as Json),

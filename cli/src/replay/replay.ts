@@ -12,6 +12,8 @@ export type ReplayedCluster = Pick<Beginning, 'cluster' | 'since' | 'until' | 'g
   readonly comparison: Comparison;
   /** Controls with recorded findings that the candidate does not have: they are not compared. */
   readonly otherControls: readonly string[];
+  /** Controls of the candidate that judge changes: nothing is replayed for them. */
+  readonly changeControls: readonly string[];
   /** Verdicts that the candidate does not have at the end: unjudged or not assessable. */
   readonly unanswered: number;
   readonly score: ScoreCard['cluster'];
@@ -36,6 +38,7 @@ class Run {
   readonly #judge: SecondJudge;
   readonly #comparison: FindingComparison;
   readonly #others = new Set<string>();
+  readonly #changeControls: readonly string[];
   #hasBegun = false;
   #versions = 0;
   #objects = 0;
@@ -43,6 +46,8 @@ class Run {
   constructor(beginning: Beginning, { controls, exceptions }: Bundle) {
     this.#beginning = beginning;
     // What judges changes says nothing of states: no finding comes of it, live or here.
+    const ofChanges = controls.filter(({ control }) => control.judges === 'change');
+    this.#changeControls = ofChanges.map(({ control }) => control.meta.id).sort();
     const judging = controls.map(({ control }) => control).filter(({ judges }) => judges !== 'change');
     this.#known = new Set(judging.map(({ meta }) => meta.id));
     this.#judge = createSecondJudge(exceptControls(judging, exceptions, beginning.cluster));
@@ -78,6 +83,7 @@ class Run {
       objects: this.#objects,
       comparison: this.#comparison.end(untilUs),
       otherControls: [...this.#others].sort(),
+      changeControls: this.#changeControls,
       unanswered: engine.unanswered().length,
       score: engine.score().cluster,
     };
