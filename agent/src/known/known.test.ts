@@ -249,6 +249,7 @@ test('a file of another epoch or of no sense is replaced, and said so', async ()
 test('the spool may forget what is applied, and all of it when nothing of ours waits', async () => {
   const known = openKnown({ path: newPath(), epoch: 'e' });
   assert.equal(known.releasable(7), 7);
+  await known.kind('', 'pods').flush();
   const { promise, resolve } = Promise.withResolvers<SequenceRange>();
   stage(known, delta('a', 1, 1), promise);
   assert.equal(known.releasable(7), 7, 'what waits comes after');

@@ -7,12 +7,7 @@ import { bodyBytes } from './make-batch.ts';
 export type Waiting = { readonly body: MessageBody; readonly arrivedAtUs: number; readonly bytes: number };
 
 /** The bodies of one batch, and the appends that are answered when it is durable. */
-export type Cut = {
-  readonly waiting: readonly Waiting[];
-  readonly finished: readonly ((first: number) => void)[];
-  /** Of these bodies, those up to the last that ends an append. */
-  readonly answered: number;
-};
+export type Cut = { readonly waiting: readonly Waiting[]; readonly finished: readonly ((first: number) => void)[] };
 
 type Entry = Waiting & {
   /** Set on the last body of an append. */
@@ -27,6 +22,11 @@ export class CommitQueue {
   #bytes = 0;
   #oldestAtMs = 0;
   #unanswered = 0;
+  #answeredSequence: number;
+
+  constructor(lastSequence: number) {
+    this.#answeredSequence = lastSequence;
+  }
 
   get bytes(): number {
     return this.#bytes;
@@ -39,6 +39,11 @@ export class CommitQueue {
   /** Whether every append was answered: what was cut last is durable, and nothing waits. */
   get isSettled(): boolean {
     return this.#unanswered === 0;
+  }
+
+  /** Of the append that was answered last; when none was, the one given at first. */
+  get answeredSequence(): number {
+    return this.#answeredSequence;
   }
 
   /** When the oldest waiting body came, on the clock given to `push`. */
@@ -54,6 +59,7 @@ export class CommitQueue {
     const finish = (firstOfBatch: number, indexInBatch: number): void => {
       this.#unanswered -= 1;
       const lastSequence = firstOfBatch + indexInBatch;
+      this.#answeredSequence = lastSequence;
       resolve({ firstSequence: lastSequence - bodies.length + 1, lastSequence });
     };
     const refuse = (error: Error): void => {
@@ -88,8 +94,7 @@ export class CommitQueue {
     const reject = (error: Error): void => {
       for (const entry of taken) entry.reject?.(error);
     };
-    const answered = taken.findLastIndex(({ finish }) => finish !== undefined) + 1;
-    return { cut: { waiting: taken, finished, answered }, reject };
+    return { cut: { waiting: taken, finished }, reject };
   }
 
   /** As many cuts as there are bodies for, at most `count`. */

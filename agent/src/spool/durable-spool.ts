@@ -5,13 +5,11 @@ import { logEvents } from '../log-events.ts';
 import type { SequenceRange } from '../message-sink.ts';
 import { awaitUntil } from './await-until.ts';
 import { BatchPace } from './batch-pace.ts';
-import { CommitQueue } from './commit-queue.ts';
-import type { Cut } from './commit-queue.ts';
+import { CommitQueue, type Cut } from './commit-queue.ts';
 import type { DirectoryLock } from './lock-directory.ts';
 import { bodyBytes, makeRecord, maxBodyBytes, openBatch } from './make-batch.ts';
 import type { Mark, MarkFile } from './mark-file.ts';
-import { OwedLosses } from './owed-losses.ts';
-import type { OwedPorts } from './owed-losses.ts';
+import { OwedLosses, type OwedPorts } from './owed-losses.ts';
 import { readLog } from './read-log.ts';
 import type { PlannedHole } from './recover-log.ts';
 import type { LogRecord, Range, Segment, SegmentLog } from './segment-log.ts';
@@ -34,7 +32,7 @@ export class DurableSpool implements Spool {
   readonly #log: SegmentLog;
   readonly #markFile: MarkFile;
   readonly #lock: DirectoryLock;
-  readonly #queue = new CommitQueue();
+  readonly #queue: CommitQueue;
   readonly #pace: BatchPace;
   readonly #closing = new AbortController();
   #wake = Promise.withResolvers<void>();
@@ -42,7 +40,6 @@ export class DurableSpool implements Spool {
   #acceptedSequence: number;
   #recordedSequence: number;
   #appliedSequence = 0;
-  #answeredSequence: number;
   readonly #owed: OwedLosses;
   #trouble: string | undefined;
   #isShedding = false;
@@ -60,7 +57,7 @@ export class DurableSpool implements Spool {
     this.#pace = new BatchPace(options.limits);
     this.#acceptedSequence = mark.acceptedSequence;
     this.#recordedSequence = mark.recordedSequence;
-    this.#answeredSequence = files.log.lastSequence;
+    this.#queue = new CommitQueue(files.log.lastSequence);
     this.#owed = new OwedLosses(this.#owing(), mark, holes);
   }
 
@@ -83,7 +80,7 @@ export class DurableSpool implements Spool {
   position(): SpoolPosition {
     return {
       lastSequence: this.#log.lastSequence,
-      answeredSequence: this.#answeredSequence,
+      answeredSequence: this.#queue.answeredSequence,
       isSettled: this.#queue.isSettled,
       acceptedSequence: this.#acceptedSequence,
       recordedSequence: this.#recordedSequence,
@@ -160,7 +157,7 @@ export class DurableSpool implements Spool {
   async appendDirectly(bodies: readonly MessageBody[]): Promise<void> {
     const nowUs = this.#options.clock.nowUs();
     const waiting = bodies.map((body) => ({ body, arrivedAtUs: nowUs, bytes: bodyBytes(body) }));
-    await this.#commit([{ waiting, finished: [], answered: waiting.length }]);
+    await this.#commit([{ waiting, finished: [] }]);
   }
 
   async #run(): Promise<void> {
@@ -254,7 +251,6 @@ export class DurableSpool implements Spool {
       await this.#saveMark();
       for (const [i, cut] of cuts.entries()) {
         const first = records[i]?.header.firstSequence ?? 0;
-        if (cut.answered > 0) this.#answeredSequence = first + cut.answered - 1;
         for (const finish of cut.finished) finish(first);
       }
     });
