@@ -26,7 +26,9 @@ test('a small spool that ends with audit events makes room for the objects that 
   const context = { config, logger: silentLogger, metrics: createAgentMetrics(), clock: systemClock };
   const [spool, known] = await openState({ ...context, onLoss: () => assert.fail('nothing is lost') }, scope);
   const audit = { type: 'audit', digest: 'd', event: incompressible(32_768), source: 'webhook' } as const;
-  const { lastSequence } = await spool.append([audit]);
+  // More than is written at once.
+  const batch = Array.from({ length: 150 }, () => audit);
+  const { lastSequence } = await spool.append(batch);
   const canonical = JSON.stringify({ text: incompressible(32_768) });
   const ref = { group: '', resource: 'configmaps', kind: 'ConfigMap', namespace: 'default', name: 'a', uid: 'u' };
   const delta: Delta = {

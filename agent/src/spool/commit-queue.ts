@@ -22,6 +22,8 @@ export class CommitQueue {
   #bytes = 0;
   #oldestAtMs = 0;
   #unanswered = 0;
+  /** The last cut ends in the midst of one. */
+  #isWithinAppend = false;
   #answeredSequence: number;
 
   constructor(lastSequence: number) {
@@ -87,6 +89,7 @@ export class CommitQueue {
       bytes += entry.bytes;
       this.#head += 1;
     }
+    this.#isWithinAppend = taken.at(-1)?.finish === undefined;
     this.#bytes -= bytes;
     this.#oldestAtMs = nowMs;
     this.#compact();
@@ -97,10 +100,13 @@ export class CommitQueue {
     return { cut: { waiting: taken, finished }, reject };
   }
 
-  /** As many cuts as there are bodies for, at most `count`. */
+  /**
+   * As many cuts as there are bodies for: at most `count`, and those that the last append of these needs. Half of an append
+   * could not be let go before the other half, which may wait for just that room.
+   */
   cutUpTo(count: number, maxBytes: number, nowMs: number): ReturnType<CommitQueue['cut']>[] {
     const cuts: ReturnType<CommitQueue['cut']>[] = [];
-    while (!this.isEmpty && cuts.length < count) cuts.push(this.cut(maxBytes, nowMs));
+    while (!this.isEmpty && (cuts.length < count || this.#isWithinAppend)) cuts.push(this.cut(maxBytes, nowMs));
     return cuts;
   }
 
