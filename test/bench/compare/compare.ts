@@ -9,11 +9,11 @@ import { loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readLibrary } from '@driftline/policy/library';
-import { checks, type ToolName } from './checks.ts';
+import { agreementTable, type Answered, differenceTable, row } from './agreement.ts';
 import { readableBy, writeManifests } from './manifests.ts';
 import { type Measured, measured } from './measured.ts';
 import { goTool } from './peers.ts';
-import { type Flag, type Tool, toolsFor } from './tools.ts';
+import { type Tool, toolsFor } from './tools.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const corpora = process.env.DRIFTLINE_CORPORA;
 if (corpora === undefined)
   throw new Error('the manifests come from the corpora: set DRIFTLINE_CORPORA to their folder');
 
-type Taken = { readonly tool: Tool; readonly best: Measured; readonly flags: readonly Flag[] };
+type Taken = Answered & { readonly tool: Tool; readonly best: Measured };
 
 /** The least of the rounds: what disturbs only adds. */
 function run(tool: Tool, folder: string, rounds: number): Taken {
@@ -37,11 +37,7 @@ function run(tool: Tool, folder: string, rounds: number): Taken {
     measured(tool.command, output, (file) => readFileSync(file, 'utf8')),
   );
   const best = all.reduce((a, b) => (b.cpuSeconds < a.cpuSeconds ? b : a));
-  return { tool, best, flags: tool.flags(best.stdout) };
-}
-
-function row(cells: readonly (string | number)[]): string {
-  return `| ${cells.join(' | ')} |`;
+  return { tool, name: tool.name, best, flags: tool.flags(best.stdout) };
 }
 
 function costTable(taken: readonly Taken[]): string {
@@ -52,31 +48,6 @@ function costTable(taken: readonly Taken[]): string {
     ...taken.map(({ tool: { name, version, rules }, best, flags }) => {
       const cost = [best.cpuSeconds.toFixed(2), (best.cpuSeconds / own).toFixed(2), Math.round(best.maxResidentMiB)];
       return row([name, version, rules, ...cost, flags.length, new Set(flags.map(({ file }) => file)).size]);
-    }),
-  ].join('\n');
-}
-
-/** Objects that a tool flags for a question; undefined when it does not ask it. */
-function flagged({ tool, flags }: Taken, check: Readonly<Partial<Record<ToolName, readonly string[]>>>) {
-  const ids = check[tool.name];
-  return ids && new Set(flags.filter((flag) => ids.includes(flag.check)).map(({ file }) => file));
-}
-
-/** For each question and tool: how many objects it flags, and of those how many Driftline does not flag, and the other way round. */
-function agreementTable(taken: readonly Taken[]): string {
-  const ours = taken.find(({ tool }) => tool.name === 'driftline');
-  const others = taken.filter((one) => one !== ours);
-  return [
-    row(['objects flagged for', 'driftline', ...others.map(({ tool }) => `${tool.name} (only it, only driftline)`)]),
-    row(['---', '---', ...others.map(() => '---')]),
-    ...Object.entries(checks).map(([question, check]) => {
-      const own = (ours && flagged(ours, check)) ?? new Set<string>();
-      const cells = others.map((other) => {
-        const found = flagged(other, check);
-        if (found === undefined) return 'not asked';
-        return `${found.size} (${found.difference(own).size}, ${own.difference(found).size})`;
-      });
-      return row([question, own.size, ...cells]);
     }),
   ].join('\n');
 }
@@ -100,13 +71,14 @@ try {
   const bytes = manifests.reduce((sum, { file }) => sum + statSync(file).size, 0);
   if (values.json) {
     const flags = taken.map((one) => [one.tool.name, one.flags.map(({ check, file }) => `${basename(file)} ${check}`)]);
-    console.log(JSON.stringify({ manifests, flags: Object.fromEntries(flags) }));
+    const named = manifests.map(({ file, object }) => ({ file, object }));
+    console.log(JSON.stringify({ manifests: named, flags: Object.fromEntries(flags) }));
   } else {
     const load = `load average ${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
     console.log(
       `${manifests.length} manifests, ${(bytes / 1e6).toFixed(1)} MB of YAML, Node ${process.version}, ${load}\n`,
     );
-    console.log(`${costTable(taken)}\n\n${agreementTable(taken)}`);
+    console.log(`${costTable(taken)}\n\n${agreementTable(taken)}\n\n${differenceTable(taken, manifests)}`);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });

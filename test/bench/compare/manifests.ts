@@ -9,6 +9,7 @@ export type Manifest = {
   readonly file: string;
   /** `kind/namespace/name`, the namespace `default` where the manifest names none. */
   readonly object: string;
+  readonly content: JsonObject;
 };
 
 /**
@@ -30,7 +31,7 @@ export function writeManifests(
     const object = named(corpus[index % corpus.length] ?? {}, seen);
     const file = join(folder, `${String(index).padStart(5, '0')}.yaml`);
     writeFileSync(file, stringify(object));
-    return { file, object: objectText(object) };
+    return { file, object: objectText(object), content: object };
   });
   const unreadable = new Set(
     refused(
