@@ -105,13 +105,13 @@ type Compiled = {
 function createProgram(source: string, { expr, checked, costLimit, constants }: Compiled): CelProgram {
   const code = emitProgram(expr, checked, constants);
   const { slotCount, variables } = checked.scope;
+  const unbound: readonly Value[] = Array.from({ length: slotCount }, () => undefined);
   return {
     source,
     type: checked.result,
     reads: readsOf(expr, checked),
     evaluate: (bindings) => {
-      const slots: Value[] = [];
-      for (let i = 0; i < slotCount; i++) slots.push(undefined);
+      const slots = unbound.slice();
       for (const { name, slot } of variables) slots[slot] = Object.hasOwn(bindings, name) ? bindings[name] : undefined;
       return evaluate(code, new Run(slots, costLimit));
     },

@@ -93,16 +93,18 @@ export const some = (value: Value): CelOptional => new CelOptional(true, value);
 export class LazyFields extends CelObject {
   readonly celKind = 'map';
   private readonly resolve: (name: string) => Value;
-  private readonly known: Map<string, Value> = new Map();
+  /** Made with the first answer: much of what is offered is never read. */
+  private known: Map<string, Value> | undefined;
   constructor(resolve: (name: string) => Value) {
     super();
     this.resolve = resolve;
   }
   get(name: string): Value {
-    let value = this.known.get(name);
-    if (value === undefined && !this.known.has(name)) {
+    const known = (this.known ??= new Map());
+    let value = known.get(name);
+    if (value === undefined && !known.has(name)) {
       value = this.resolveSafely(name);
-      this.known.set(name, value);
+      known.set(name, value);
     }
     return value;
   }

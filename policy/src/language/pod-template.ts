@@ -24,22 +24,28 @@ const places: readonly Place[] = [
   { group: 'batch', kind: 'Job', parent: template },
 ];
 
-const placeOf = new Map(places.map((place) => [`${place.group}/${place.kind}`, place]));
+/** No two of them have one name. */
+const placeByName = new Map(places.map((place) => [place.kind, place]));
+
+function placeOf({ group, kind }: GroupKind): Place | undefined {
+  const place = placeByName.get(kind);
+  return place?.group === group ? place : undefined;
+}
 
 export const podBearingKinds: readonly GroupKind[] = places.map(({ group, kind }) => ({ group, kind }));
 
 export function isPodBearing(kind: GroupKind): boolean {
-  return placeOf.has(`${kind.group}/${kind.kind}`);
+  return placeOf(kind) !== undefined;
 }
 
 /** Keys that lead to the object whose `spec` and `metadata` are the pod's; undefined for kinds without a pod. */
 export function podParentOf(kind: GroupKind): readonly string[] | undefined {
-  return placeOf.get(`${kind.group}/${kind.kind}`)?.parent;
+  return placeOf(kind)?.parent;
 }
 
 /** The pod of an object of a pod-bearing kind; undefined for other kinds and when there is no pod spec. */
 export function podTemplateOf(object: JsonObject, kind: GroupKind): PodTemplate | undefined {
-  const place = placeOf.get(`${kind.group}/${kind.kind}`);
+  const place = placeOf(kind);
   if (place === undefined) return undefined;
   let parent: JsonObject = object;
   for (const step of place.parent) {
