@@ -102,11 +102,12 @@ const openTokens = async ({ config, tokens, logger }: CollectorOptions, scope: S
   throw new CollectorError('no-tokens', 'no agent could connect: set DRIFTLINE_TOKENS_FILE, or client certificates');
 };
 
-const openBus = async (
-  { role, kafka }: CollectorConfig,
-  logger: Logger,
-): Promise<{ readonly writer: BusWriter; readonly reader: BusReader }> =>
-  kafka === undefined ? openMemoryBus() : openKafkaBus({ ...kafka, role, logger });
+const openBus = async ({
+  config: { role, kafka },
+  logger,
+  signal,
+}: CollectorOptions): Promise<{ readonly writer: BusWriter; readonly reader: BusReader }> =>
+  kafka === undefined ? openMemoryBus() : openKafkaBus({ ...kafka, role, logger, signal });
 
 const closeBus = async (bus: { readonly writer: BusWriter; readonly reader: BusReader }): Promise<void> => {
   await bus.reader.close();
@@ -146,7 +147,7 @@ class Composition {
     const openStore = (): Promise<Timeline> =>
       openTimeline({ settings, dataDir, logger, nowUs, onWriteFailure, signal });
     const timeline = await scope.open('timeline', openStore, close);
-    const bus = await scope.open('bus', () => openBus(config, logger), closeBus);
+    const bus = await scope.open('bus', () => openBus(this.#options), closeBus);
     const line = { timeline, metrics, now };
     const pipeline = config.role === 'gateway' ? undefined : await this.#openLine(bus.reader, policies, line);
     const gateway =

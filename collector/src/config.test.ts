@@ -47,6 +47,24 @@ test('beyond loopback nothing listens in the clear, unless that is asked for by 
   assert.equal(own.apiTls?.certFile, 'a.crt');
 });
 
+test('brokers are reached over TLS and with a password where that is set', () => {
+  const security = (more: Readonly<Record<string, string>>) =>
+    parseConfig({ KAFKA_BROKERS: 'a:1', ...more }).kafka?.security;
+  assert.deepEqual(security({}), { tls: undefined, sasl: undefined });
+  assert.deepEqual(security({ KAFKA_TLS: 'true' })?.tls, {});
+  const user = { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_USERNAME: 'me', KAFKA_PASSWORD: 'secret-value' };
+  assert.deepEqual(security({ ...user, KAFKA_TLS_CA_FILE: 'ca' }), {
+    tls: { caFile: 'ca' },
+    sasl: { mechanism: 'PLAIN', username: 'me', password: 'secret-value' },
+  });
+  const pair = { KAFKA_TLS_CERT_FILE: 'c', KAFKA_TLS_KEY_FILE: 'k' };
+  assert.deepEqual(security(pair), { tls: { certFile: 'c', keyFile: 'k' }, sasl: undefined });
+  assert.throws(() => security(user), /PLAIN sends the password as it is: it needs TLS/);
+  const scram = { ...user, KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512' };
+  assert.equal(security(scram)?.sasl?.mechanism, 'SCRAM-SHA-512');
+  assert.throws(() => security({ ...scram, KAFKA_PASSWORD: '' }), /KAFKA_PASSWORD: is needed with KAFKA_USERNAME/);
+});
+
 test('what cannot work is said before anything opens, without values', () => {
   for (const [variables, args, expected] of [
     [{ DRIFTLINE_LISTEN: 'secret-value' }, [], /DRIFTLINE_LISTEN: must be host:port/],
@@ -55,6 +73,9 @@ test('what cannot work is said before anything opens, without values', () => {
     [{ DRIFTLINE_TLS_CERT_FILE: 'secret-value' }, [], /go together/],
     [{ DRIFTLINE_API_TLS_KEY_FILE: 'secret-value' }, [], /go together/],
     [{ KAFKA_PARTITIONS: 'many' }, [], /KAFKA_PARTITIONS/],
+    [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, [], /KAFKA_SASL_MECHANISM: a mechanism and a user go together/],
+    [{ KAFKA_TLS_KEY_FILE: 'secret-value' }, [], /go together/],
+    [{}, ['--kafka-password=x'], /kafka-password/],
     [{}, ['--no-such-flag=secret-value'], /no-such-flag/],
     [{}, ['--clickhouse-password=x'], /clickhouse-password/],
   ] as const) {

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { type KafkaSecurity, saslMechanisms } from './bus/kafka-client.ts';
 import type { StoreSettings } from './timeline/connection/store-settings.ts';
 import { parseStoreSettings } from './timeline/connection/store-settings.ts';
 import { apiSettings, gatewaySettings, plaintextFault } from './tls/plaintext.ts';
@@ -27,6 +28,12 @@ const list = z
   .string()
   .transform((text) => text.split(',').map((item) => item.trim()))
   .pipe(z.array(z.string().min(1)));
+
+const hasKafkaTls = (it: {
+  readonly KAFKA_TLS: boolean;
+  readonly KAFKA_TLS_CA_FILE?: string | undefined;
+  readonly KAFKA_TLS_CERT_FILE?: string | undefined;
+}): boolean => it.KAFKA_TLS || it.KAFKA_TLS_CA_FILE !== undefined || it.KAFKA_TLS_CERT_FILE !== undefined;
 
 const schema = z
   .object({
@@ -53,6 +60,24 @@ const schema = z
       .default('driftline'),
     KAFKA_PARTITIONS: count.default(12),
     KAFKA_REPLICATION: count.default(1),
+    KAFKA_TLS: flag,
+    KAFKA_TLS_CA_FILE: path,
+    KAFKA_TLS_CERT_FILE: path,
+    KAFKA_TLS_KEY_FILE: path,
+    KAFKA_SASL_MECHANISM: z.enum(saslMechanisms).optional(),
+    KAFKA_USERNAME: z.string().min(1).optional(),
+  })
+  .refine((it) => (it.KAFKA_TLS_CERT_FILE === undefined) === (it.KAFKA_TLS_KEY_FILE === undefined), {
+    message: 'a TLS certificate and its key go together',
+    path: ['KAFKA_TLS_CERT_FILE'],
+  })
+  .refine((it) => (it.KAFKA_SASL_MECHANISM === undefined) === (it.KAFKA_USERNAME === undefined), {
+    message: 'a mechanism and a user go together; the password is KAFKA_PASSWORD',
+    path: ['KAFKA_SASL_MECHANISM'],
+  })
+  .refine((it) => it.KAFKA_SASL_MECHANISM !== 'PLAIN' || hasKafkaTls(it), {
+    message: 'PLAIN sends the password as it is: it needs TLS (KAFKA_TLS, or KAFKA_TLS_CA_FILE)',
+    path: ['KAFKA_SASL_MECHANISM'],
   })
   .refine((it) => (it.DRIFTLINE_TLS_CERT_FILE === undefined) === (it.DRIFTLINE_TLS_KEY_FILE === undefined), {
     message: 'a TLS certificate and its key go together',
@@ -98,6 +123,7 @@ export type CollectorConfig = {
         readonly topicPrefix: string;
         readonly partitions: number;
         readonly replication: number;
+        readonly security: KafkaSecurity;
       }
     | undefined;
 };
@@ -193,10 +219,26 @@ export const parseConfig = (environment: Variables, args: readonly string[] = []
             topicPrefix: it.KAFKA_TOPIC_PREFIX,
             partitions: it.KAFKA_PARTITIONS,
             replication: it.KAFKA_REPLICATION,
+            security: kafkaSecurityOf(it, variables['KAFKA_PASSWORD']),
           },
   };
   refusePlaintextListeners(config);
   return config;
+};
+
+const kafkaSecurityOf = (it: z.output<typeof schema>, password: string | undefined): KafkaSecurity => {
+  const { KAFKA_TLS_CA_FILE: caFile, KAFKA_SASL_MECHANISM: mechanism, KAFKA_USERNAME: username } = it;
+  if (mechanism !== undefined && (password === undefined || password === ''))
+    throw new ConfigError('collector: the configuration is not usable: KAFKA_PASSWORD: is needed with KAFKA_USERNAME');
+  return {
+    tls: hasKafkaTls(it)
+      ? { ...(caFile !== undefined && { caFile }), ...pairOf(it.KAFKA_TLS_CERT_FILE, it.KAFKA_TLS_KEY_FILE) }
+      : undefined,
+    sasl:
+      mechanism === undefined || username === undefined || password === undefined
+        ? undefined
+        : { mechanism, username, password },
+  };
 };
 
 const pairOf = (certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined =>

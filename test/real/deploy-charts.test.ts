@@ -127,6 +127,10 @@ describe('charts and manifests', () => {
       'forwarders.secretName': 'receivers',
       'gitRepositories.secretName': 'repositories',
       'gateway.clientCaSecretName': 'client-ca',
+      'kafka.caSecretName': 'kafka-ca',
+      'kafka.clientCertSecretName': 'kafka-tls',
+      'kafka.saslMechanism': 'SCRAM-SHA-512',
+      'kafka.saslSecretName': 'kafka-user',
     };
     const read = (more: Values) =>
       workloads(renderObjects('driftline-collector', { ...more, ...values })).map((workload) => {
@@ -150,6 +154,15 @@ describe('charts and manifests', () => {
         ]);
         assert.equal(config.gitRepositoriesFile, '/etc/driftline/git/repositories.json');
         assert.equal(config.tls?.clientCaFile, '/etc/driftline/client-ca/ca.crt');
+        if (config.role !== 'all')
+          assert.deepEqual(config.kafka?.security, {
+            tls: {
+              caFile: '/etc/driftline/kafka-ca/ca.crt',
+              certFile: '/etc/driftline/kafka-tls/tls.crt',
+              keyFile: '/etc/driftline/kafka-tls/tls.key',
+            },
+            sasl: { mechanism: 'SCRAM-SHA-512', username: 'secret-KAFKA_USERNAME', password: 'secret-KAFKA_PASSWORD' },
+          });
         return [workload.metadata.name, workload.spec.replicas, config.role, config.forwardersFile !== undefined];
       });
     assert.deepEqual(read({}), [['driftline-collector', 1, 'all', true]]);

@@ -3,10 +3,13 @@
  * time owns a cluster; what workers say back goes to `<prefix>.feedback`. Kafka carries the agents' bytes unchanged and
  * is trusted for nothing: sequences make every loss visible (DESIGN: end to end, not hop by hop).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin } from '@platformatic/kafka';
 import { maxCompressedBatchBytes } from '@driftline/proto';
 import type { Logger } from 'pino';
 import type { BusReader, BusWriter, Feedback } from './bus.ts';
+import { logEvents } from '../log-events.ts';
+import { kafkaClient, type KafkaClient, type KafkaSecurity } from './kafka-client.ts';
 import { KafkaFeedback } from './kafka-feedback.ts';
 import { SerialProducer } from './kafka-producer.ts';
 import { KafkaReader } from './kafka-reader.ts';
@@ -15,6 +18,8 @@ import { encodeBatch, encodeFeedback, recordKey } from './kafka-record.ts';
 export type KafkaBusOptions = {
   /** host:port */
   readonly brokers: readonly string[];
+  /** Default: plain text, and nobody asks who one is. */
+  readonly security?: KafkaSecurity;
   readonly topicPrefix: string;
   /** Of the batches topic, when it is created: the most workers that can share the load. */
   readonly partitions: number;
@@ -23,6 +28,8 @@ export type KafkaBusOptions = {
   readonly role: 'all' | 'gateway' | 'worker';
   readonly logger: Logger;
   readonly inFlightBytes?: number;
+  /** Ends the wait for brokers that are away, or that refuse. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type KafkaBus = { readonly writer: BusWriter; readonly reader: BusReader };
@@ -33,9 +40,40 @@ const queueBytes = 64 * 1024 * 1024;
 /** max.message.bytes of the batches topic: the largest batch, with its header, and room. */
 const maxRecordBytes = maxCompressedBatchBytes + 1024 * 1024;
 
-const createTopics = async (options: KafkaBusOptions, batches: string, feedback: string): Promise<void> => {
-  const { brokers, partitions, replication: replicas } = options;
-  const admin = new Admin({ clientId: 'driftline', bootstrapBrokers: [...brokers], retries: true });
+/** Between two attempts to reach the brokers at the start. */
+const reachRetryMs = 2_000;
+
+/** Waits for as long as no broker answers, or all refuse; the log says why. */
+const reachBrokers = async (client: KafkaClient, { logger, signal }: KafkaBusOptions): Promise<void> => {
+  for (;;) {
+    const admin = new Admin({ ...client, retries: 0 });
+    try {
+      await admin.listTopics();
+      return;
+    } catch (error) {
+      const advice = 'the start waits for them: see KAFKA_BROKERS, KAFKA_TLS_* and KAFKA_SASL_MECHANISM';
+      const brokers = client.bootstrapBrokers;
+      logger.warn({ event: logEvents.busTrouble, brokers, reason: innermost(error), advice });
+    } finally {
+      await admin.close().catch(() => undefined);
+    }
+    await sleep(reachRetryMs, undefined, { signal });
+  }
+};
+
+/** The library says 'failed' at each level; why stands at the bottom. */
+const innermost = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const [first = error.cause] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
+  return first instanceof Error && error.message !== 'SASL authentication failed.' ? innermost(first) : error.message;
+};
+
+const createTopics = async (
+  client: KafkaClient,
+  { partitions, replication: replicas }: KafkaBusOptions,
+  [batches, feedback]: readonly [string, string],
+): Promise<void> => {
+  const admin = new Admin({ ...client, retries: true });
   try {
     const existing = new Set(await admin.listTopics());
     const configs = [{ name: 'max.message.bytes', value: String(maxRecordBytes) }];
@@ -51,21 +89,21 @@ const createTopics = async (options: KafkaBusOptions, batches: string, feedback:
 };
 
 export const openKafkaBus = async (options: KafkaBusOptions): Promise<KafkaBus> => {
-  const { brokers, topicPrefix, role, logger, inFlightBytes = defaultInFlightBytes } = options;
-  const clientId = 'driftline';
+  const { brokers, security, topicPrefix, role, logger, inFlightBytes = defaultInFlightBytes } = options;
+  const client = await kafkaClient(brokers, security);
   const batches = `${topicPrefix}.batches`;
   const feedback = `${topicPrefix}.feedback`;
-  await createTopics(options, batches, feedback);
+  await reachBrokers(client, options);
+  await createTopics(client, options, [batches, feedback]);
   const listeners = new Set<(feedback: Feedback) => void>();
-  const producer = new SerialProducer({ brokers, clientId, sendBytes, queueBytes });
+  const producer = new SerialProducer({ client, sendBytes, queueBytes });
   const onFeedback = (each: Feedback): void => {
     for (const listener of listeners) listener(each);
   };
-  const incoming =
-    role === 'worker' ? undefined : new KafkaFeedback({ brokers, clientId, topic: feedback, logger, onFeedback });
+  const incoming = role === 'worker' ? undefined : new KafkaFeedback({ client, topic: feedback, logger, onFeedback });
   await incoming?.ready();
   const groupId = `${topicPrefix}.workers`;
-  const reader = new KafkaReader({ brokers, clientId, groupId, topic: batches, inFlightBytes, logger });
+  const reader = new KafkaReader({ client, groupId, topic: batches, inFlightBytes, logger });
   return {
     writer: {
       async publish(batch) {

@@ -5,10 +5,10 @@ import type { Logger } from 'pino';
 import { logEvents } from '../log-events.ts';
 import type { Feedback } from './bus.ts';
 import { decodeFeedback } from './kafka-record.ts';
+import type { KafkaClient } from './kafka-client.ts';
 
 export type KafkaFeedbackOptions = {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
+  readonly client: KafkaClient;
   readonly topic: string;
   readonly logger: Logger;
   readonly onFeedback: (feedback: Feedback) => void;
@@ -52,11 +52,10 @@ export class KafkaFeedback {
   }
 
   async #consume(): Promise<void> {
-    const { brokers, clientId, topic, logger, onFeedback } = this.#options;
+    const { client, topic, logger, onFeedback } = this.#options;
     const consumer = new Consumer({
-      clientId,
+      ...client,
       groupId: `${topic}.${randomUUID()}`,
-      bootstrapBrokers: [...brokers],
       autocommit: false,
       retries: true,
     });

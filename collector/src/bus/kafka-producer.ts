@@ -3,14 +3,14 @@
  * leader crashes. While one is under way the next group collects, so that waiting costs little throughput.
  */
 import { ProduceAcks, Producer, stringSerializer } from '@platformatic/kafka';
+import type { KafkaClient } from './kafka-client.ts';
 
 export type KafkaMessage = { readonly topic: string; readonly key: string; readonly value: Buffer };
 
 type Waiting = { readonly message: KafkaMessage; readonly sent: PromiseWithResolvers<void> };
 
 export type SerialProducerOptions = {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
+  readonly client: KafkaClient;
   /** Bytes of one send; below the topic's max.message.bytes. A larger single message goes alone. */
   readonly sendBytes: number;
   /** Bytes that wait before `send` waits too. */
@@ -29,8 +29,7 @@ export class SerialProducer {
   constructor(options: SerialProducerOptions) {
     this.#options = options;
     this.#producer = new Producer({
-      clientId: options.clientId,
-      bootstrapBrokers: [...options.brokers],
+      ...options.client,
       idempotent: true,
       acks: ProduceAcks.ALL,
       retries: true,

@@ -15,6 +15,7 @@ import type { ClusterId } from '../timeline/timeline.ts';
 import type { BatchHandler, StreamBatch } from './bus.ts';
 import { clusterKey } from './by-cluster.ts';
 import { decodeBatch, recordKey } from './kafka-record.ts';
+import type { KafkaClient } from './kafka-client.ts';
 
 type KafkaRecord = Message;
 type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
@@ -26,8 +27,7 @@ const heldBytesOf = ({ record, batch }: Tracked): number =>
   Math.max(record.value.byteLength, batch?.batch.uncompressedBytes ?? 0);
 
 export type KafkaReaderOptions = {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
+  readonly client: KafkaClient;
   readonly groupId: string;
   readonly topic: string;
   /** Bytes, uncompressed, that were handed over and are not recorded yet. */
@@ -84,11 +84,10 @@ export class KafkaReader {
 
   /** Resolves when the reader stops or its stream ends; rejects when it breaks. */
   async #consume(handler: BatchHandler): Promise<void> {
-    const { brokers, clientId, groupId, topic, logger } = this.#options;
+    const { client, groupId, topic, logger } = this.#options;
     const consumer = new Consumer({
-      clientId,
+      ...client,
       groupId,
-      bootstrapBrokers: [...brokers],
       autocommit: false,
       sessionTimeout: sessionTimeoutMs,
       // Otherwise the stream ends for good after three failed tries.

@@ -23,6 +23,13 @@ export type Broker = {
   kill(): Promise<void>;
 };
 
+/** A user that the brokers know, by PLAIN and by SCRAM-SHA-512, and what they speak TLS with (PEM). */
+export type BrokerSecurity = {
+  readonly username: string;
+  readonly password: string;
+  readonly certificate: { readonly cert: string; readonly key: string };
+};
+
 export type KafkaCluster = {
   readonly brokers: readonly Broker[];
   readonly bootstrap: string;
@@ -40,7 +47,8 @@ export function resolveKafka(): string {
   });
 }
 
-export async function startKafka(count = 1): Promise<KafkaCluster> {
+/** With `security` clients have to come with TLS and a password. */
+export async function startKafka(count = 1, security?: BrokerSecurity): Promise<KafkaCluster> {
   const lib = resolveKafka();
   const dir = mkdtempSync(join(tmpdir(), 'kafka-'));
   const ports = await freePorts(2 * count);
@@ -57,7 +65,7 @@ export async function startKafka(count = 1): Promise<KafkaCluster> {
     rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
   };
   try {
-    for (const broker of brokers) format(broker, { clusterId, voters, replicas: Math.min(3, count) });
+    for (const broker of brokers) format(broker, { clusterId, voters, replicas: Math.min(3, count), security });
     await Promise.all(brokers.map((broker) => broker.start()));
   } catch (error) {
     await destroy();
@@ -124,15 +132,47 @@ function openBroker(node: { id: number; port: number; controllerPort: number; di
   };
 }
 
-function format(broker: BrokerFiles, cluster: { clusterId: string; voters: string; replicas: number }): void {
+type ClusterSettings = {
+  readonly clusterId: string;
+  readonly voters: string;
+  readonly replicas: number;
+  readonly security: BrokerSecurity | undefined;
+};
+
+function listenerSettings(broker: BrokerFiles, security: BrokerSecurity | undefined): Record<string, string> {
+  const protocol = security === undefined ? 'PLAINTEXT' : 'SASL_SSL';
+  const listeners = {
+    'controller.listener.names': 'CONTROLLER',
+    listeners: `${protocol}://${host}:${broker.port},CONTROLLER://${host}:${broker.controllerPort}`,
+    'listener.security.protocol.map': `${protocol}:${protocol},CONTROLLER:PLAINTEXT`,
+  };
+  if (security === undefined) return listeners;
+  const { username, password, certificate } = security;
+  const keystore = join(broker.dir, 'keystore.pem');
+  writeFileSync(keystore, certificate.key + certificate.cert, { mode: 0o600 });
+  const login = 'org.apache.kafka.common.security';
+  return {
+    ...listeners,
+    'inter.broker.listener.name': 'SASL_SSL',
+    'sasl.mechanism.inter.broker.protocol': 'PLAIN',
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required username="${username}" password="${password}" user_${username}="${password}";`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': keystore,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': keystore,
+    'ssl.endpoint.identification.algorithm': '',
+  };
+}
+
+function format(broker: BrokerFiles, cluster: ClusterSettings): void {
   mkdirSync(join(broker.dir, 'tmp'), { recursive: true });
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': broker.id,
     'controller.quorum.voters': cluster.voters,
-    'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${host}:${broker.port},CONTROLLER://${host}:${broker.controllerPort}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    ...listenerSettings(broker, cluster.security),
     'log.dirs': join(broker.dir, 'data'),
     'auto.create.topics.enable': false,
     'default.replication.factor': cluster.replicas,
@@ -172,7 +212,10 @@ function format(broker: BrokerFiles, cluster: { clusterId: string; voters: strin
     ].join('\n'),
   );
   // '=' because an id may begin with '-'.
-  const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${cluster.clusterId}`, '--config', broker.config];
+  const { username, password } = cluster.security ?? {};
+  const user = username === undefined ? [] : ['--add-scram', `SCRAM-SHA-512=[name=${username},password=${password}]`];
+  const place = [`--cluster-id=${cluster.clusterId}`, '--config', broker.config];
+  const args = ['kafka.tools.StorageTool', 'format', ...place, ...user];
   const run = spawnSync('java', [...jvmArgs(broker), ...args], { encoding: 'utf8' });
   if (run.status !== 0)
     throw new Error(`formatting broker ${broker.id} failed (${run.status}): ${run.stdout}${run.stderr}`);

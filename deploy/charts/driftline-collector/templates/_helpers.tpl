@@ -70,6 +70,23 @@ containers:
       - { name: KAFKA_TOPIC_PREFIX, value: {{ $v.kafka.topicPrefix | quote }} }
       - { name: KAFKA_PARTITIONS, value: {{ $v.kafka.partitions | quote }} }
       - { name: KAFKA_REPLICATION, value: {{ $v.kafka.replication | quote }} }
+      {{- if $v.kafka.tls }}
+      - { name: KAFKA_TLS, value: "true" }
+      {{- end }}
+      {{- if $v.kafka.caSecretName }}
+      - { name: KAFKA_TLS_CA_FILE, value: /etc/driftline/kafka-ca/ca.crt }
+      {{- end }}
+      {{- if $v.kafka.clientCertSecretName }}
+      - { name: KAFKA_TLS_CERT_FILE, value: /etc/driftline/kafka-tls/tls.crt }
+      - { name: KAFKA_TLS_KEY_FILE, value: /etc/driftline/kafka-tls/tls.key }
+      {{- end }}
+      {{- with $v.kafka.saslMechanism }}
+      - { name: KAFKA_SASL_MECHANISM, value: {{ . | quote }} }
+      {{- range $variable, $key := dict "KAFKA_USERNAME" "username" "KAFKA_PASSWORD" "password" }}
+      - name: {{ $variable }}
+        valueFrom: { secretKeyRef: { name: {{ required "kafka.saslSecretName is required with kafka.saslMechanism" $v.kafka.saslSecretName }}, key: {{ $key }} } }
+      {{- end }}
+      {{- end }}
       - { name: CLICKHOUSE_URL, value: {{ required "clickhouse.url is required in fleet mode" $v.clickhouse.url | quote }} }
       {{- range $variable, $key := dict "CLICKHOUSE_USER" "user" "CLICKHOUSE_PASSWORD" "password" "CLICKHOUSE_WRITER_USER" "writer-user" "CLICKHOUSE_WRITER_PASSWORD" "writer-password" "CLICKHOUSE_READER_USER" "reader-user" "CLICKHOUSE_READER_PASSWORD" "reader-password" }}
       - name: {{ $variable }}
@@ -92,6 +109,12 @@ containers:
       {{- if $v.api.tlsSecretName }}
       - { name: api-tls, mountPath: /etc/driftline/api-tls, readOnly: true }
       {{- end }}
+      {{- if and (eq $v.mode "fleet") $v.kafka.caSecretName }}
+      - { name: kafka-ca, mountPath: /etc/driftline/kafka-ca, readOnly: true }
+      {{- end }}
+      {{- if and (eq $v.mode "fleet") $v.kafka.clientCertSecretName }}
+      - { name: kafka-tls, mountPath: /etc/driftline/kafka-tls, readOnly: true }
+      {{- end }}
       {{- if $v.gateway.clientCaSecretName }}
       - { name: client-ca, mountPath: /etc/driftline/client-ca, readOnly: true }
       {{- end }}
@@ -110,6 +133,12 @@ volumes:
   - { name: tls, secret: { secretName: {{ $v.gateway.tlsSecretName }} } }
   {{- if $v.api.tlsSecretName }}
   - { name: api-tls, secret: { secretName: {{ $v.api.tlsSecretName }} } }
+  {{- end }}
+  {{- if and (eq $v.mode "fleet") $v.kafka.caSecretName }}
+  - { name: kafka-ca, secret: { secretName: {{ $v.kafka.caSecretName }} } }
+  {{- end }}
+  {{- if and (eq $v.mode "fleet") $v.kafka.clientCertSecretName }}
+  - { name: kafka-tls, secret: { secretName: {{ $v.kafka.clientCertSecretName }} } }
   {{- end }}
   {{- with $v.gateway.clientCaSecretName }}
   - { name: client-ca, secret: { secretName: {{ . }} } }
