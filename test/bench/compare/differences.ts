@@ -89,6 +89,10 @@ const isOnlyInit =
   ({ containers, initContainers }: Seen): boolean =>
     containers.every(has) && !initContainers.every(has);
 
+const imagesOf = ({ containers, initContainers }: Seen): readonly string[] =>
+  [...containers, ...initContainers].map(({ image }) => image).filter((image) => typeof image === 'string');
+const hasNoImage = (seen: Seen): boolean => imagesOf(seen).length < seen.containers.length + seen.initContainers.length;
+
 const isForLongRunning = ({ kind }: Seen): boolean => kind === 'Deployment' || kind === 'StatefulSet';
 const userOf = (part: Json | undefined): number => Number(member(part, 'securityContext', 'runAsUser') ?? 0);
 
@@ -168,20 +172,59 @@ export const differences: readonly Difference[] = [
     holds: ({ podSpec, containers }) => userOf(podSpec) > 0 || containers.every((one) => userOf(one) > 0),
   },
   {
-    why: 'a tag may be empty there (`image:`)',
+    why: 'any colon in the image counts for a tag there (`image:`, `ko://image`)',
     flags: 'driftline',
-    tools: ['kyverno'],
+    tools: ['kyverno', 'kube-score'],
     questions: ['no image version'],
-    holds: ({ containers, initContainers }) =>
-      [...containers, ...initContainers].some(({ image }) => typeof image === 'string' && image.endsWith(':')),
+    holds: (seen) => imagesOf(seen).some((image) => image.includes(':') && !/:[^/:]+$/.test(image)),
   },
   {
     why: 'a container without an image is not asked there',
     flags: 'driftline',
-    tools: ['opa', 'kube-score', 'checkov', 'kyverno'],
+    tools: ['opa'],
     questions: ['no image version'],
-    holds: ({ containers, initContainers }) =>
-      [...containers, ...initContainers].some(({ image }) => image === undefined),
+    holds: hasNoImage,
+  },
+  {
+    why: 'a container without an image is not asked there',
+    flags: 'driftline',
+    tools: ['checkov'],
+    holds: hasNoImage,
+  },
+  {
+    why: 'what has no container is flagged there: a part of a manifest, which an API server would refuse',
+    flags: 'it',
+    tools: ['kube-score', 'checkov', 'gator', 'kyverno'],
+    holds: ({ containers }) => containers.length === 0,
+  },
+  {
+    why: 'the DeploymentConfigs of OpenShift are asked there',
+    flags: 'it',
+    tools: ['checkov'],
+    holds: ({ kind }) => kind === 'DeploymentConfig',
+  },
+  {
+    why: 'the network of the node is the question of another constraint there',
+    flags: 'driftline',
+    tools: ['gator'],
+    questions: ['host namespaces'],
+    holds: ({ podSpec }) =>
+      podSpec['hostNetwork'] === true && podSpec['hostPID'] !== true && podSpec['hostIPC'] !== true,
+  },
+  {
+    why: 'a limit on CPU is not asked for there',
+    flags: 'driftline',
+    tools: ['kyverno'],
+    questions: ['requests and limits'],
+    holds: ({ containers }) =>
+      containers.every((one) => hasAll(one, 'requests') && isSet(member(one, 'resources', 'limits', 'memory'))),
+  },
+  {
+    why: 'one container with a probe is enough there',
+    flags: 'driftline',
+    tools: ['kube-score'],
+    questions: ['probes'],
+    holds: ({ containers }) => containers.some((one) => isSet(one['readinessProbe'])),
   },
 ];
 
