@@ -235,3 +235,21 @@ cases:
   assert.match(run.out, /critical {2}DL-POD-001/);
   assert.match((await scan(['app', '--skip', '**/*.yaml'])).out, /^0 objects in 0 files: 0 findings/);
 });
+
+test('nothing to judge does not pass for clean', async () => {
+  mkdirSync(join(folder, 'empty'));
+  writeFileSync(join(folder, 'notes.yaml'), 'just: notes\n');
+  const summary = /^0 objects in \d files?: 0 findings, no score\n$/;
+  for (const [paths, stdin, complaint] of [
+    [['empty'], '', 'driftline: nothing was judged: there is no manifest in empty\n'],
+    [['-'], '', 'driftline: nothing was judged: no object came on standard input\n'],
+  ] as const) {
+    const seen = await scan(paths, stdin);
+    assert.match(seen.out, summary);
+    assert.deepEqual([seen.status, seen.err], [0, complaint]);
+    assert.equal((await scan([...paths, '--fail-on', 'high'], stdin)).status, 5);
+  }
+  // Whoever names each file that changed names others than manifests.
+  const named = await scan(['notes.yaml', '--fail-on', 'high']);
+  assert.deepEqual([named.status, named.err], [0, '']);
+});

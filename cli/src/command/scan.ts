@@ -58,8 +58,10 @@ export const scanCommand: Command = {
     const report = await scan(context.positionals, { ...options, bundle });
     for (const problem of report.problems) context.warn(`${placeText(problem)}: ${problem.reason}`);
     for (const note of report.notes) context.warn(note);
+    const nothing = whyNothing(report, context.positionals);
+    if (nothing !== '') context.warn(nothing);
     if (options.updates) return update(context, options, report);
-    const gate = gateOf(report, options);
+    const gate = nothing !== '' && options.failOn !== undefined ? exitCode.badInput : gateOf(report, options);
     context.settle(gate);
     const shown = shownReport(report, options.severity);
     for (const { format, file } of options.reports) await writeReport(format, file, shown);
@@ -113,6 +115,16 @@ function reportOption(option: string): { readonly format: ReportFormat; readonly
   if (!isReportFormat(format) || file === '')
     throw new CliError(exitCode.usage, `--report takes FORMAT=FILE with ${reportFormats.join(', ')}, not '${option}'`);
   return { format, file };
+}
+
+/**
+ * A folder that was named by mistake, or a template that printed nothing on its way here, must not pass for clean. Files
+ * that are named need not be manifests: whoever names all that changed names others, too.
+ */
+function whyNothing({ objects, problems, fileCount }: Report, paths: readonly string[]): string {
+  if (objects.length > 0 || problems.length > 0) return '';
+  if (fileCount === 0) return `nothing was judged: there is no manifest in ${paths.join(', ')}`;
+  return paths.every((path) => path === '-') ? 'nothing was judged: no object came on standard input' : '';
 }
 
 /** Input that could not be read stands above findings: the answer is not complete. */

@@ -47,7 +47,7 @@ function summary(report: Report, fresh: readonly ReportedFinding[]): string {
   const notAssessable = report.unanswered.filter(({ state }) => state === 'not-assessable').length;
   const unjudged = report.unanswered.length - notAssessable;
   const lines = [
-    `${plural(report.objects.length, 'object')} in ${plural(report.fileCount, 'file')}: ${plural(fresh.length, known === 0 ? 'finding' : 'new finding')}${counted.length === 0 ? '' : ` (${counted.join(', ')})`}, score ${report.score.score.toFixed(1)}`,
+    `${plural(report.objects.length, 'object')} in ${plural(report.fileCount, 'file')}: ${plural(fresh.length, known === 0 ? 'finding' : 'new finding')}${counted.length === 0 ? '' : ` (${counted.join(', ')})`}, ${report.score.possible === 0 ? 'no score' : `score ${report.score.score.toFixed(1)}`}`,
     ...(excepted === 0 ? [] : [`${plural(excepted, 'finding')} excepted`]),
     ...(known === 0 ? [] : [`${plural(known, 'finding')} in the baseline`]),
     ...(report.mended === 0
