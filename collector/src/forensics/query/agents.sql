@@ -1,6 +1,6 @@
 -- What the timeline holds of each cluster, beside how far it is recorded.
 SELECT c.cluster AS cluster, s.agent_version AS agent_version, s.kubernetes_version AS kubernetes_version, o.objects AS objects, g.gaps AS gaps
-FROM (SELECT DISTINCT cluster FROM recorded) AS c
+FROM (SELECT DISTINCT arrayJoin(recorded.1) AS cluster) AS c
 LEFT JOIN (
   SELECT cluster, argMax(agent_version, connected_at_us) AS agent_version, argMax(kubernetes_version, connected_at_us) AS kubernetes_version
   FROM agent_sessions WHERE tenant = {tenant:String} GROUP BY cluster
@@ -9,15 +9,13 @@ LEFT JOIN (
   SELECT cluster, countIf(last_op != 'deleted') AS objects FROM (
     SELECT v.cluster AS cluster, argMax(op, (epoch_ordinal, sequence, `index`)) AS last_op
     FROM resource_versions AS v
-    INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
-    WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR v.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+    WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR v.cluster = {cluster:String}) AND sequence <= recorded_through(v.cluster, v.epoch)
     GROUP BY cluster, `group`, resource, namespace, name
   ) GROUP BY cluster
 ) AS o ON o.cluster = c.cluster
 LEFT JOIN (
   SELECT x.cluster AS cluster, count() AS gaps FROM gaps AS x
-  INNER JOIN recorded AS r ON x.cluster = r.cluster AND x.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND sequence <= recorded_through(x.cluster, x.epoch)
   GROUP BY cluster
 ) AS g ON g.cluster = c.cluster
 WHERE {cluster:String} = '' OR c.cluster = {cluster:String}

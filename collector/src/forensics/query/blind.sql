@@ -2,9 +2,8 @@
 SELECT cluster FROM (
   SELECT c.cluster AS cluster, argMax(state, (epoch_ordinal, sequence, `index`)) AS last
   FROM coverage AS c
-  INNER JOIN recorded AS r ON c.cluster = r.cluster AND c.epoch = r.epoch
   WHERE tenant = {tenant:String} AND `group` = {group:String} AND resource = {resource:String}
-    AND observed_at_us <= {atUs:Int64} AND sequence <= r.recorded_sequence
+    AND observed_at_us <= {atUs:Int64} AND sequence <= recorded_through(c.cluster, c.epoch)
   GROUP BY cluster
 )
 WHERE last NOT IN ('watched', 'gone')

@@ -3,14 +3,13 @@
 SELECT v.cluster AS cluster, v.epoch AS epoch, epoch_ordinal, sequence, `index`, `group`, resource, kind, api_version, namespace, name,
   uid, resource_version, op, observed_at_us, not_before_us, managers, synthesised
 FROM resource_versions AS v
-INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
 WHERE tenant = {tenant:String}
   AND ({cluster:String} = '' OR v.cluster = {cluster:String})
   AND ({resource:String} = '' OR (`group` = {group:String} AND resource = {resource:String}))
   AND ({namespace:String} = '' OR namespace = {namespace:String})
   AND ({name:String} = '' OR name = {name:String})
   AND observed_at_us >= {sinceUs:Int64} AND observed_at_us <= {untilUs:Int64}
-  AND sequence <= r.recorded_sequence
+  AND sequence <= recorded_through(v.cluster, v.epoch)
   AND ({snapshots:Bool} OR op != 'snapshot' OR notEmpty(paths))
   AND ({user:String} = '' OR (v.cluster, v.epoch, sequence) IN (
     SELECT cluster, change_epoch, change_sequence FROM links

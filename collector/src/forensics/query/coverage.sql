@@ -3,8 +3,7 @@ FROM (
   SELECT c.cluster AS cluster, `group`, resource,
     argMax((c.kind, c.state, c.reason, c.observed_at_us), (epoch_ordinal, sequence, `index`)) AS last
   FROM coverage AS c
-  INNER JOIN recorded AS r ON c.cluster = r.cluster AND c.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR c.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR c.cluster = {cluster:String}) AND sequence <= recorded_through(c.cluster, c.epoch)
   GROUP BY cluster, `group`, resource
 )
 ORDER BY cluster, `group`, resource

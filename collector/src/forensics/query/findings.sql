@@ -10,14 +10,13 @@ FROM (
     argMax((t.at_us, t.state, t.severity, t.title, t.value, t.reason, t.bundle),
       (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM finding_transitions AS t
-  INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
   WHERE tenant = {tenant:String}
     AND ({cluster:String} = '' OR t.cluster = {cluster:String})
     AND ({kind:String} = '' OR (`group` = {group:String} AND kind = {kind:String}))
     AND ({namespace:String} = '' OR namespace = {namespace:String})
     AND ({name:String} = '' OR name = {name:String})
     AND ({control:String} = '' OR control = {control:String})
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(t.cluster, t.epoch)
   GROUP BY cluster, finding_id, `group`, kind, namespace, name, control
 ) AS f
 LEFT JOIN (

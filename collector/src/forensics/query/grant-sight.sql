@@ -4,15 +4,13 @@ FROM (
   SELECT a.cluster AS cluster, `group`, resource, subresource, countIf(verb IN ('get', 'list', 'watch')) AS reads,
     countIf(verb NOT IN ('get', 'list', 'watch')) AS writes, 0 AS changes, min(happened_at_us) AS first_us
   FROM audit_events AS a
-  INNER JOIN recorded AS r ON a.cluster = r.cluster AND a.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= recorded_through(a.cluster, a.epoch)
     AND happened_at_us BETWEEN {sinceUs:Int64} AND {untilUs:Int64}
   GROUP BY cluster, `group`, resource, subresource
   UNION ALL
   SELECT v.cluster AS cluster, `group`, resource, '' AS subresource, 0 AS reads, 0 AS writes, count() AS changes, {untilUs:Int64} AS first_us
   FROM resource_versions AS v
-  INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR v.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR v.cluster = {cluster:String}) AND sequence <= recorded_through(v.cluster, v.epoch)
     AND observed_at_us BETWEEN {sinceUs:Int64} AND {untilUs:Int64} AND op != 'snapshot' AND NOT synthesised
   GROUP BY cluster, `group`, resource
 )

@@ -5,8 +5,7 @@ FROM (
   SELECT a.cluster AS cluster, user, groups, verb, `group`, resource, subresource, namespace, if(has({names:Array(String)}, a.name), a.name, '') AS name,
     countIf(stage != 'ResponseStarted') AS count, max(happened_at_us) AS last_us
   FROM audit_events AS a
-  INNER JOIN recorded AS r ON a.cluster = r.cluster AND a.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= recorded_through(a.cluster, a.epoch)
     AND happened_at_us BETWEEN {sinceUs:Int64} AND {untilUs:Int64} AND resource != '' AND code NOT IN (401, 403) AND impersonated_user = ''
   GROUP BY ALL
   UNION ALL
@@ -14,8 +13,7 @@ FROM (
     resource, subresource, namespace, if(has({names:Array(String)}, a.name), a.name, '') AS name, countIf(stage != 'ResponseStarted') AS count,
     max(happened_at_us) AS last_us
   FROM audit_events AS a
-  INNER JOIN recorded AS r ON a.cluster = r.cluster AND a.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= recorded_through(a.cluster, a.epoch)
     AND happened_at_us BETWEEN {sinceUs:Int64} AND {untilUs:Int64} AND resource != '' AND code NOT IN (401, 403) AND impersonated_user != ''
   GROUP BY ALL
   UNION ALL
@@ -24,8 +22,7 @@ FROM (
     if(resource = 'serviceaccounts', splitByChar(':', impersonated_user)[4], impersonated_user) AS name, countIf(stage != 'ResponseStarted') AS count,
     max(happened_at_us) AS last_us
   FROM audit_events AS a
-  INNER JOIN recorded AS r ON a.cluster = r.cluster AND a.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR a.cluster = {cluster:String}) AND sequence <= recorded_through(a.cluster, a.epoch)
     AND happened_at_us BETWEEN {sinceUs:Int64} AND {untilUs:Int64} AND impersonated_user != ''
   GROUP BY ALL
 )

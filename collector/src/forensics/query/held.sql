@@ -6,10 +6,9 @@ FROM (
     argMax((t.state, t.severity, t.reason), (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last,
     last.1 AS state, last.2 AS severity, last.3 AS reason
   FROM finding_transitions AS t
-  INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
   WHERE tenant = {tenant:String}
     AND ({cluster:String} = '' OR t.cluster = {cluster:String})
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(t.cluster, t.epoch)
     AND (t.cluster, finding_id) IN (
       SELECT cluster, finding_id FROM finding_transitions
       WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR cluster = {cluster:String}) AND state = 'excepted'

@@ -2,14 +2,12 @@
 SELECT countIf(last = 'unjudged') AS unjudged, countIf(last = 'not-assessable') AS not_assessable,
   (
     SELECT count() FROM rejected AS x
-    INNER JOIN recorded AS r ON x.cluster = r.cluster AND x.epoch = r.epoch
-    WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR x.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+    WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR x.cluster = {cluster:String}) AND sequence <= recorded_through(x.cluster, x.epoch)
   ) AS rejected
 FROM (
   SELECT u.cluster AS cluster, control, `group`, kind, namespace, name,
     argMax(u.state, (after_own, u.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM unjudged AS u
-  INNER JOIN recorded AS r ON u.cluster = r.cluster AND u.epoch = r.epoch
-  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR u.cluster = {cluster:String}) AND sequence <= r.recorded_sequence
+  WHERE tenant = {tenant:String} AND ({cluster:String} = '' OR u.cluster = {cluster:String}) AND sequence <= recorded_through(u.cluster, u.epoch)
   GROUP BY cluster, control, `group`, kind, namespace, name
 )

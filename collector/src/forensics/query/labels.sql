@@ -7,10 +7,9 @@ WHERE tenant = {tenant:String}
     FROM (
       SELECT v.cluster AS cluster, `group`, kind, namespace, name, max((epoch_ordinal, sequence, `index`)) AS last
       FROM resource_versions AS v
-      INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
       WHERE tenant = {tenant:String} AND op != 'deleted'
         AND (v.cluster, `group`, kind, namespace, name) IN {objects:Array(Tuple(String, String, String, String, String))}
-        AND sequence <= r.recorded_sequence
+        AND sequence <= recorded_through(v.cluster, v.epoch)
       GROUP BY cluster, `group`, kind, namespace, name
     )
   )

@@ -8,9 +8,8 @@ FROM (
       ORDER BY epoch_ordinal, sequence, `index`
       ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING) AS before
   FROM resource_versions AS v
-  INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
   WHERE tenant = {tenant:String}
     AND (v.cluster, `group`, resource, namespace, name) IN {objects:Array(Tuple(String, String, String, String, String))}
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(v.cluster, v.epoch)
 )
 WHERE (cluster, epoch_ordinal, sequence, `index`) IN {versions:Array(Tuple(String, UInt32, UInt64, UInt32))} AND before.2 > 0

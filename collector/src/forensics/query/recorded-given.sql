@@ -1,4 +1,4 @@
-WITH recorded AS (
-  SELECT r.1 AS cluster, r.2 AS epoch, r.3 AS recorded_sequence
-  FROM (SELECT arrayJoin({recorded:Array(Tuple(String, String, UInt64))}) AS r)
-)
+WITH {recorded:Array(Tuple(String, String, UInt64))} AS recorded,
+  (cluster, epoch) -> transform(
+    concat(cluster, '\0', epoch), arrayMap(stream -> concat(stream.1, '\0', stream.2), recorded), recorded.3, toUInt64(0)
+  ) AS recorded_through

@@ -3,6 +3,5 @@ SELECT t.cluster AS cluster, finding_id, control, `group`, kind, namespace, name
   argMax((t.title, t.severity), (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last,
   last.1 AS title, last.2 AS severity
 FROM finding_transitions AS t
-INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
-WHERE tenant = {tenant:String} AND (t.cluster, finding_id) IN {findings:Array(Tuple(String, String))} AND sequence <= r.recorded_sequence
+WHERE tenant = {tenant:String} AND (t.cluster, finding_id) IN {findings:Array(Tuple(String, String))} AND sequence <= recorded_through(t.cluster, t.epoch)
 GROUP BY cluster, finding_id, control, `group`, kind, namespace, name

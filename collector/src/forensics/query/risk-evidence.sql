@@ -4,12 +4,11 @@ FROM (
   SELECT t.cluster AS cluster, `group`, kind, namespace, name, control, finding_id,
     argMax((t.state, t.reason), (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM finding_transitions AS t
-  INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
   WHERE tenant = {tenant:String}
     AND control IN {controls:Array(String)}
     AND ({cluster:String} = '' OR t.cluster = {cluster:String})
     AND ({namespace:String} = '' OR namespace = {namespace:String})
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(t.cluster, t.epoch)
   GROUP BY cluster, `group`, kind, namespace, name, control, finding_id
 )
 WHERE last.1 != 'resolved'

@@ -7,13 +7,12 @@ FROM (
     argMax((p.at_us, p.score, p.earned, p.possible, p.open_by_severity, p.passing, p.failing, p.excepted, p.not_assessable, p.unjudged),
       (after_own, p.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM posture_samples AS p
-  INNER JOIN recorded AS r ON p.cluster = r.cluster AND p.epoch = r.epoch
   WHERE tenant = {tenant:String}
     AND ({cluster:String} = '' OR p.cluster = {cluster:String})
     AND ({scope:String} = '' OR scope = {scope:String})
     AND substringIndex(scope, ':', 1) IN {types:Array(String)}
     AND p.at_us <= {atUs:Int64}
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(p.cluster, p.epoch)
   GROUP BY cluster, scope
 )
 WHERE (possible + excepted + not_assessable + unjudged > 0 OR scope = 'cluster')

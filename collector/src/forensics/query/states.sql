@@ -9,14 +9,13 @@ WHERE tenant = {tenant:String} AND `group` = {group:String} AND resource = {reso
       SELECT v.cluster AS cluster, namespace, name, max((epoch_ordinal, sequence, `index`)) AS last,
         argMax(op, (epoch_ordinal, sequence, `index`)) AS last_op
       FROM resource_versions AS v
-      INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
       WHERE tenant = {tenant:String}
         AND ({cluster:String} = '' OR v.cluster = {cluster:String})
         AND `group` = {group:String} AND resource = {resource:String}
         AND ({namespace:String} = '' OR namespace = {namespace:String})
         AND ({name:String} = '' OR name = {name:String})
         AND observed_at_us <= {atUs:Int64}
-        AND sequence <= r.recorded_sequence
+        AND sequence <= recorded_through(v.cluster, v.epoch)
         AND (v.cluster, namespace, name) > ({afterCluster:String}, {afterNamespace:String}, {afterName:String})
       GROUP BY cluster, namespace, name
     )

@@ -5,10 +5,9 @@ FROM (
   SELECT `group`, resource,
     argMax((c.epoch, epoch_ordinal, sequence, `index`, c.kind, c.state, c.reason, c.observed_at_us), (epoch_ordinal, sequence, `index`)) AS last
   FROM coverage AS c
-  INNER JOIN recorded AS r ON c.cluster = r.cluster AND c.epoch = r.epoch
   WHERE tenant = {tenant:String} AND c.cluster = {cluster:String}
     AND observed_at_us <= {atUs:Int64}
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(c.cluster, c.epoch)
     AND (`group`, resource) > ({afterGroup:String}, {afterResource:String})
   GROUP BY `group`, resource
 )

@@ -7,10 +7,9 @@ FROM (
     argMax((t.epoch, epoch_ordinal, sequence, `index`, t.state, t.severity, t.title, t.value, t.reason, t.bundle, t.cause, t.at_us),
       (after_own, t.epoch != 'collector', epoch_ordinal, sequence, `index`)) AS last
   FROM finding_transitions AS t
-  INNER JOIN recorded AS r ON t.cluster = r.cluster AND t.epoch = r.epoch
   WHERE tenant = {tenant:String} AND t.cluster = {cluster:String}
     AND at_us <= {atUs:Int64}
-    AND sequence <= r.recorded_sequence
+    AND sequence <= recorded_through(t.cluster, t.epoch)
     AND finding_id > {afterId:String}
   GROUP BY finding_id, `group`, kind, namespace, name, control
 )

@@ -8,10 +8,9 @@ WHERE tenant = {tenant:String} AND cluster = {cluster:String}
       SELECT `group`, resource, namespace, name, max((epoch_ordinal, sequence, `index`)) AS last,
         argMax(op, (epoch_ordinal, sequence, `index`)) AS last_op
       FROM resource_versions AS v
-      INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
       WHERE tenant = {tenant:String} AND v.cluster = {cluster:String}
         AND observed_at_us <= {atUs:Int64}
-        AND sequence <= r.recorded_sequence
+        AND sequence <= recorded_through(v.cluster, v.epoch)
         AND (`group`, resource, namespace, name) > ({afterGroup:String}, {afterResource:String}, {afterNamespace:String}, {afterName:String})
       GROUP BY `group`, resource, namespace, name
     )

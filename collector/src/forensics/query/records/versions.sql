@@ -5,10 +5,9 @@ WHERE tenant = {tenant:String} AND cluster = {cluster:String}
   AND (`group`, resource, namespace, name, epoch_ordinal, sequence, `index`) IN (
     SELECT `group`, resource, namespace, name, epoch_ordinal, sequence, `index`
     FROM resource_versions AS v
-    INNER JOIN recorded AS r ON v.cluster = r.cluster AND v.epoch = r.epoch
     WHERE tenant = {tenant:String} AND v.cluster = {cluster:String}
       AND observed_at_us > {sinceUs:Int64} AND observed_at_us <= {untilUs:Int64}
-      AND sequence <= r.recorded_sequence
+      AND sequence <= recorded_through(v.cluster, v.epoch)
       AND (epoch_ordinal, sequence, `index`) > ({afterOrdinal:UInt32}, {afterSequence:UInt64}, {afterIndex:UInt32})
     ORDER BY epoch_ordinal, sequence, `index`
     LIMIT {limit:UInt32}
