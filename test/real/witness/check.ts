@@ -164,7 +164,10 @@ function excuse(skipped: readonly Skipped[], { gaps, allowances }: Evidence, pro
   let excused = 0;
   for (const item of skipped) {
     const { run, history } = item;
-    const covering = gaps.filter((gap) => covers(gap, item) && (!isOfSequences(gap) || (room.get(gap) ?? 0) > 0));
+    // Those of versions first: they have room for all that they cover.
+    const covering = gaps
+      .filter((gap) => covers(gap, item) && (!isOfSequences(gap) || (room.get(gap) ?? 0) > 0))
+      .toSorted((a, b) => Number(isOfSequences(a)) - Number(isOfSequences(b)));
     const gap = covering.find(({ cause }) =>
       allowances.some((allowance) => allows(allowance, history.kind, cause) && isWithin(run, allowance)),
     );
