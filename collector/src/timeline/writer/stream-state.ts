@@ -8,8 +8,7 @@ import type { TimelineReader } from '../reader/timeline-reader.ts';
 import type { StreamId } from '../rows.ts';
 import type { StoredRow } from './stored-row.ts';
 import { storedRowDigest } from './stored-row.ts';
-import { recordTables } from './tables.ts';
-import { unfinishedRowsOf } from './unfinished-rows.ts';
+import { tablesWithUnfinished, unfinishedRowsOf } from './unfinished-rows.ts';
 
 export type StreamState = {
   readonly stream: StreamId;
@@ -39,14 +38,14 @@ export async function loadStreamState(
   const recordedSequence = last?.lastSequence ?? 0;
   const beyond = { fromSequence: recordedSequence + 1, toSequence: Number.MAX_SAFE_INTEGER };
   const unfinished = new Map<string, readonly StoredRow[]>();
-  for (const table of recordTables) {
+  for (const table of await tablesWithUnfinished(reader, stream, beyond)) {
     const rows: StoredRow[] = [];
     for await (const row of unfinishedRowsOf(reader, table, stream, beyond)) {
       const values = table.columns.map(({ field }) => row[field]);
       const { sequence, index } = row;
       rows.push({ sequence, index, values: [], digest: storedRowDigest(table, values, { sequence, index }) });
     }
-    if (rows.length > 0) unfinished.set(table.name, rows);
+    unfinished.set(table.name, rows);
   }
   return {
     stream,

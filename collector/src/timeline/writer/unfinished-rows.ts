@@ -17,6 +17,16 @@ export function unfinishedRowsOf(
   return reader.query<UnfinishedRow>(sqlOf(table), { ...stream, ...range });
 }
 
+/** The record tables that hold such rows: asked at once, because most often none does. */
+export async function tablesWithUnfinished(
+  reader: TimelineReader,
+  stream: StreamId,
+  range: SequenceRange,
+): Promise<readonly Table[]> {
+  const found = await reader.all<{ readonly holder: string }>(holdersSql, { ...stream, ...range });
+  return recordTables.filter(({ name }) => found.some(({ holder }) => holder === name));
+}
+
 /** What came with messages, as opposed to what followed from them. */
 export async function readUnfinished(
   reader: TimelineReader,
@@ -35,6 +45,16 @@ export async function readUnfinished(
   return { versions: await of<VersionRow>('resource_versions'), audits: await of<AuditRow>('audit_events'), others };
 }
 
+const isUnfinished = `tenant = {tenant:String} AND cluster = {cluster:String} AND epoch = {epoch:String}
+  AND sequence BETWEEN {fromSequence:UInt64} AND {toSequence:UInt64}`;
+
+const holdersSql: SqlFile = {
+  name: 'tables with unfinished rows',
+  text: recordTables
+    .map(({ name }) => `SELECT '${name}' AS holder FROM ${name} WHERE ${isUnfinished} LIMIT 1`)
+    .join(' UNION ALL '),
+};
+
 function sqlOf(table: Table): SqlFile {
   const columns = ['sequence', 'index', ...table.columns.map(({ name }) => name)]
     .map((name) => `\`${name}\``)
@@ -42,8 +62,7 @@ function sqlOf(table: Table): SqlFile {
   return {
     name: `unfinished rows of ${table.name}`,
     text: `SELECT ${columns} FROM ${table.name}
-      WHERE tenant = {tenant:String} AND cluster = {cluster:String} AND epoch = {epoch:String}
-        AND sequence BETWEEN {fromSequence:UInt64} AND {toSequence:UInt64}
+      WHERE ${isUnfinished}
       ORDER BY sequence, \`index\``,
   };
 }
