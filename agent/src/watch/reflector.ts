@@ -234,6 +234,10 @@ export class Reflector {
         if (this.#isFirstRefusal()) return limits.retryBaseMs * 2 ** this.#refusals++ * (0.5 + random());
         await this.#uncovered('forbidden', error);
         return limits.forbiddenRetryMs * (0.5 + random());
+      case 'network':
+        // Whoever is there next may have just started.
+        this.#refusals = 0;
+        break;
       case 'expired':
         return this.#relist();
       case 'invalid':
