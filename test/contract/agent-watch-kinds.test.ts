@@ -241,3 +241,53 @@ test('a kind whose definition a list shows to be gone is confessed, when nobody 
     await endLife(life);
   }, true);
 });
+
+test('a kind that is back when its former life is confessed is not said to be gone', async () => {
+  await withCluster(async ({ cluster, folder, begin }) => {
+    const sink = new RecordingSink();
+    const admin = cluster.actor({ user: 'root', userAgent: 'x', sourceIp: '10.0.0.1', isTrusted: true });
+    const boat = { apiVersion: 'sea.example.com/v1', kind: 'Boat', metadata: { name: 'back', namespace: 'default' } };
+    const before = new Map<string, unknown>();
+    let [isOld, hasGone] = [true, false];
+    const throughKube = (kube: KubeClient): KubeClient => ({
+      close: () => kube.close(),
+      stream: (path, options) => kube.stream(path, options),
+      async getJson(path, options) {
+        const isOfKinds = path === '/api' || path === '/apis';
+        if (isOfKinds && isOld && !before.has(path)) before.set(path, await kube.getJson(path, options));
+        if (isOfKinds && isOld) return before.get(path);
+        // It is asked for a version at which the kind is not there.
+        if (isOld && hasGone && path.includes('customresourcedefinitions?limit=1')) {
+          admin.create(boatDefinition);
+          admin.create(boat);
+          isOld = false;
+          const answer = await kube.getJson(path, options);
+          admin.patch({ ...boat, ...boat.metadata }, 'merge', { metadata: { labels: { later: 'yes' } } });
+          return answer;
+        }
+        return kube.getJson(path, options);
+      },
+    });
+    const life = await begin({ knownPath: join(folder, 'known.db'), sink, throughKube });
+    await life.watch.ready;
+    admin.create(boatDefinition);
+    admin.delete(boatDefinitionName);
+    hasGone = true;
+    const isWatched = (): boolean =>
+      sink.messages.some(
+        ({ body }) => body.type === 'coverage' && body.resource === 'boats' && body.state === 'watched',
+      );
+    await until(isWatched, 'boats are watched');
+    assert.ok(
+      sink.messages.some(({ body }) => body.type === 'delta' && body.ref.name === 'back'),
+      'the boat is told',
+    );
+    const boatGaps = gaps(sink).filter(({ resource }) => resource === 'boats');
+    assert.deepEqual(
+      boatGaps.map(({ cause, fromVersion }) => [cause, fromVersion]),
+      [['relist', '0']],
+      'one that reaches to its list, and none that ends while the boat was there',
+    );
+    await endLife(life);
+  }, true);
+});

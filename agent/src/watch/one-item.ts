@@ -1,9 +1,10 @@
-/** Questions about a kind that the smallest of its lists answers. Throw KubeError. */
+/** Questions about a kind that the smallest of its lists answers, and in which version to ask them. Throw KubeError. */
 import { isJsonObject, ownObject, ownString } from '@driftline/proto';
 import type { Json, JsonObject } from '@driftline/proto';
 import { type ApiKind, collectionPath } from '../kube/api-kind.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { KubeError } from '../kube/kube-error.ts';
+import type { KnownKind } from '../known/known.ts';
 
 /** False also where the agent may not read the kind: then nobody knows better than the list of kinds. */
 export async function isFound(kube: KubeClient, kind: ApiKind, signal: AbortSignal): Promise<boolean> {
@@ -28,4 +29,12 @@ export async function versionNow(kube: KubeClient, kind: ApiKind, signal: AbortS
     if (KubeError.from(thrown, path).code === 'forbidden') return '';
     throw thrown;
   }
+}
+
+/** With a version in which it can be asked for: of what is known of it when this life has not found it served. */
+export function servedAs(kind: ApiKind, known: KnownKind): ApiKind {
+  if (kind.version !== '') return kind;
+  const [[name] = []] = known.names();
+  const apiVersion = (name && known.get(name)?.apiVersion) ?? '';
+  return { ...kind, version: apiVersion.slice(apiVersion.indexOf('/') + 1) };
 }

@@ -19,7 +19,7 @@ import { type Discovered, discover } from './discovery.ts';
 import type { SentDigest } from '../reconcile/kind-comparison.ts';
 import { KindLine } from './kind-line.ts';
 import { Reflector } from './reflector.ts';
-import { isFound, versionNow } from './one-item.ts';
+import { isFound, servedAs, versionNow } from './one-item.ts';
 import { selectKinds } from './select-kinds.ts';
 import { createSlots } from './slots.ts';
 import { startOrder } from './start-order.ts';
@@ -328,22 +328,38 @@ class ClusterWatch {
   async #retire(name: string, kind: Pick<ApiKind, 'group' | 'resource'>): Promise<void> {
     const line = this.#lines.get(name) ?? this.#lineOf({ ...kind, version: '', kind: '' });
     const running = this.#running.get(name);
-    // One that is gone and asked for again has come back since, and was not listed yet.
-    if (running === undefined && line.progress().coverage === 'gone') return;
+    // One that is gone and asked for again, or of which something is known, has come back since and was not listed yet.
+    const known = this.#ports.known.kind(kind.group, kind.resource);
+    if (running === undefined && line.progress().coverage === 'gone' && known.count() === 0) return;
     await this.#halt(name);
-    // Its watch asks for another look when it goes after all.
-    if (running !== undefined && (await isFound(this.#ports.kube, running.kind, this.#stop.signal)))
-      return this.#run(running.kind);
-    const goneVersion = await this.#versionNow();
+    const served = servedAs(running?.kind ?? line.kind, known);
+    const goneVersion = await this.#goneVersion(served);
+    if (goneVersion === undefined) {
+      // Its watch asks for another look when it goes after all.
+      if (served.kind !== '') await this.#run(served);
+      else this.rediscover(this.#ports.config.limits.discoveryDebounceMs);
+      return;
+    }
     this.#ports.logger.info({ event: logEvents.kindGone, kind: name });
     await line.end('the API server no longer serves it', goneVersion);
   }
 
-  /** The kind came and went without ever being found. */
+  /** The kind came and went without ever being found. One that is there again confesses that with its first list. */
   async #confess(kind: UnseenKind): Promise<void> {
     const line = this.#lineOf({ ...kind, version: '' });
     if (line.progress().seenVersion === '') line.appeared();
-    await line.end('the API server served it, and no longer does', await this.#versionNow());
+    const goneVersion = await this.#goneVersion(kind);
+    if (goneVersion === undefined) this.rediscover(this.#ports.config.limits.discoveryDebounceMs);
+    else await line.end('the API server served it, and no longer does', goneVersion);
+  }
+
+  /** A version at which the kind is not there; undefined when it is found, before or behind that version. */
+  async #goneVersion(kind: ApiKind): Promise<string | undefined> {
+    const isServed = async (): Promise<boolean> =>
+      kind.version !== '' && (await isFound(this.#ports.kube, kind, this.#stop.signal));
+    if (await isServed()) return undefined;
+    const version = await this.#versionNow();
+    return (await isServed()) ? undefined : version;
   }
 
   async #versionNow(definitions = this.#running.get(definitionsName)?.kind): Promise<string> {

@@ -1,8 +1,9 @@
-import { type JsonObject, ownObject, ownString } from '@driftline/proto';
+import { type JsonObject, isJsonObject, ownObject, ownString, ownValue } from '@driftline/proto';
 import { type ApiKind, kindName } from '../kube/api-kind.ts';
 import type { ChangeType } from './watch-event.ts';
 
-export type UnseenKind = Pick<ApiKind, 'group' | 'resource' | 'kind'>;
+/** `version` is one in which it was served; '' when its definition does not say. */
+export type UnseenKind = Pick<ApiKind, 'group' | 'version' | 'resource' | 'kind'>;
 
 /**
  * Custom kinds that are defined and not yet found served. One that is removed before it was ever found took versions with
@@ -23,7 +24,11 @@ export class UnseenKinds {
     if (type !== 'DELETED' || !this.#awaited.delete(name)) return;
     const spec = ownObject(definition, 'spec');
     const names = spec && ownObject(spec, 'names');
-    const kind = { group: ownString(spec, 'group'), resource: ownString(names, 'plural') };
+    const kind = {
+      group: ownString(spec, 'group'),
+      version: servedVersion(spec),
+      resource: ownString(names, 'plural'),
+    };
     this.#missed.set(name, { ...kind, kind: ownString(names, 'kind') });
   }
 
@@ -40,4 +45,11 @@ export class UnseenKinds {
   confessed(kind: UnseenKind): void {
     this.#missed.delete(kindName(kind));
   }
+}
+
+function servedVersion(spec: JsonObject | undefined): string {
+  const versions = spec && ownValue(spec, 'versions');
+  if (!Array.isArray(versions)) return '';
+  const served = versions.filter(isJsonObject).find((version) => ownValue(version, 'served') === true);
+  return ownString(served, 'name');
 }

@@ -35,7 +35,7 @@ const pastSpool = (ending: 'kill' | 'stop'): Fault => ({
   isLong: true,
   spoolLimit: '128Ki',
   act: (stage) =>
-    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short'] }, async () => {
+    noting(stage, { fault: 'spool full', types: ['blind', 'unrecorded', 'spool-short', 'audit-blocked'] }, async () => {
       const { system, workload, random } = stage;
       // The end is to come in the midst of recording.
       const recorded = burst(workload, `${workload.prefix}-a`, random.between(200, 400));
