@@ -266,6 +266,22 @@ test('a page ends where its objects weigh too much, and the pages after it lack 
   }
 });
 
+test('answers are the same when the store looks for itself how far streams are recorded', async () => {
+  const { givenStreams } = api.bounds;
+  const paths = ['log?snapshots=true', 'status', 'objects?kind=deploy'];
+  const ask = () => Promise.all(paths.map((path) => api.get(path)));
+  const told = await ask();
+  try {
+    api.bounds.givenStreams = 0;
+    for (const [at, answer] of (await ask()).entries()) {
+      assert.equal(answer.status, 200, paths[at]);
+      assert.deepEqual(answer, told[at], paths[at]);
+    }
+  } finally {
+    api.bounds.givenStreams = givenStreams;
+  }
+});
+
 test('what arrives while somebody pages neither repeats nor hides anything', async () => {
   const other = { ...stream, cluster: 'busy' };
   const rows = (from: number, to: number) =>

@@ -24,7 +24,7 @@ export type TestApi = {
   /** What the collector says it is; tests may change it. */
   readonly mode: { current: 'embedded' | 'fleet' };
   /** Of one answer; a test may change them. */
-  readonly bounds: { bodyCharacters: number };
+  readonly bounds: { bodyCharacters: number; givenStreams: number };
   record(...batches: readonly RecordedBatch[]): Promise<void>;
   /** Status and JSON of GET /api/v1/<path>. */
   get(path: string, token?: string): Promise<{ readonly status: number; readonly body: unknown }>;
@@ -55,6 +55,12 @@ const serverDefaults = {
   commits: noCommits,
 };
 
+const defaultBounds = {
+  bodyCharacters: defaultApiLimits.answerBodyCharacters,
+  givenStreams: 400,
+  onFull: () => undefined,
+};
+
 export async function openTestApi(
   options: {
     readonly tokens?: readonly TokenEntry[];
@@ -73,7 +79,7 @@ export async function openTestApi(
   const tokens = createTokenBook(options.tokens ?? [{ token: readerToken, role: 'reader' }]);
   const connected: ConnectedAgent[] = [];
   const mode: TestApi['mode'] = { current: 'embedded' };
-  const bounds = { bodyCharacters: defaultApiLimits.answerBodyCharacters, onFull: () => undefined };
+  const bounds = { ...defaultBounds };
   const server = await openApi({
     ...serverDefaults,
     ...options.server,

@@ -3,8 +3,14 @@ import { TupleParam } from '@clickhouse/client';
 import { loadSql, type SqlFile } from '../../timeline/reader/sql-file.ts';
 import type { SqlParameters, TimelineReader } from '../../timeline/reader/timeline-reader.ts';
 
-/** `bodyCharacters`: of stored objects that are held at once for one answer; `onFull`: an answer was cut by that. */
-export type AnswerBounds = { readonly bodyCharacters: number; readonly onFull: () => void };
+export type AnswerBounds = {
+  /** Of stored objects that are held at once for one answer. */
+  readonly bodyCharacters: number;
+  /** An answer was cut by that. */
+  readonly onFull: () => void;
+  /** Of how many streams a query is told how far they are recorded; with more, the store looks itself. Default 400. */
+  readonly givenStreams?: number;
+};
 
 /** Runs a SQL file with typed parameters; columns come in camelCase, 64-bit integers as numbers. */
 export type TimelineQuery = TimelineReader['all'];
@@ -47,8 +53,8 @@ export type TenantTimelines = { of(tenant: string): Promise<TenantTimeline> };
 const recordedSql = loadSql(import.meta.url, 'recorded.sql');
 const givenSql = loadSql(import.meta.url, 'recorded-given.sql');
 const storedSql = loadSql(import.meta.url, 'recorded-stored.sql');
-/** More than this many do not fit into a parameter (the server takes 128 KiB): the store then looks for itself. */
-const maxGivenStreams = 400;
+/** More do not fit into a parameter: the server takes 128 KiB. */
+const defaultGivenStreams = 400;
 /** Commit rows can become visible a little out of the order of their times: each look goes back this far. */
 const overlapUs = 60_000_000;
 
@@ -73,7 +79,9 @@ export function createTenantTimelines(
       const own = [...streams.values()].filter((stream) => stream.tenant === tenant);
       const recorded = own.map((stream) => new TupleParam([stream.cluster, stream.epoch, stream.through]));
       const [preface, extra] =
-        own.length > maxGivenStreams ? [storedSql, { tenant }] : [givenSql, { tenant, recorded }];
+        own.length > (bounds.givenStreams ?? defaultGivenStreams)
+          ? [storedSql, { tenant }]
+          : [givenSql, { tenant, recorded }];
       const given = ({ name, text }: SqlFile, parameters: SqlParameters) =>
         [
           { name, text: preface.text + text },
