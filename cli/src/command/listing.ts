@@ -41,7 +41,8 @@ export const limitHelp = (what: string, peopleLimit: number) =>
 /** Fails with exit 4 when there is nothing and the cluster or the namespace asked for is not known. */
 export async function printListing<T>(context: CommandContext, listing: Listing<T>): Promise<Listed> {
   const toName = wantsNames(context.values) ? listing.toName : undefined;
-  const format = toName === undefined ? outputFormat(context.values) : 'name';
+  const others = listing.toName === undefined ? [] : ['name'];
+  const format = toName === undefined ? outputFormat(context.values, others) : 'name';
   const isForMachines = format !== 'people' && format !== 'wide';
   const limit = wholeNumber(context.values, 'limit', isForMachines ? Number.POSITIVE_INFINITY : listing.peopleLimit);
   const empty: Query[] = [];

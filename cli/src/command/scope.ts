@@ -35,11 +35,13 @@ export type OutputFormat = 'people' | 'wide' | 'json' | 'yaml';
 /** Whether `-o name` was asked for, which only commands that list objects know. */
 export const wantsNames = (values: OptionValues): boolean => text(values, 'output') === 'name';
 
-export function outputFormat(values: OptionValues): OutputFormat {
+/** @param others what the command knows beside these */
+export function outputFormat(values: OptionValues, others: readonly string[] = []): OutputFormat {
   const format = text(values, 'output');
   if (format === undefined || format === 'table') return 'people';
   if (format === 'wide' || format === 'json' || format === 'yaml') return format;
-  throw new CliError(exitCode.usage, `unknown output format '${format}': use json, yaml or wide`);
+  const known = ['json', 'yaml', ...others].join(', ');
+  throw new CliError(exitCode.usage, `unknown output format '${format}': use ${known} or wide`);
 }
 
 export function scopeQuery(values: OptionValues): Query {

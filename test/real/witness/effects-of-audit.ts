@@ -7,6 +7,8 @@ export const webhookBackoffMs = 4_000;
 /** The API server tries five times, with pauses of 1, 1.5, 2.25 and 3.375 times the first. */
 const sureForMs = webhookBackoffMs * 8;
 const longestPauseMs = webhookBackoffMs * 3.375 * 1.2;
+/** The relay holds no batch for longer. */
+export const longestHeldMs = 20_000;
 /** A batch waits a second before it is sent; the rest is the machine's. */
 const inFlightMs = 4_000;
 
@@ -23,20 +25,29 @@ export function auditAllowancesOf(effects: readonly Effect[]): readonly AuditAll
   const unrecorded = effects.filter(({ type }) => type === 'unrecorded');
   const lost = effects.filter(({ type }) => type === 'audit-lost');
   const dropped = blocked.filter(({ fromMs, toMs }) => toMs - fromMs > sureForMs);
+  const late = effects.filter(({ type }) => type === 'audit-late');
+  // What was held on its way came later than it happened.
+  const happenedSince = (ms: number): number =>
+    Math.min(
+      ms,
+      ...late
+        .filter((each) => each.fromMs <= ms && each.toMs + longestHeldMs >= ms)
+        .map(({ fromMs }) => fromMs - inFlightMs),
+    );
   return [
-    ...dropped.map((span) => allowance(span, true)),
+    ...dropped.map((span) => allowance({ ...span, fromMs: happenedSince(span.fromMs) }, true)),
     ...forgotten.map((effect) => {
       const around = unrecorded.filter(
         ({ fromMs, toMs }) => fromMs <= effect.toMs && toMs + sureForMs >= effect.fromMs,
       );
       const since = Math.min(effect.fromMs, ...around.map(({ fromMs }) => fromMs));
-      return allowance({ ...effect, fromMs: since }, true);
+      return allowance({ ...effect, fromMs: happenedSince(since) }, true);
     }),
     ...lost.map(({ fault, fromMs }) => {
       // What was refused before may still have been waiting for its next try.
       const waiting = blocked.filter((span) => span.fromMs <= fromMs && span.toMs + sureForMs * 1.2 >= fromMs);
       const since = Math.min(fromMs, ...waiting.map((span) => span.fromMs));
-      return allowance({ fault, fromMs: since, toMs: fromMs }, false);
+      return allowance({ fault, fromMs: happenedSince(since), toMs: fromMs }, false);
     }),
   ];
 }

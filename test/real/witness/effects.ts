@@ -24,6 +24,8 @@ export type Effect = {
     | 'spool-damaged'
     /** Audit events could not reach the agent. */
     | 'audit-blocked'
+    /** Audit events were held on their way, for up to 20 s. */
+    | 'audit-late'
     /** The API server died with the audit events that it had not sent. */
     | 'audit-lost';
   readonly fault: string;
@@ -104,6 +106,7 @@ export function allowancesOf(
         break;
       case 'unrecorded':
       case 'audit-blocked':
+      case 'audit-late':
       case 'audit-lost':
         break;
     }

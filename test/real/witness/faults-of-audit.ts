@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Treatment } from './audit-relay.ts';
 import type { Effect } from './effects.ts';
+import { longestHeldMs } from './effects-of-audit.ts';
 import type { Fault, Part, Stage } from './fault.ts';
 import { noting } from './fault.ts';
 import type { Random } from './random.ts';
@@ -44,13 +45,13 @@ export const auditFaults = {
   'disorder-audit': treated('audit batches repeated and reordered', {
     treatment: (dice) => held(dice, 4_000),
     forMs: [3_000, 8_000],
-    types: [],
+    types: ['audit-late'],
   }),
   /** The changes have long been told. */
   'delay-audit': treated('audit events late', {
-    treatment: (dice) => held(dice, 20_000),
+    treatment: (dice) => held(dice, longestHeldMs),
     forMs: [3_000, 8_000],
-    types: [],
+    types: ['audit-late'],
   }),
   /** Changes come after their events: the agent sees nothing of the objects, and all of the requests. */
   'audit-first': {
