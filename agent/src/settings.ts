@@ -1,6 +1,6 @@
 /** From the configuration to the options of each part. */
 import { join } from 'node:path';
-import type { Coverage } from '@driftline/proto';
+import { auditEvents, type Coverage } from '@driftline/proto';
 import { defaultAuditLogLimits, defaultAuditWebhookLimits, scopeReason } from './audit/index.ts';
 import type { AuditLogOptions, AuditWebhookOptions } from './audit/index.ts';
 import type { FollowedClock } from './cluster-clock.ts';
@@ -71,7 +71,7 @@ export function auditLogOptions({ auditLog, stateDir }: AgentConfig): LogSetting
 
 /** What of the audit stream is seen: a fact of the timeline like the coverage of any kind. */
 export function auditCoverage(config: AgentConfig, areDropsVisible: boolean): Coverage {
-  const kind = { group: 'audit.k8s.io', resource: 'events', kind: 'Event' };
+  const kind = { ...auditEvents, kind: 'Event' };
   if (config.auditWebhook === undefined && config.auditLog === undefined) {
     const reason = 'no audit source is configured: who made a change is known from field managers only';
     return { type: 'coverage', ...kind, state: 'excluded', reason };

@@ -2,7 +2,7 @@
  * One message of a batch: applied to the cluster's memory, judged and correlated, its rows written into the batch. Never
  * throws: input that breaks a step becomes a rejected row and, where a version is lost with it, a gap. The line goes on.
  */
-import { objectKey } from '@driftline/proto';
+import { isAuditEvents, objectKey } from '@driftline/proto';
 import type {
   AuditMessage,
   Delta,
@@ -15,7 +15,7 @@ import type {
   MessageBody,
   ObjectRef,
 } from '@driftline/proto';
-import { isAuditEvents, recordGapInAll } from './audit-gaps.ts';
+import { recordGapInAll } from './audit-gaps.ts';
 import type { AuditGapLimits } from './audit-gaps.ts';
 import {
   changeFacts,

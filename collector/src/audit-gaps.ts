@@ -3,21 +3,13 @@
  * over later than it happened: the API server collects and retries, and a log is read when there is time for it. So of
  * audit events the gap begins earlier, and that is a gap of its own.
  */
-import { auditReachUs } from '@driftline/proto';
-import type { Coverage } from '@driftline/proto';
+import { auditEvents, auditReachUs } from '@driftline/proto';
 import type { BatchRows } from './batch-rows.ts';
 import type { ClusterMemory, StreamMemory } from './cluster-memory.ts';
 import type { GapRow } from './timeline/rows.ts';
 
 /** The audit event of a stream that was recorded last. */
 export type HeardAudit = { readonly happenedAtUs: number; readonly observedAtUs: number };
-
-type Kind = Pick<Coverage, 'group' | 'resource'>;
-
-export const auditEvents = { group: 'audit.k8s.io', resource: 'events' } as const;
-
-export const isAuditEvents = ({ group, resource }: Kind): boolean =>
-  group === auditEvents.group && resource === auditEvents.resource;
 
 export type AuditGapLimits = {
   /** Microseconds; what was heard longer before a gap a collector that has just started may not know (windowUs). */

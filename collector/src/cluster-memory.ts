@@ -2,9 +2,8 @@
  * What a collector remembers of one cluster. All of it follows from the timeline: `recoverCluster` rebuilds it after a
  * restart or when another worker takes the cluster over.
  */
-import { objectKey } from '@driftline/proto';
+import { isAuditEvents, objectKey } from '@driftline/proto';
 import type { ObjectRef } from '@driftline/proto';
-import { isAuditEvents } from './audit-gaps.ts';
 import type { HeardAudit } from './audit-gaps.ts';
 import { createCorrelator } from './forensics/correlate.ts';
 import type { Correlator, CorrelatorLimits } from './forensics/correlate.ts';

@@ -6,6 +6,7 @@
 import { libraryFolder } from '@driftline/policy/library';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { abortable } from './abortable.ts';
 import type { BusReader, BusWriter } from './bus/bus.ts';
 import { openKafkaBus } from './bus/kafka-bus.ts';
 import { openMemoryBus } from './bus/memory-bus.ts';
@@ -291,16 +292,13 @@ const close = (part: { close(): Promise<void> }): Promise<void> => part.close();
 
 /** Throws CollectorError 'stopped' when the signal ended the start. */
 export const openCollector = async (options: CollectorOptions): Promise<Collector> => {
+  const { signal = new AbortController().signal } = options;
   const scope = new Scope();
-  const stopped = Promise.withResolvers<never>();
-  const stop = (): void => stopped.reject(new CollectorError('stopped', 'told to stop before everything was open'));
-  options.signal?.addEventListener('abort', stop);
   try {
-    return await Promise.race([new Composition(options, scope).open(), stopped.promise]);
+    return await abortable(new Composition(options, scope).open(), signal);
   } catch (error) {
     await scope.close().catch(() => {});
+    if (signal.aborted) throw new CollectorError('stopped', 'told to stop before everything was open');
     throw error;
-  } finally {
-    options.signal?.removeEventListener('abort', stop);
   }
 };

@@ -29,6 +29,12 @@ const list = z
   .transform((text) => text.split(',').map((item) => item.trim()))
   .pipe(z.array(z.string().min(1)));
 
+const certificatePairs = [
+  ['DRIFTLINE_TLS_CERT_FILE', 'DRIFTLINE_TLS_KEY_FILE'],
+  ['DRIFTLINE_API_TLS_CERT_FILE', 'DRIFTLINE_API_TLS_KEY_FILE'],
+  ['KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'],
+] as const;
+
 const hasKafkaTls = (it: {
   readonly KAFKA_TLS: boolean;
   readonly KAFKA_TLS_CA_FILE?: string | undefined;
@@ -67,9 +73,10 @@ const schema = z
     KAFKA_SASL_MECHANISM: z.enum(saslMechanisms).optional(),
     KAFKA_USERNAME: z.string().min(1).optional(),
   })
-  .refine((it) => (it.KAFKA_TLS_CERT_FILE === undefined) === (it.KAFKA_TLS_KEY_FILE === undefined), {
-    message: 'a TLS certificate and its key go together',
-    path: ['KAFKA_TLS_CERT_FILE'],
+  .superRefine((it, context) => {
+    for (const [cert, key] of certificatePairs)
+      if ((it[cert] === undefined) !== (it[key] === undefined))
+        context.addIssue({ code: 'custom', message: 'a TLS certificate and its key go together', path: [cert] });
   })
   .refine((it) => (it.KAFKA_SASL_MECHANISM === undefined) === (it.KAFKA_USERNAME === undefined), {
     message: 'a mechanism and a user go together; the password is KAFKA_PASSWORD',
@@ -78,14 +85,6 @@ const schema = z
   .refine((it) => it.KAFKA_SASL_MECHANISM !== 'PLAIN' || hasKafkaTls(it), {
     message: 'PLAIN sends the password as it is: it needs TLS (KAFKA_TLS, or KAFKA_TLS_CA_FILE)',
     path: ['KAFKA_SASL_MECHANISM'],
-  })
-  .refine((it) => (it.DRIFTLINE_TLS_CERT_FILE === undefined) === (it.DRIFTLINE_TLS_KEY_FILE === undefined), {
-    message: 'a TLS certificate and its key go together',
-    path: ['DRIFTLINE_TLS_CERT_FILE'],
-  })
-  .refine((it) => (it.DRIFTLINE_API_TLS_CERT_FILE === undefined) === (it.DRIFTLINE_API_TLS_KEY_FILE === undefined), {
-    message: 'a TLS certificate and its key go together',
-    path: ['DRIFTLINE_API_TLS_CERT_FILE'],
   })
   .refine((it) => it.DRIFTLINE_TLS_CLIENT_CA_FILE === undefined || it.DRIFTLINE_TLS_CERT_FILE !== undefined, {
     message: 'client certificates need a TLS certificate',

@@ -3,6 +3,12 @@ import { isJsonArray, isJsonObject, ownObject, ownString, ownValue } from './jso
 import type { Json, JsonObject } from './message.ts';
 import { parseTimestampUs } from './timestamp.ts';
 
+/** Audit events as a kind of their own, in coverage and gaps. */
+export const auditEvents = { group: 'audit.k8s.io', resource: 'events' } as const;
+
+export const isAuditEvents = ({ group, resource }: { readonly group: string; readonly resource: string }): boolean =>
+  group === auditEvents.group && resource === auditEvents.resource;
+
 export type AuditFields = {
   /** Clients can choose it: not an identity. */
   readonly auditId: string;

@@ -1,4 +1,5 @@
 import {
+  auditEvents,
   auditReachUs,
   canonicalJson,
   contentHash,
@@ -95,8 +96,7 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
  */
 export const auditDrop = (fromUs: number, toUs: number, detail: string): Gap => ({
   type: 'gap',
-  group: 'audit.k8s.io',
-  resource: 'events',
+  ...auditEvents,
   fromVersion: '',
   toVersion: '',
   fromUs: Math.max(0, Math.min(fromUs, toUs) - auditReachUs),

@@ -12,6 +12,9 @@ import { type Staged, StagedKind, Staging, nameKey } from './staging.ts';
 
 export type { KindProgress, KnownObject, ObjectName } from './known-database.ts';
 
+/** Where a gap begins before which the kind had no versions; kept, unlike '', over a kill in the middle of a list. */
+export const beforeAnyVersion = '0';
+
 /** What a message changes in the known objects; without `object` the name is forgotten. */
 export type KnownChange = ObjectName & { readonly object?: KnownObject };
 
@@ -169,7 +172,7 @@ const newProgress: KindProgress = {
   coverageReason: '',
 };
 
-function kindKey(kind: { readonly group: string; readonly resource: string }): string {
+export function kindKey(kind: { readonly group: string; readonly resource: string }): string {
   return `${kind.group}/${kind.resource}`;
 }
 

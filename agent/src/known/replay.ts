@@ -6,10 +6,11 @@ import {
   applyPatch,
   canonicalJson,
   contentHash,
+  isAuditEvents,
   parsePatch,
 } from '@driftline/proto';
+import { beforeAnyVersion, kindKey } from './known.ts';
 import type { KindProgress, Known, KnownChange, KnownKind } from './known.ts';
-import { beforeAnyVersion } from '../watch/list-pass.ts';
 import { packForm, unpackForm } from './packed-form.ts';
 
 export type SpooledMessage = { readonly sequence: number; readonly body: MessageBody };
@@ -40,7 +41,7 @@ export async function replay(known: Known, messages: AsyncIterable<SpooledMessag
 
 type Durable = Promise<{ readonly firstSequence: number; readonly lastSequence: number }>;
 
-/** Where a gap `relist` of a kind ends beyond which nothing was seen, by group and resource. */
+/** Where a gap `relist` of a kind ends beyond which nothing was seen, by kindKey. */
 type Relisted = Map<string, string>;
 type Replaying = { readonly relisted: Relisted; readonly durable: Durable };
 
@@ -48,7 +49,7 @@ function applyMessage(known: Known, body: MessageBody, { relisted, durable }: Re
   switch (body.type) {
     case 'delta': {
       const kind = known.kind(body.ref.group, body.ref.resource);
-      if (!body.synthesised) relisted.delete(nameOf(kind));
+      if (!body.synthesised) relisted.delete(kindKey(kind));
       kind.stage({ changes: [toChange(kind, body)], progress: resumeAfter(kind, body), durable });
       return;
     }
@@ -64,21 +65,21 @@ function applyMessage(known: Known, body: MessageBody, { relisted, durable }: Re
       const { resourceVersion: seenVersion } = body;
       // Of a kind that has gone it says that nothing is left: there is nowhere to resume.
       const isOver = kind.progress().coverage === 'gone' && body.objects === 0;
-      relisted.delete(nameOf(kind));
+      relisted.delete(kindKey(kind));
       const progress = { resumeVersion: isOver ? '' : seenVersion, seenVersion, isSynced: true };
       kind.stage({ progress, durable });
       return;
     }
     case 'coverage': {
       // The audit stream is not a kind that is watched.
-      if (body.group === 'audit.k8s.io') return;
+      if (isAuditEvents(body)) return;
       const kind = known.kind(body.group, body.resource);
       const ended = body.state === 'gone' ? endOf(kind, relisted) : {};
       kind.stage({ progress: { coverage: body.state, coverageReason: body.reason, ...ended }, durable });
       return;
     }
     case 'gap':
-      if (body.cause === 'relist' && body.toVersion !== '') relisted.set(nameOf(body), body.toVersion);
+      if (body.cause === 'relist' && body.toVersion !== '') relisted.set(kindKey(body), body.toVersion);
       return;
     case 'audit':
     case 'rejected':
@@ -87,11 +88,9 @@ function applyMessage(known: Known, body: MessageBody, { relisted, durable }: Re
   }
 }
 
-const nameOf = ({ group, resource }: Pick<KnownKind, 'group' | 'resource'>): string => `${group}/${resource}`;
-
 /** A gap before its end tells up to where; without one, everything that was seen was told. */
 function endOf(kind: KnownKind, relisted: Relisted): Partial<KindProgress> {
-  const seenVersion = relisted.get(nameOf(kind)) ?? (kind.progress().seenVersion || beforeAnyVersion);
+  const seenVersion = relisted.get(kindKey(kind)) ?? (kind.progress().seenVersion || beforeAnyVersion);
   return { resumeVersion: '', seenVersion, isSynced: true };
 }
 

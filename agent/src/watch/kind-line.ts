@@ -12,13 +12,14 @@ import {
 import { type CapturePorts, type Sight, captureDelete, place } from '../capture/capture.ts';
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
+import { beforeAnyVersion } from '../known/known.ts';
 import type { KindProgress, KnownChange, KnownKind, KnownObject, ObjectName } from '../known/known.ts';
 import { unpackForm, unpackedBytes } from '../known/packed-form.ts';
 import type { MessageSink, SequenceRange } from '../message-sink.ts';
 import { KindComparison, type SentDigest } from '../reconcile/kind-comparison.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { CommitFloor } from './commit-floor.ts';
-import { ListPass, beforeAnyVersion } from './list-pass.ts';
+import { ListPass } from './list-pass.ts';
 import { nameKey, nameOf } from './object-name.ts';
 import { tryCapture } from './try-capture.ts';
 import { unlessAborted } from './unless-aborted.ts';

@@ -1,11 +1,9 @@
 import type { GapCause, JsonObject, MessageBody } from '@driftline/proto';
+import { beforeAnyVersion } from '../known/known.ts';
 import type { KindProgress } from '../known/known.ts';
 import { serverStampUs } from './commit-floor.ts';
 import { type ChangeEvent, type KindLine, type ListEnd, type Moving } from './kind-line.ts';
 import { nameKey, nameOf } from './object-name.ts';
-
-/** Where a gap begins before which the kind had no versions; kept, unlike '', over a kill in the middle of a list. */
-export const beforeAnyVersion = '0';
 
 /** One complete list of a kind, in pages or as a streamed initial state. */
 export class ListPass {

@@ -41,9 +41,10 @@ export const atCommand: Command = {
     if (wanted.length === 0)
       throw new CliError(exitCode.usage, "name a kind after 'get', such as deploy, rolebindings or ingress");
     const scope = { ...scopeQuery(values), at: moment };
+    const queries = wanted.map((each) => ({ ...scope, ...each }));
     const { empty } = await printListing<ApiObjectState>(context, {
       path: 'objects',
-      query: wanted.map((each) => ({ ...scope, ...each })),
+      query: queries,
       skipsUnknown: positionals[verb + 1] === 'all',
       peopleLimit,
       head: { apiVersion: 'v1', kind: 'List' },
@@ -60,9 +61,7 @@ export const atCommand: Command = {
         }
       },
     });
-    const missing = wanted.filter(({ kind, name }) =>
-      empty.some((query) => name !== undefined && query['kind'] === kind && query['name'] === name),
-    );
+    const missing = queries.filter((query) => query.name !== undefined && empty.includes(query));
     if (missing.length > 0) {
       const names = missing.map(({ kind, name }) => `${kind} '${name}'`).join(', ');
       const doubt = await doubtAt(context, missing, scope);

@@ -7,7 +7,7 @@ import type { Query } from '../api-client.ts';
 import { type CommandContext, text } from './command.ts';
 import { isNotFound } from '../exit-code.ts';
 import { machineWriter } from '../output/data.ts';
-import { outputFormat, requireKnownScope, wantsNames, wholeNumber } from './scope.ts';
+import { outputFormat, requireKnownScope, wholeNumber } from './scope.ts';
 
 export type Listing<T> = {
   readonly path: string;
@@ -40,9 +40,8 @@ export const limitHelp = (what: string, peopleLimit: number) =>
 
 /** Fails with exit 4 when there is nothing and the cluster or the namespace asked for is not known. */
 export async function printListing<T>(context: CommandContext, listing: Listing<T>): Promise<Listed> {
-  const toName = wantsNames(context.values) ? listing.toName : undefined;
-  const others = listing.toName === undefined ? [] : ['name'];
-  const format = toName === undefined ? outputFormat(context.values, others) : 'name';
+  const { toName } = listing;
+  const format = outputFormat(context.values, toName === undefined ? [] : ['name']);
   const isForMachines = format !== 'people' && format !== 'wide';
   const limit = wholeNumber(context.values, 'limit', isForMachines ? Number.POSITIVE_INFINITY : listing.peopleLimit);
   const empty: Query[] = [];
@@ -54,7 +53,7 @@ export async function printListing<T>(context: CommandContext, listing: Listing<
     await listing.whenEmpty?.();
   }
   const all = items ?? none<T>();
-  if (toName !== undefined) for await (const item of all) context.print(toName(item));
+  if (format === 'name') for await (const item of all) context.print(toName?.(item) ?? '');
   else if (format === 'json' || format === 'yaml') {
     const writer = await machineWriter(format, context.print, listing.head);
     for await (const item of all) writer.item(listing.toData === undefined ? item : listing.toData(item));

@@ -32,14 +32,16 @@ export const objectOutputHelp = [['-o, --output FORMAT', 'json, yaml, wide or na
 
 export type OutputFormat = 'people' | 'wide' | 'json' | 'yaml';
 
-/** Whether `-o name` was asked for, which only commands that list objects know. */
-export const wantsNames = (values: OptionValues): boolean => text(values, 'output') === 'name';
-
 /** @param others what the command knows beside these */
-export function outputFormat(values: OptionValues, others: readonly string[] = []): OutputFormat {
+export function outputFormat<Other extends string = never>(
+  values: OptionValues,
+  others: readonly Other[] = [],
+): OutputFormat | Other {
   const format = text(values, 'output');
   if (format === undefined || format === 'table') return 'people';
   if (format === 'wide' || format === 'json' || format === 'yaml') return format;
+  const other = others.find((one) => one === format);
+  if (other !== undefined) return other;
   const known = ['json', 'yaml', ...others].join(', ');
   throw new CliError(exitCode.usage, `unknown output format '${format}': use ${known} or wide`);
 }

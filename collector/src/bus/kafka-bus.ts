@@ -3,10 +3,10 @@
  * time owns a cluster; what workers say back goes to `<prefix>.feedback`. Kafka carries the agents' bytes unchanged and
  * is trusted for nothing: sequences make every loss visible (DESIGN: end to end, not hop by hop).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin } from '@platformatic/kafka';
 import { maxCompressedBatchBytes } from '@driftline/proto';
 import type { Logger } from 'pino';
+import { patiently } from '../backoff.ts';
 import type { BusReader, BusWriter, Feedback } from './bus.ts';
 import { logEvents } from '../log-events.ts';
 import { kafkaClient, type KafkaClient, type KafkaSecurity } from './kafka-client.ts';
@@ -41,24 +41,30 @@ const queueBytes = 64 * 1024 * 1024;
 const maxRecordBytes = maxCompressedBatchBytes + 1024 * 1024;
 
 /** Between two attempts to reach the brokers at the start. */
-const reachRetryMs = 2_000;
+const reachBackoff = { firstMs: 2_000, maxMs: 2_000 };
 
 /** Waits for as long as no broker answers, or all refuse; the log says why. */
-const reachBrokers = async (client: KafkaClient, { logger, signal }: KafkaBusOptions): Promise<void> => {
-  for (;;) {
+const reachBrokers = async (client: KafkaClient, options: KafkaBusOptions): Promise<void> => {
+  const { logger, signal = new AbortController().signal } = options;
+  const reach = async (): Promise<void> => {
     const admin = new Admin({ ...client, retries: 0 });
     try {
       await admin.listTopics();
-      return;
-    } catch (error) {
-      const advice = 'the start waits for them: see KAFKA_BROKERS, KAFKA_TLS_* and KAFKA_SASL_MECHANISM';
-      const brokers = client.bootstrapBrokers;
-      logger.warn({ event: logEvents.busTrouble, brokers, reason: innermost(error), advice });
     } finally {
       await admin.close().catch(() => undefined);
     }
-    await sleep(reachRetryMs, undefined, { signal });
-  }
+  };
+  const reached = await patiently(reach, {
+    backoff: reachBackoff,
+    random: Math.random,
+    signal,
+    onFailure({ error }) {
+      const advice = 'the start waits for them: see KAFKA_BROKERS, KAFKA_TLS_* and KAFKA_SASL_MECHANISM';
+      const brokers = client.bootstrapBrokers;
+      logger.warn({ event: logEvents.busTrouble, brokers, reason: innermost(error), advice });
+    },
+  });
+  if (reached === undefined) signal.throwIfAborted();
 };
 
 /** The library says 'failed' at each level; why stands at the bottom. */

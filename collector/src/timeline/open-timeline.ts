@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { StoreConnection } from './connection/store-connection.ts';
 import type { StoreSettings } from './connection/store-settings.ts';
 import { defaultRetryPolicy } from './writer/until-done.ts';
+import { abortable } from '../abortable.ts';
 import { patiently } from '../backoff.ts';
 import { logEvents } from './log-events.ts';
 import { migrate } from './migrations/migrate.ts';
@@ -93,16 +94,11 @@ async function unlessAborted(
   opening: Promise<ClickHouseTimelineWriter>,
   signal: AbortSignal,
 ): Promise<ClickHouseTimelineWriter> {
-  const aborted = Promise.withResolvers<never>();
-  const stop = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
   try {
-    return await Promise.race([opening, aborted.promise]);
+    return await abortable(opening, signal);
   } catch (error) {
     void opening.then((late) => late.close()).catch(() => undefined);
     throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }
 

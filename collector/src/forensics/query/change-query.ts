@@ -5,7 +5,7 @@
 import type { ApiChange, ApiChangeVerdict, JsonObject } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { assembleChange, type ChangeRow, type LinkColumns, originOf, possibleOrigins } from './assemble-change.ts';
-import { findingsOf } from './findings-of-changes.ts';
+import { findingsOf, isFirst } from './findings-of-changes.ts';
 import { changesParameter, charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
 import { keyOf, regressionsByChange } from './regression-query.ts';
 import { judgedKey, verdictsOf } from './verdict-query.ts';
@@ -213,8 +213,4 @@ function regressionKey(row: ChangeRow): string {
 
 function messageOf({ cluster, epoch, sequence }: ChangeRow): { readonly cluster: string; readonly id: string } {
   return { cluster, id: `${epoch}:${sequence}` };
-}
-
-function isFirst(row: ChangeRow): boolean {
-  return row.index === 0;
 }

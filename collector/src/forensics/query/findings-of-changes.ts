@@ -54,7 +54,8 @@ async function ofMessages<Row>(
 const messageKey = ({ cluster, epoch, sequence }: Pick<Place, 'cluster' | 'epoch' | 'sequence'>): string =>
   JSON.stringify([cluster, epoch, sequence]);
 
-const isFirst = (row: ChangeRow): boolean => row.index === 0;
+/** The change that stands for its message. */
+export const isFirst = (row: ChangeRow): boolean => row.index === 0;
 
 const isSameObject = (one: Omit<Place, 'cluster' | 'epoch'>, other: Omit<Place, 'cluster' | 'epoch'>): boolean =>
   one.group === other.group && one.kind === other.kind && one.namespace === other.namespace && one.name === other.name;

@@ -1,4 +1,1 @@
-WITH {recorded:Array(Tuple(String, String, UInt64))} AS recorded,
-  (cluster, epoch) -> transform(
-    concat(cluster, '\0', epoch), arrayMap(stream -> concat(stream.1, '\0', stream.2), recorded), recorded.3, toUInt64(0)
-  ) AS recorded_through
+WITH {recorded:Array(Tuple(String, String, UInt64))} AS recorded

@@ -9,7 +9,7 @@ export type AnswerBounds = {
   /** An answer was cut by that. */
   readonly onFull: () => void;
   /** Of how many streams a query is told how far they are recorded; with more, the store looks itself. Default 400. */
-  readonly givenStreams?: number;
+  readonly givenStreams?: number | undefined;
 };
 
 /** Runs a SQL file with typed parameters; columns come in camelCase, 64-bit integers as numbers. */
@@ -53,6 +53,8 @@ export type TenantTimelines = { of(tenant: string): Promise<TenantTimeline> };
 const recordedSql = loadSql(import.meta.url, 'recorded.sql');
 const givenSql = loadSql(import.meta.url, 'recorded-given.sql');
 const storedSql = loadSql(import.meta.url, 'recorded-stored.sql');
+/** What follows either of them. */
+const throughSql = loadSql(import.meta.url, 'recorded-through.sql');
 /** More do not fit into a parameter: the server takes 128 KiB. */
 const defaultGivenStreams = 400;
 /** Commit rows can become visible a little out of the order of their times: each look goes back this far. */
@@ -84,7 +86,7 @@ export function createTenantTimelines(
           : [givenSql, { tenant, recorded }];
       const given = ({ name, text }: SqlFile, parameters: SqlParameters) =>
         [
-          { name, text: preface.text + text },
+          { name, text: preface.text + throughSql.text + text },
           { ...parameters, ...extra },
         ] as const;
       return {
