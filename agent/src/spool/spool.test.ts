@@ -49,11 +49,11 @@ describe('spool', () => {
     const directory = await temporaryDirectory();
     const { spool } = await openTestSpool(directory.path);
     await Promise.all([0, 1, 2].map((number) => spool.append([numberedBody(number, 200)])));
-    const first = await readOne(spool.read(2, AbortSignal.timeout(5_000)));
+    const first = await readOne(spool.read(2, AbortSignal.timeout(120_000)));
     assert.deepEqual([first.firstSequence, first.lastSequence], [1, 3]);
     await spool.close();
     const again = await openTestSpool(directory.path);
-    const second = await readOne(again.spool.read(1, AbortSignal.timeout(5_000)));
+    const second = await readOne(again.spool.read(1, AbortSignal.timeout(120_000)));
     assert.deepEqual(second, first);
     await again.spool.close();
     await directory.remove();
