@@ -112,9 +112,10 @@ describe('uplink', () => {
     const script: Script = { onHello: (stream) => stream.welcome(0, { creditBytes: 2000 }) };
     await withUplink(script, { messages: 6, fillerBytes: 1000 }, async ({ collector, spool }) => {
       await until(() => sequencesOf(collector, 0).length > 0, 'the first batch');
-      await new Promise((resolve) => setTimeout(resolve, 100));
       const stream = collector.streams[0]!;
       const sent = (): number => stream.batches.reduce((sum, batch) => sum + batch.payload.byteLength, 0);
+      await until(() => sent() + stream.batches[0]!.payload.byteLength > 2000, 'all that there is credit for');
+      await new Promise((resolve) => setTimeout(resolve, 100));
       assert.ok(sent() <= 2000 && stream.batches.length < 6, `${sent()} bytes were sent`);
       const firstSent = sent();
       stream.send({ type: 'credit', bytes: firstSent });
