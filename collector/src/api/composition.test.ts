@@ -180,9 +180,11 @@ test('what an agent sends is answered, counted and forwarded; its session shows 
   assert.deepEqual([away?.agentVersion, away?.kubernetesVersion], ['0.1.0', 'v1.36.2'], 'from the stored session');
 
   await until(() => existsSync(events) && readFileSync(events, 'utf8').includes('DL-POD-001'), 'forwarded');
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  assert.match(metrics, /driftline_forward_events_total\{sink="archive"\} [1-9]/);
-  assert.match(metrics, /driftline_apply_versions_total 1/);
+  // Counted once it is on the disk, which is after it can be read.
+  const metrics = async () => (await fetch(`${url}/metrics`)).text();
+  const isCounted = async () => /driftline_forward_events_total\{sink="archive"\} [1-9]/.test(await metrics());
+  await until(isCounted, 'counted');
+  assert.match(await metrics(), /driftline_apply_versions_total 1/);
   assert.equal((await fetch(`${url}/readyz`)).status, 200);
 });
 
