@@ -60,7 +60,7 @@ describe('kubectl', { skip: kubectl === undefined }, () => {
         KUBECONFIG: join(directory, options.user ?? 'admin'),
         EDITOR: options.editor ?? 'false',
       };
-      const child = execFile(file, [...first, ...args], { env, timeout: 30_000 }, (error, stdout, stderr) =>
+      const child = execFile(file, [...first, ...args], { env, timeout: 120_000 }, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), out: stdout + stderr }),
       );
       child.stdin?.end(options.input ?? '');
@@ -89,7 +89,7 @@ describe('kubectl', { skip: kubectl === undefined }, () => {
   });
 
   test('get prints tables, describe tells the story', async () => {
-    await ok(['rollout', 'status', 'deploy/web', '--timeout=10s']);
+    await ok(['rollout', 'status', 'deploy/web', '--timeout=100s']);
     assert.match(
       await ok(['get', 'deployments', '-o', 'wide']),
       /NAME\s+READY\s+UP-TO-DATE\s+AVAILABLE\s+AGE[^\n]*\nweb\s+1\/1/,
@@ -139,7 +139,7 @@ describe('kubectl', { skip: kubectl === undefined }, () => {
   });
 
   test('delete waits until the object is gone', async () => {
-    await ok(['delete', 'deploy', '--all', '--timeout=10s']);
+    await ok(['delete', 'deploy', '--all', '--timeout=100s']);
     assert.match(await ok(['delete', 'configmap', 'settings']), /deleted/);
     assert.match((await run(['get', 'deploy', 'web'])).out, /NotFound/);
   });

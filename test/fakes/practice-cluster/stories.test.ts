@@ -65,7 +65,7 @@ test('the loop plays step by step until it is stopped', async (t) => {
     steps.push(run.step);
     if (run.error !== undefined) errors.push(`${run.story}: ${run.error}`);
   });
-  for (let waits = 0; waits < 100 && steps.length < 60; waits += 1) await pause(50);
+  for (let waits = 0; waits < 2_400 && steps.length < 60; waits += 1) await pause(50);
   await cluster.stop();
   assert.ok(steps.length >= 60);
   assert.deepEqual(errors, []);
