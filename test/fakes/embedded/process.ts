@@ -72,12 +72,23 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 
+/**
+ * Seconds lie between finding a port and using it: until this process ends no other test process is given the port, nor
+ * this one again. The claim is a name in Linux's abstract namespace; elsewhere everything can be claimed.
+ */
+const claim = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const claiming = createServer().unref();
+    claiming.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'EADDRINUSE'));
+    claiming.listen(`\0driftline-test-port-${port}`, () => resolve(true));
+  });
+
 /** Distinct free loopback ports below the ephemeral range, where no outgoing connection takes one before its owner does. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
     const port = randomInt(15_000, 32_000);
-    if (await isFree(port)) ports.add(port);
+    if ((await isFree(port)) && (await claim(port))) ports.add(port);
   }
   return [...ports];
 }
