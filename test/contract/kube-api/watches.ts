@@ -96,7 +96,7 @@ export const watchContract = ({ cluster, namespace }: Contract): void => {
     const bookmarks: WatchEvent[] = [];
     for (let event = await watch.next(); event !== undefined; event = await watch.next()) bookmarks.push(event);
     const elapsedMs = Date.now() - started;
-    assert.ok(elapsedMs > 2000 && elapsedMs < 8000, `${elapsedMs} ms`);
+    assert.ok(elapsedMs > 2000 && elapsedMs < 40_000, `${elapsedMs} ms`);
     assert.ok(bookmarks.every((event) => event.type === 'BOOKMARK'));
     for (const event of bookmarks) assert.ok(Number(event.object['metadata']!['resourceVersion']) >= Number(from));
   });
