@@ -262,6 +262,6 @@ describe('kinds that come, go and may not be read', () => {
     await system.stopAgent();
     await system.startAgent();
     await system.settled();
-    assert.equal(await coverageOf('secrets'), 'watched');
+    await until(async () => (await coverageOf('secrets')) === 'watched', 'secrets are watched');
   });
 });
