@@ -15,7 +15,7 @@ import { pino } from 'pino';
 import { openRedactionKey } from '../../agent/src/redaction-key.ts';
 import { type Program, bareEnvironment, freePort, startProgram, until } from './embedded/process.ts';
 import { TimelineReading } from './embedded/timeline-reading.ts';
-import { type Truth, currentOf, recordTruth } from './embedded/truth.ts';
+import { type History, type Truth, currentOf, recordTruth } from './embedded/truth.ts';
 import { type Actor, type AuditRule, openPracticeCluster } from './practice-cluster/index.ts';
 import type { PracticeCluster, PracticeClusterOptions } from './practice-cluster/index.ts';
 
@@ -254,13 +254,30 @@ export class EmbeddedSystem {
       difference = `recorded ${recorded} of ${last}`;
       if (last === 0 || recorded < last) return false;
       difference = firstDifference(currentOf(this.truth.history), await this.timeline.current());
-      return difference === '';
+      if (difference !== '') return false;
+      const listing = await this.timeline.listing();
+      if (listing.length > 0) difference = `not listed yet: ${listing.join()}`;
+      return listing.length === 0;
     };
     await until(() => isSettled().catch(() => false), 'the timeline equals the cluster', timeoutMs).catch(
       (error: unknown) => {
         throw new Error(`${String(error)}; ${difference}`);
       },
     );
+  }
+
+  /**
+   * After `settled`: every version that there ever was is told as well. The last form of an object can be one that it
+   * had before, or none. What does not come is left to the caller's comparison to show.
+   */
+  async wholeHistory(timeoutMs = 120_000): Promise<History> {
+    let told: History = new Map();
+    const isWhole = async (): Promise<boolean> => {
+      told = await this.timeline.history();
+      return [...this.truth.history].every(([key, forms]) => (told.get(key)?.length ?? 0) >= forms.length);
+    };
+    await until(isWhole, 'every version is told', timeoutMs).catch(() => undefined);
+    return told;
   }
 
   /** As the agent's metrics say. */

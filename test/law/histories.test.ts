@@ -227,7 +227,7 @@ test('after any history: once and in order, as from scratch, replay = inventory 
       for (const each of steps) await lives.run(each);
       await lives.start();
       await system.settled();
-      const told = await system.timeline.history();
+      const told = await system.wholeHistory();
       for (const [key, forms] of system.truth.history) assert.deepEqual(told.get(key), forms, key);
       assert.deepEqual(await system.timeline.duplicates(), []);
       assert.deepEqual(
