@@ -55,7 +55,7 @@ describe('agents that are not let in', () => {
     for (const [index, { program, ready }] of others.entries()) {
       const [name, token, code, advice] = strangers[index]!;
       await until(async () => (await ready()).includes(`refused (${code})`), `${name} is refused as ${code}`);
-      assert.match(program.output(), advice);
+      await until(() => advice.test(program.output()), `the log advises who is refused as ${code}`);
       assert.doesNotMatch(program.output(), new RegExp(token));
     }
     system.actor().create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'later', namespace: 'default' } });
@@ -80,7 +80,7 @@ describe('agents that are not let in', () => {
     const { program, ready } = await otherAgent('elsewhere', agentToken, join(system.folder, 'elsewhere'));
     t.after(() => program.kill());
     await until(async () => (await ready()).includes('refused (cluster-mismatch)'), 'it is refused');
-    assert.match(program.output(), /stands for another Kubernetes cluster/);
+    await until(() => /stands for another Kubernetes cluster/.test(program.output()), 'its log says so');
     assert.match(
       system.logs('collector'),
       /"code":"cluster-mismatch".*take.* the name over, put .*under \\"clusters\\" in the tokens file/,
@@ -153,9 +153,12 @@ cases:
     'policy-dirs': join(folder, 'policies'),
   });
   assert.equal(await collector.ended, 1, collector.output());
-  // One start tells all of them.
-  assert.match(collector.output(), /controls\/syntax\.yaml:16:\d+: .*\S/);
-  assert.match(collector.output(), /controls\/unknown\.yaml:16:\d+: .*noSuchFunction/);
-  assert.match(collector.output(), /controls\/broken\.yaml:1:\d+: .*\S/);
+  // One start tells all of them. What it wrote last can come after its end.
+  for (const told of [
+    /controls\/syntax\.yaml:16:\d+: .*\S/,
+    /controls\/unknown\.yaml:16:\d+: .*noSuchFunction/,
+    /controls\/broken\.yaml:1:\d+: .*\S/,
+  ])
+    await until(() => told.test(collector.output()), String(told));
   rmSync(folder, { recursive: true, maxRetries: 10 });
 });
