@@ -60,7 +60,7 @@ describe('log', () => {
     assert.deepEqual(await names('--origin', 'gitops'), ['web']);
     assert.deepEqual(await names('--user', 'alice@example.com'), ['oncall']);
     assert.deepEqual(await names('-l', 'app=web,environment in (prod)', '--context', 'prod'), ['oncall', 'web']);
-    assert.deepEqual(await names('--since', '15m'), ['web']);
+    assert.deepEqual(await names('--since', '60m'), ['web']);
     assert.deepEqual(await names('--until', '100m', '--context', 'prod'), ['web']);
     const { beforeHotfix, afterHotfix } = world.moments;
     assert.deepEqual(await names('--since', beforeHotfix, '--until', afterHotfix), ['oncall']);
@@ -121,7 +121,7 @@ describe('show, at, findings, score, status', () => {
     for (const what of ['deploy', 'deploy/web'])
       assert.match(await driftline(4, 'at', '1w', 'get', what), /the timeline begins after \S+ \S+: nothing is known/);
     assert.match(
-      await driftline(0, 'at', '80m', 'get', 'deploy', '-n', 'shop', '-l', 'app=nothing'),
+      await driftline(0, 'at', '86m', 'get', 'deploy', '-n', 'shop', '-l', 'app=nothing'),
       /Not certain: 1 gap at that moment \(prod: relist\)/,
     );
     assert.match(await driftline(4, 'at', '70m', 'get', 'deploy/wob'), /there was no deploy 'wob' at/);
