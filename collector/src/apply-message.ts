@@ -5,6 +5,7 @@
 import { isAuditEvents, objectKey } from '@driftline/proto';
 import type {
   AuditMessage,
+  Coverage,
   Delta,
   Gap,
   KindDigest,
@@ -256,6 +257,15 @@ const verdictOn = (
   verdict: KindVerdict['verdict'],
 ): KindVerdict => ({ type: 'kind-verdict', group, resource, sequence, verdict });
 
+const takeCoverage = ({ memory, rows }: MessageStep, coverage: Coverage, at: At): void => {
+  const { group, resource, kind, state, reason } = coverage;
+  // A new epoch lists everything again; what is held since an earlier one is as good as it was.
+  if (state === 'listing' && memory.judge.coverageOf({ group, kind }) === 'watched') return;
+  rows.coverage.push({ ...at, group, resource, kind, state, reason });
+  if (isAuditEvents(coverage)) memory.isAuditWatched = state === 'watched';
+  memory.judge.coverage({ group, kind }, state, at, rows);
+};
+
 const take = (step: MessageStep, body: MessageBody, at: At): void => {
   const { memory, rows } = step;
   switch (body.type) {
@@ -271,12 +281,8 @@ const take = (step: MessageStep, body: MessageBody, at: At): void => {
       return takeDigest(step, body, at);
     case 'kind-entries':
       return takeEntries(step, body, at);
-    case 'coverage': {
-      const { group, resource, kind, state, reason } = body;
-      rows.coverage.push({ ...at, group, resource, kind, state, reason });
-      if (isAuditEvents(body)) memory.isAuditWatched = state === 'watched';
-      return memory.judge.coverage({ group, kind }, state, at, rows);
-    }
+    case 'coverage':
+      return takeCoverage(step, body, at);
     case 'rejected':
       return reject(step, at, body);
   }

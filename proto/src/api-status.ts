@@ -36,7 +36,7 @@ export type ApiCoverage = {
   readonly group: string;
   readonly resource: string;
   readonly kind: string;
-  readonly state: 'watched' | 'forbidden' | 'excluded' | 'failing' | 'gone';
+  readonly state: 'listing' | 'watched' | 'forbidden' | 'excluded' | 'failing' | 'gone';
   readonly reason: string;
   readonly since: string;
 };

@@ -89,7 +89,7 @@ const body: fc.Arbitrary<MessageBody> = fc.oneof(
     group: text,
     resource: text,
     kind: text,
-    state: fc.constantFrom('watched', 'forbidden', 'excluded', 'failing', 'gone'),
+    state: fc.constantFrom('listing', 'watched', 'forbidden', 'excluded', 'failing', 'gone'),
     reason: text,
   }),
   fc.record({ type: fc.constant('rejected'), source: text, reason: text, detail: text, bytes: count }),

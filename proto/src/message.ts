@@ -136,7 +136,8 @@ export type KindEntries = {
   readonly entries: Uint8Array;
 };
 
-export type CoverageState = 'watched' | 'forbidden' | 'excluded' | 'failing' | 'gone';
+/** `listing`: served and to be watched, but not listed for the first time yet; what is known of it is not all. */
+export type CoverageState = 'listing' | 'watched' | 'forbidden' | 'excluded' | 'failing' | 'gone';
 
 export type Coverage = {
   readonly type: 'coverage';

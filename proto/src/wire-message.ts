@@ -18,7 +18,7 @@ const wireOps: Readonly<Record<Op, driftline.v1.Op>> = {
   deleted: WireOp.OP_DELETED,
 };
 const ops: readonly (Op | undefined)[] = [undefined, 'snapshot', 'created', 'modified', 'deleted'];
-const coverageStates: readonly CoverageState[] = ['watched', 'forbidden', 'excluded', 'failing', 'gone'];
+const coverageStates: readonly CoverageState[] = ['listing', 'watched', 'forbidden', 'excluded', 'failing', 'gone'];
 const gapCauses: readonly GapCause[] = [
   'relist',
   'epoch_start',

@@ -198,6 +198,19 @@ function find(changes: readonly ApiChange[], told: Told, from: number): number {
   return at;
 }
 
+test('first sight takes nothing back: what is not there yet is not judged as absent', async () => {
+  assert.deepEqual(await system.timeline.listing(), []);
+  const transitions = await system.timeline.transitions();
+  assert.ok(transitions.length > 50, `${transitions.length} transitions`);
+  const resolved = transitions.filter(
+    ({ state, reason }) => state === 'resolved' && reason !== 'the object was deleted',
+  );
+  assert.deepEqual(
+    resolved.map(({ control, kind, name, reason }) => `${control} ${kind}/${name}: ${reason}`),
+    [],
+  );
+});
+
 describe('every story is told as it happened', () => {
   /** What is open between two stories: what the last one left is what the next one finds. */
   let before: readonly string[] | undefined;

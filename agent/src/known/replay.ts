@@ -73,6 +73,8 @@ function applyMessage(known: Known, body: MessageBody, { relisted, durable }: Re
     case 'coverage': {
       // The audit stream is not a kind that is watched.
       if (isAuditEvents(body)) return;
+      // A kind is known from its first list on.
+      if (body.state === 'listing') return;
       const kind = known.kind(body.group, body.resource);
       const ended = body.state === 'gone' ? endOf(kind, relisted) : {};
       kind.stage({ progress: { coverage: body.state, coverageReason: body.reason, ...ended }, durable });

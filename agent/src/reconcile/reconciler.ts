@@ -200,7 +200,7 @@ class KindReconciler {
       this.#waiting.delete(name);
       this.#trouble.delete(name);
       line.comparison.agreed(waiting.digest);
-      return;
+      return line.compared();
     }
     if (verdict.outcome === 'wanted') return this.#repair(line, waiting, answer.sequence, verdict);
     this.#ports.logger.info({
@@ -210,7 +210,7 @@ class KindReconciler {
       outcome: verdict.outcome,
     });
     line.comparison.doubted();
-    if (!this.#mayGoOn(line)) return;
+    if (!this.#mayGoOn(line)) return line.compared();
     if (verdict.outcome === 'all') {
       this.#ports.metrics.objectsSent(await line.comparison.sendUntold('all'));
       await this.#compareAgain(line);

@@ -161,6 +161,21 @@ export class KindLine {
     await this.#say({ type: 'coverage', group, resource, kind, state, reason }, progress);
   }
 
+  /**
+   * Its changes are told as they come. It counts as watched once the collector has what there was before them; one that
+   * has come back does at once, because nothing is left that could be compared and it must not be taken for gone.
+   */
+  async watching(): Promise<void> {
+    this.follows(true);
+    const { coverage, isAgreed } = this.progress();
+    if (this.comparison === undefined || isAgreed || coverage === 'gone') await this.cover('watched', '');
+  }
+
+  /** The collector has all of it, or all of it that could be sent. */
+  async compared(): Promise<void> {
+    if (this.#isFollowed) await this.cover('watched', '');
+  }
+
   /** The kind came after its epoch had begun: what its first list does not show any more is a gap like any other. */
   appeared(): void {
     this.#known.stage({ progress: { seenVersion: beforeAnyVersion } });

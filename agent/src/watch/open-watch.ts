@@ -225,7 +225,10 @@ class ClusterWatch {
     const selection = selectKinds(discovered.kinds, config);
     const wanted = new Map(selection.watched.map((kind) => [kindName(kind), kind]));
     const knownBefore = new Set(known.kinds().map(kindName));
-    if (knownBefore.size === 0) await this.#beginEpoch(wanted.get(definitionsName));
+    if (knownBefore.size === 0) {
+      await this.#beginEpoch(wanted.get(definitionsName));
+      await this.#announce(selection.watched);
+    }
     for (const kind of startOrder(selection.watched, this.#random)) {
       if (knownBefore.size > 0 && !knownBefore.has(kindName(kind))) this.#lineOf(kind).appeared();
       await this.#run(kind);
@@ -269,6 +272,15 @@ class ClusterWatch {
     const detail = 'kinds that were gone by then are not known';
     const gap = { type: 'gap', ...everything, cause: 'epoch_start', detail, fromSequence: 0, toSequence: 0 } as const;
     await sink.append([gap]);
+  }
+
+  /** What is about to be listed, said before anything of it: until then its absence proves nothing. */
+  async #announce(kinds: readonly ApiKind[]): Promise<void> {
+    const state = 'listing';
+    const reason = 'its first list has not ended yet';
+    await this.#ports.sink.append(
+      kinds.map(({ group, resource, kind }) => ({ type: 'coverage', group, resource, kind, state, reason }) as const),
+    );
   }
 
   /** Makes sure that a kind is watched, in this version. */

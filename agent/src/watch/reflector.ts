@@ -203,8 +203,7 @@ export class Reflector {
 
   async #covered(): Promise<void> {
     this.#refusals = 0;
-    this.#ports.line.follows(true);
-    await this.#ports.line.cover('watched', '');
+    await this.#ports.line.watching();
     this.#ports.onSettled();
   }
 
@@ -262,8 +261,8 @@ export class Reflector {
 
   /** An API server that has just started refuses everybody until it has read its roles. */
   #isFirstRefusal(): boolean {
-    const { coverage } = this.#ports.line.progress();
-    const wasAllowed = coverage === 'watched' || coverage === 'failing';
+    const { coverage, isSynced } = this.#ports.line.progress();
+    const wasAllowed = coverage === 'watched' || coverage === 'failing' || (coverage === '' && isSynced);
     return wasAllowed && this.#refusals < this.#ports.limits.forbiddenAfterAttempts;
   }
 

@@ -44,6 +44,8 @@ export type ClusterJudge = {
   adopt(bundle: PolicyBundle, at: At, rows: BatchRows): void;
   change(change: ObjectChange, at: At & Pick<VersionRow, 'op' | 'paths'>, rows: BatchRows): void;
   coverage(kind: GroupKind, state: CoverageState, at: At, rows: BatchRows): void;
+  /** Last said of the kind. */
+  coverageOf(kind: GroupKind): CoverageState | undefined;
   /** Judges what has come due at `nowMs`. */
   deadline(nowMs: number, at: At, rows: BatchRows): void;
   /** Milliseconds since the Unix epoch, or undefined when no answer depends on time. */
@@ -164,6 +166,10 @@ class EngineOfCluster implements ClusterJudge {
     const isChanged = isVisible(this.#coverage.get(key)) !== isVisible(state);
     this.#coverage.set(key, state);
     if (isChanged) this.#guarded(at, rows, () => this.engine.refreshCoverage(msOf(at)));
+  }
+
+  coverageOf(kind: GroupKind): CoverageState | undefined {
+    return this.#coverage.get(kindKey(kind));
   }
 
   deadline(nowMs: number, at: At, rows: BatchRows): void {

@@ -84,6 +84,21 @@ export class TimelineReading {
     );
   }
 
+  /** Kinds whose first list has not been recorded to its end. */
+  async listing(): Promise<readonly string[]> {
+    const rows = await this.ask<{ readonly resource: string }>(
+      `SELECT resource FROM (
+         SELECT cluster, \`group\`, resource, argMax(state, (epoch_ordinal, sequence, \`index\`)) AS last
+         FROM coverage
+         INNER JOIN (SELECT cluster, epoch, max(last_sequence) AS recorded FROM batch_commits GROUP BY cluster, epoch) AS r
+           USING (cluster, epoch)
+         WHERE sequence <= recorded
+         GROUP BY cluster, \`group\`, resource
+       ) WHERE last = 'listing' ORDER BY resource`,
+    );
+    return rows.map(({ resource }) => resource);
+  }
+
   unjudged(): Promise<readonly UnjudgedRow[]> {
     return this.ask(of('unjudged', 'sequence, `index`, control, kind, namespace, name, state, reason'));
   }
