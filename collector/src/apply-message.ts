@@ -267,7 +267,6 @@ const takeCoverage = ({ memory, rows }: MessageStep, coverage: Coverage, at: At)
 };
 
 const take = (step: MessageStep, body: MessageBody, at: At): void => {
-  const { memory, rows } = step;
   switch (body.type) {
     case 'delta':
       return takeDelta(step, body, at);

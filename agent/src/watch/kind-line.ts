@@ -9,7 +9,7 @@ import {
   ownObject,
   ownString,
 } from '@driftline/proto';
-import { type CapturePorts, type Sight, captureDelete, place } from '../capture/capture.ts';
+import { type CapturePorts, captureDelete, place } from '../capture/capture.ts';
 import type { ClusterClock } from '../cluster-clock.ts';
 import type { ApiKind } from '../kube/api-kind.ts';
 import { beforeAnyVersion } from '../known/known.ts';
@@ -21,9 +21,9 @@ import type { ByteBudget } from './byte-budget.ts';
 import { CommitFloor } from './commit-floor.ts';
 import { ListPass } from './list-pass.ts';
 import { nameKey, nameOf } from './object-name.ts';
+import type { ChangeEvent, ListEnd, Moving, Sighting } from './sighting.ts';
 import { tryCapture } from './try-capture.ts';
 import { unlessAborted } from './unless-aborted.ts';
-import type { ChangeType } from './watch-event.ts';
 import type { WatchMetrics } from './watch-metrics.ts';
 import { wholeOf } from './whole-of.ts';
 
@@ -45,27 +45,6 @@ export type KindLinePorts = {
    * collector has; without it they are sent.
    */
   readonly onDigest?: ((sent: SentDigest) => void) | undefined;
-};
-
-/** A change as it was read: `bytes` is what it weighs until it is durable. */
-export type ChangeEvent = { readonly type: ChangeType; readonly object: JsonObject; readonly bytes: number };
-
-/** What a list that was read to its end says. */
-export type ListEnd = {
-  readonly resourceVersion: string;
-  /** The least that the API server's clock showed when it was asked: what the list lacks was committed later. */
-  readonly begunAtUs: number;
-  readonly seenAtUs: number;
-};
-
-type Sighting = { readonly object: JsonObject; readonly bytes: number; readonly sight: Sight };
-/** What an observation moves, and what it is known to have been committed after. */
-export type Moving = {
-  readonly progress: Partial<KindProgress>;
-  readonly notBeforeUs: number;
-  readonly floorUs: number;
-  /** It becomes known without a message. */
-  readonly isRemembered: boolean;
 };
 
 type Emission = {

@@ -2,8 +2,9 @@ import type { GapCause, JsonObject, MessageBody } from '@driftline/proto';
 import { beforeAnyVersion } from '../known/known.ts';
 import type { KindProgress } from '../known/known.ts';
 import { serverStampUs } from './commit-floor.ts';
-import { type ChangeEvent, type KindLine, type ListEnd, type Moving } from './kind-line.ts';
+import type { KindLine } from './kind-line.ts';
 import { nameKey, nameOf } from './object-name.ts';
+import type { ChangeEvent, ListEnd, Moving } from './sighting.ts';
 
 /** One complete list of a kind, in pages or as a streamed initial state. */
 export class ListPass {

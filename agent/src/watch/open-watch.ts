@@ -13,6 +13,7 @@ import { KubeError } from '../kube/kube-error.ts';
 import type { Known } from '../known/known.ts';
 import { logEvents } from '../log-events.ts';
 import type { MessageSink } from '../message-sink.ts';
+import { announcements } from './announcements.ts';
 import { createBackoff } from './backoff.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { type Discovered, discover } from './discovery.ts';
@@ -225,10 +226,7 @@ class ClusterWatch {
     const selection = selectKinds(discovered.kinds, config);
     const wanted = new Map(selection.watched.map((kind) => [kindName(kind), kind]));
     const knownBefore = new Set(known.kinds().map(kindName));
-    if (knownBefore.size === 0) {
-      await this.#beginEpoch(wanted.get(definitionsName));
-      await this.#announce(selection.watched);
-    }
+    if (knownBefore.size === 0) await this.#beginEpoch(selection.watched, wanted.get(definitionsName));
     for (const kind of startOrder(selection.watched, this.#random)) {
       if (knownBefore.size > 0 && !knownBefore.has(kindName(kind))) this.#lineOf(kind).appeared();
       await this.#run(kind);
@@ -264,23 +262,14 @@ class ClusterWatch {
    * looked there is nobody to do so: this gap is about everything. It is durable before any kind is known, so that
    * an agent that is killed meanwhile begins with it again.
    */
-  async #beginEpoch(definitions: ApiKind | undefined): Promise<void> {
+  async #beginEpoch(watched: readonly ApiKind[], definitions: ApiKind | undefined): Promise<void> {
     const { sink, clock, metrics } = this.#ports;
     const toVersion = await this.#versionNow(definitions);
     metrics.gaps.inc({ cause: 'epoch_start' });
     const everything = { group: '', resource: '', fromVersion: '', toVersion, fromUs: 0, toUs: clock.nowUs() };
     const detail = 'kinds that were gone by then are not known';
     const gap = { type: 'gap', ...everything, cause: 'epoch_start', detail, fromSequence: 0, toSequence: 0 } as const;
-    await sink.append([gap]);
-  }
-
-  /** What is about to be listed, said before anything of it: until then its absence proves nothing. */
-  async #announce(kinds: readonly ApiKind[]): Promise<void> {
-    const state = 'listing';
-    const reason = 'its first list has not ended yet';
-    await this.#ports.sink.append(
-      kinds.map(({ group, resource, kind }) => ({ type: 'coverage', group, resource, kind, state, reason }) as const),
-    );
+    await sink.append([gap, ...announcements(watched)]);
   }
 
   /** Makes sure that a kind is watched, in this version. */
