@@ -206,6 +206,21 @@ test('problems have their place; a policy without a binding is noted', () => {
   assert.match(load(policy({ validation: [] }), binding()).problems?.join() ?? '', /no field validation/);
 });
 
+test('what no observed change answers is said when the policy is loaded', () => {
+  const about = (...resourceRules: readonly JsonObject[]) =>
+    load(policy({ matchConstraints: { resourceRules }, validations: [{ expression: 'false' }] }), binding()).notes;
+  const core = { apiGroups: [''], apiVersions: ['v1'] };
+  assert.match(
+    about(
+      { ...core, operations: ['CREATE'], resources: ['pods', 'pods/ephemeralcontainers', 'pods/*'] },
+      { ...core, operations: ['CONNECT'], resources: ['nodes/proxy'] },
+    )?.join() ?? '',
+    /^0\.yaml:1:\d+: requests for nodes\/proxy, pods\/ephemeralcontainers are not evaluated/,
+  );
+  assert.match(about({ ...core, operations: ['CONNECT'], resources: ['*'] })?.join() ?? '', /requests for \* are not/);
+  assert.deepEqual(about({ ...core, operations: ['*'], resources: ['*', 'pods/*'] }), []);
+});
+
 test('plurals as the API machinery guesses them', () => {
   const kinds = ['Pod', 'Ingress', 'NetworkPolicy', 'Endpoints', 'StorageClass', 'EndpointSlice'];
   assert.deepEqual(kinds.map(resourceNameOf), [

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ChangedKind, Fact, GroupKind, LabelSelector, ObjectKey, TrackedView } from '../../contract.ts';
 import { compileSelector, type CompiledSelector, selects } from '../../engine/selector.ts';
 import { objectAt, stringAt } from '../read-json.ts';
+import { unobservedRequests } from '../unobserved-requests.ts';
 import { resourceNameOf } from './resource-name.ts';
 
 const names = z.array(z.string());
@@ -55,6 +56,8 @@ export type ResourceMatch = {
   /** Reads the object's Namespace when a selector asks for its labels. Without `asked` it is about a state. */
   appliesTo(object: JsonObject, key: ObjectKey, view: TrackedView, asked?: Asked): boolean;
   readonly readsNamespace: boolean;
+  /** What of it nothing can be said about (unobserved-requests.ts). */
+  readonly unobserved: readonly string[];
   /** Some of it is about what is there, not only about deletions and connections. */
   readonly isOfState: boolean;
 };
@@ -72,6 +75,9 @@ export function createResourceMatch(match: MatchResources | undefined): Resource
     (isEmpty(rule.resourceNames) || rule.resourceNames.includes(key.name));
   return {
     readsNamespace: namespaceSelector !== undefined,
+    unobserved: unobservedRequests(
+      (resourceRules ?? []).map(({ resources, operations }) => ({ names: resources, operations })),
+    ),
     isOfState: resourceRules?.some(ofState) ?? true,
     judgesKind: (kind) => resourceRules?.some((rule) => ofState(rule) && namesKind(rule, withResource(kind))) ?? true,
     judgesChangesOf: (kind) =>

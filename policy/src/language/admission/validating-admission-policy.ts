@@ -12,6 +12,7 @@ import { policyMeta } from '../../load/policy-meta.ts';
 import type { PolicyProblem } from '../../load/problem.ts';
 import { readShape } from '../../load/read-shape.ts';
 import { problemAt, type YamlFile } from '../../load/yaml-file.ts';
+import { unobservedReason } from '../unobserved-requests.ts';
 import { admissionControl } from './admission-control.ts';
 import { type CelPolicy, compileCelPolicy } from './cel-policy.ts';
 import { celProblems } from './cel-problems.ts';
@@ -111,6 +112,11 @@ class Loading {
   #addPolicy(file: YamlFile, value: Policy): void {
     const { name } = value.metadata;
     const other = this.#policies.get(name);
+    const { unobserved } = createResourceMatch(value.spec.matchConstraints);
+    if (unobserved.length > 0) {
+      const keys = ['spec', 'matchConstraints', 'resourceRules'];
+      this.#notes.push(problemAt(file, keys, 'not-evaluated', unobservedReason(unobserved)));
+    }
     if (other === undefined) this.#policies.set(name, { file, value });
     else
       this.#problems.push(

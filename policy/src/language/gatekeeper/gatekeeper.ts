@@ -27,6 +27,7 @@ import { objectAt, objectKeyOf } from '../read-json.ts';
 import { reviewInput } from '../rego/compile-rego-control.ts';
 import type { RegoRule } from '../rego/rego-modules.ts';
 import { regoVerdict } from '../rego/rego-verdict.ts';
+import { unobservedReason, unobservedRequests } from '../unobserved-requests.ts';
 import { createConstraintMatch } from './constraint-match.ts';
 import {
   type Constraint,
@@ -152,6 +153,9 @@ class Loading {
     }
     const { code } = loaded;
     if (code === undefined) return;
+    const kinds = constraint.spec?.match?.kinds ?? [];
+    const unobserved = unobservedRequests(kinds.map((one) => ({ names: one.kinds })));
+    if (unobserved.length > 0) this.#note(file, ['spec', 'match', 'kinds'], unobservedReason(unobserved));
     const digest = this.#context.source.sha256(
       canonicalJson([loaded.template, constraint, 'rego' in code ? code.rego.digest : ''] as unknown as Json),
     );

@@ -12,8 +12,10 @@ import { celProblems } from '../admission/cel-problems.ts';
 import { creationOf } from '../admission/request.ts';
 import { metadataSchema, text } from '../admission/shapes.ts';
 import { objectKeyOf } from '../read-json.ts';
+import { unobservedReason } from '../unobserved-requests.ts';
 import { compileBody, validateSchema } from './compile-body.ts';
 import { compileException, type Exception, exceptionSchema } from './exception.ts';
+import { unobservedIn } from './match-section.ts';
 import { autogenKinds } from './pod-view.ts';
 import { compileRule, type Rule, type RuleSection, ruleSchema } from './rule.ts';
 
@@ -116,6 +118,11 @@ class Loading {
     const digest = this.#context.source.sha256(
       canonicalJson([policy, section.name, exceptions.map(({ value }) => value), answering] as unknown as Json),
     );
+    const unobserved = unobservedIn(section.match);
+    if (unobserved.length > 0) {
+      const reason = `${section.name}: ${unobservedReason(unobserved)}`;
+      this.notes.push(problemAt(file, [...keys, 'match'], 'not-evaluated', reason));
+    }
     const isOfChange = compiled.isOfChange || rule.readsRequester || !rule.isOfState;
     const isOfBoth = compiled.readsOperation || rule.isOfDeletion;
     const control = createControl(

@@ -265,6 +265,9 @@ test('an exception takes objects out; other rules are noted; a request is judged
   assert.equal(verdictOf(control, pod({ hostNetwork: true }, { name: 'legacy-1' }))?.verdict, 'not-applicable');
   const noted = load(policy({ mutate: { patchStrategicMerge: {} } }));
   assert.match(noted.notes?.[0] ?? '', /^0\.yaml:1:\d+: r: mutate is not evaluated$/);
+  const kinds = ['Pod', 'v1/Service', 'v1/Pod/exec', 'PodAttachOptions'];
+  const unobserved = load(policy({ match: { any: [{ resources: { kinds } }] }, validate: { deny: {} } }));
+  assert.match(unobserved.notes?.join() ?? '', /: r: requests for PodAttachOptions, v1\/Pod\/exec are not evaluated/);
   const subjects = [{ kind: 'User', name: 'eve' }];
   const [change] = controlsOf(
     policy({ match: { any: [{ resources: { kinds: ['Pod'] }, subjects }] }, validate: { deny: {} } }),

@@ -5,6 +5,7 @@ import type { GroupKind, ObjectKey, RequestedChange, TrackedView } from '../../c
 import { compileSelector, type CompiledSelector, selects } from '../../engine/selector.ts';
 import { NotKnown, rolesOf, userInfoOf } from '../admission/asked.ts';
 import { isInSelectedNamespace, labelSelectorSchema, selectorOf } from '../admission/match-resources.ts';
+import { unobservedRequests } from '../unobserved-requests.ts';
 import { labelsAt, objectAt, stringAt, stringsOf } from '../read-json.ts';
 import { compileKindSelector, type KindSelector } from './kind-selector.ts';
 import { matchesWildcard } from './wildcard.ts';
@@ -62,6 +63,13 @@ export type SectionMatch = {
   /** Some of it is about deletions. */
   readonly isOfDeletion: boolean;
 };
+
+/** What of the section nothing can be said about (unobserved-requests.ts). */
+export function unobservedIn({ any = [], all = [], ...own }: MatchSection): readonly string[] {
+  return unobservedRequests(
+    [own, ...any, ...all].map(({ resources }) => ({ names: resources?.kinds, operations: resources?.operations })),
+  );
+}
 
 export function compileMatch(section: MatchSection): SectionMatch {
   const { any, all, ...own } = section;

@@ -23,6 +23,7 @@ import { metadataSchema, namedExpressionSchema, text, validationSchema } from '.
 import { evaluateEach } from '../admission/verdict.ts';
 import { hasPodBearingController, podBearingKinds } from '../pod-template.ts';
 import { objectKeyOf } from '../read-json.ts';
+import { unobservedReason } from '../unobserved-requests.ts';
 import { podChange, podViewOf } from './pod-view.ts';
 import { ruleReads } from './rule-reads.ts';
 
@@ -66,19 +67,25 @@ export const kyvernoCelPolicies: PolicyLanguage = {
   load(documents, context) {
     const controls: LoadedControl[] = [];
     const problems: PolicyProblem[] = [];
+    const notes: PolicyProblem[] = [];
     for (const file of documents) {
       const loaded = loadPolicy(file, context);
       if ('problems' in loaded) problems.push(...loaded.problems);
-      else controls.push(loaded);
+      else {
+        controls.push(loaded.loaded);
+        notes.push(...loaded.notes);
+      }
     }
-    return { controls, problems, notes: [] };
+    return { controls, problems, notes };
   },
 };
 
 function loadPolicy(
   file: YamlFile,
   { source }: LoadContext,
-): LoadedControl | { readonly problems: readonly PolicyProblem[] } {
+):
+  | { readonly loaded: LoadedControl; readonly notes: readonly PolicyProblem[] }
+  | { readonly problems: readonly PolicyProblem[] } {
   const shape = readShape(policySchema, file);
   if ('problems' in shape) return shape;
   const policy = shape.value;
@@ -95,11 +102,16 @@ function loadPolicy(
   }
   const digest = source.sha256(canonicalJson(policy as unknown as Json));
   const control = { ...createControl(policy, compiled.policy), digest };
+  const { unobserved } = createResourceMatch(spec.matchConstraints);
+  const about = ['spec', 'matchConstraints', 'resourceRules'];
   return {
-    control,
-    at: { file: file.path, ...file.at(['metadata', 'name']) },
-    cases: () => [],
-    withParams: () => control,
+    loaded: {
+      control,
+      at: { file: file.path, ...file.at(['metadata', 'name']) },
+      cases: () => [],
+      withParams: () => control,
+    },
+    notes: unobserved.length === 0 ? [] : [problemAt(file, about, 'not-evaluated', unobservedReason(unobserved))],
   };
 }
 
