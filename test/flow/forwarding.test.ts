@@ -28,6 +28,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { AgentStream } from '../fakes/agent-stream.ts';
+import { freePort } from '../fakes/embedded/process.ts';
 
 const schema: unknown = JSON.parse(
   readFileSync(join(import.meta.dirname, '../contract/ocsf-required.schema.json'), 'utf8'),
@@ -269,9 +270,7 @@ test('a forwarder that is opened again goes on; another name starts from the beg
 });
 
 test('with the receiver down or failing nothing is lost, and the other sink does not wait', async () => {
-  const receiver = new Receiver();
-  const port = await receiver.open();
-  await receiver.close();
+  const port = await freePort();
   const path = join(folder, 'independent.jsonl');
   const entries = [
     { name: 'down', type: 'webhook', url: `http://127.0.0.1:${port}/` },
@@ -300,20 +299,17 @@ test('a crash between delivery and cursor repeats events with the same ids, and 
   const receiver = new Receiver();
   const url = `http://127.0.0.1:${await receiver.open()}/`;
   const agent = new AgentStream('crash1');
+  const own = () => receiver.uids().filter((uid) => uid.includes('/crash/'));
   const forwarders = [];
-  for (let round = 0; round < 4; round++) {
+  for (let round = 1; round <= 4; round++) {
     change(agent, `d${round}`, 9);
     await record(agent, 'crash');
     // Never closed before the next one runs: its cursor may lag behind what it delivered.
     forwarders.push(open([{ name: 'crashing', type: 'webhook', url }]).forwarders);
-    await until(
-      () => receiver.uids().some((uid) => uid.includes(`crash1:${agent.lastSequence - 1}`)),
-      `round ${round}`,
-    );
+    await until(() => own().length >= 2 * round, `round ${round}`);
   }
   for (const each of forwarders) await each.close();
-  const own = receiver.uids().filter((uid) => uid.includes('/crash/'));
-  assert.equal(own.length, 8, 'two events a round');
+  assert.equal(own().length, 8, 'two events a round');
   await receiver.close();
 });
 
