@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { abortable } from './abortable.ts';
 import type { BusReader, BusWriter } from './bus/bus.ts';
-import { openKafkaBus } from './bus/kafka-bus.ts';
 import { openMemoryBus } from './bus/memory-bus.ts';
 import type { CollectorConfig } from './config.ts';
 import { openGateway } from './ingest/gateway.ts';
@@ -107,8 +106,12 @@ const openBus = async ({
   config: { role, kafka },
   logger,
   signal,
-}: CollectorOptions): Promise<{ readonly writer: BusWriter; readonly reader: BusReader }> =>
-  kafka === undefined ? openMemoryBus() : openKafkaBus({ ...kafka, role, logger, signal });
+}: CollectorOptions): Promise<{ readonly writer: BusWriter; readonly reader: BusReader }> => {
+  if (kafka === undefined) return openMemoryBus();
+  // The broker's client takes longer to load than all else together: only who has brokers loads it.
+  const { openKafkaBus } = await import('./bus/kafka-bus.ts');
+  return openKafkaBus({ ...kafka, role, logger, signal });
+};
 
 const closeBus = async (bus: { readonly writer: BusWriter; readonly reader: BusReader }): Promise<void> => {
   await bus.reader.close();

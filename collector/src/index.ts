@@ -3,7 +3,6 @@ export { apiExtension } from './api/api-extension.ts';
 export type { BatchHandler, BusReader, BusWriter, Feedback, StreamBatch } from './bus/bus.ts';
 export { BusClosedError, defaultMemoryBusLimits, openMemoryBus } from './bus/memory-bus.ts';
 export type { MemoryBus, MemoryBusLimits } from './bus/memory-bus.ts';
-export { openKafkaBus } from './bus/kafka-bus.ts';
 export type { KafkaBus, KafkaBusOptions } from './bus/kafka-bus.ts';
 export type { ClusterMemory } from './cluster-memory.ts';
 export { CollectorError, openCollector } from './collector.ts';

@@ -1,5 +1,5 @@
 /** The bus contract against a real broker, and batches against a leader that crashes. */
-import { openKafkaBus } from '@driftline/collector';
+import { openKafkaBus } from '../../collector/src/bus/kafka-bus.ts';
 import type { BatchHandler } from '@driftline/collector';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -3,7 +3,7 @@
  * hands, and the leader of a replicated partition crashes. Nothing acknowledged is lost; what was not recorded comes
  * again; what is recorded does not.
  */
-import { openKafkaBus } from '@driftline/collector';
+import { openKafkaBus } from '../../collector/src/bus/kafka-bus.ts';
 import type { KafkaBusOptions, StreamBatch } from '@driftline/collector';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
 /** Brokers that speak TLS only and ask who one is. */
-import { openKafkaBus } from '@driftline/collector';
+import { openKafkaBus } from '../../collector/src/bus/kafka-bus.ts';
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-import { openKafkaBus } from '@driftline/collector';
+import { openKafkaBus } from '../../../collector/src/bus/kafka-bus.ts';
 import { pino } from 'pino';
 import type { WorkerTask } from './worker-process.ts';
 
