@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { call, openWatch } from '../contract/kube-client.ts';
 import type { ContractCluster } from '../contract/kube-client.ts';
+import { until } from '../fakes/embedded/process.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import { discover, nameOf, pathOf, watchable } from './discover.ts';
@@ -49,16 +49,12 @@ describe('on a real API server', () => {
     for (const { file } of manifests) apply(readFileSync(join(manifestsFolder, file), 'utf8'));
     const wanted = ['agent', 'collector', 'gateway', 'worker'].map((name) => `driftline-${name}`);
     let pods: readonly string[] = [];
-    for (const endMs = Date.now() + 60_000; Date.now() < endMs; await sleep(200)) {
+    const areThere = () => {
       const list = JSON.parse(control.kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])) as Loose;
       pods = (list.items as Loose[]).map((pod) => String(pod.metadata.name));
-      if (wanted.every((name) => pods.some((pod) => pod.startsWith(name)))) break;
-    }
-    for (const name of wanted)
-      assert.ok(
-        pods.some((pod) => pod.startsWith(name)),
-        `${name}: no pod in ${pods.join()}`,
-      );
+      return wanted.every((name) => pods.some((pod) => pod.startsWith(name)));
+    };
+    await until(areThere, 'a pod of each').catch((error: unknown) => assert.fail(`${String(error)}: ${pods.join()}`));
     const events = control.kubectl(['get', 'events', '-n', namespace, '--field-selector', 'reason=FailedCreate']);
     assert.equal(events, '');
     apply(renderChart('driftline-agent', withWebhook));
@@ -205,8 +201,8 @@ describe('on a real API server', () => {
 
   test('without leave to read Secrets the agent is refused them and nothing else', async () => {
     apply(renderChart('driftline-agent', { ...withWebhook, 'rbac.secrets': false }));
-    await sleep(1_000); // the authoriser follows its own watch
-    assert.equal((await call(agent, '/api/v1/secrets')).status, 403);
+    // The authoriser follows its own watch.
+    await until(async () => (await call(agent, '/api/v1/secrets')).status === 403, 'Secrets are refused');
     assert.equal((await call(agent, '/api/v1/configmaps')).status, 200);
   });
 });

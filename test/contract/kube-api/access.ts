@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { call, type Loose } from '../kube-client.ts';
 import type { Contract } from '../kube-api.ts';
+import { eventually } from './deletion.ts';
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
@@ -92,10 +93,7 @@ export const accessContract = ({ cluster, namespace }: Contract): void => {
     const token = String(issued.body['status']!['token']);
     const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
     // A real authoriser learns of the binding by its own watch.
-    for (let tries = 0; tries < 50 && (await call(cluster(), configMaps, { token })).status !== 200; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    assert.equal((await call(cluster(), configMaps, { token })).status, 200);
+    await eventually(async () => (await call(cluster(), configMaps, { token })).status === 200, 'the binding counts');
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'denied' } };
     const denied = await call(cluster(), configMaps, { token, method: 'POST', body });
     assert.equal(denied.status, 403);
