@@ -112,7 +112,7 @@ describe('the image of the collector', () => {
       if (process.getuid?.() === 0)
         assert.match(execFileSync('ps', ['-o', 'uid=', '-p', String(child.pid)], { encoding: 'utf8' }), /^\s*65532$/m);
       child.kill('SIGTERM');
-      assert.deepEqual(await once(child, 'exit'), [0, null], output());
+      assert.deepEqual(await once(child, 'close'), [0, null], output());
       assert.doesNotMatch(output(), /EACCES|EROFS/);
     }
     assert.deepEqual(listOf(tree), before);
@@ -140,7 +140,7 @@ describe('the image of the agent', () => {
     assert.ok(readdirSync(join(tree.folder, '.compile-cache'), { recursive: true }).length > 10);
     assert.ok(!existsSync(join(tree.folder, 'node_modules', 'ffi-rs')), 'an optional package of the collector');
     const help = start(tree, {}, ['--help']);
-    assert.deepEqual(await once(help.child, 'exit'), [0, null], help.output());
+    assert.deepEqual(await once(help.child, 'close'), [0, null], help.output());
     assert.match(help.output(), /--collector/);
     const state = makeVolume(join(base, 'agent-state'), tree.user);
     const [kube] = await freePorts(1);
