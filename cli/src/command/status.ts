@@ -124,10 +124,13 @@ function printGaps({ print }: CommandContext, status: ApiStatus, isWide: boolean
 }
 
 function printCoverage({ print }: CommandContext, coverage: readonly ApiCoverage[], isWide: boolean): void {
-  const watched = coverage.filter((kind) => kind.state === 'watched');
-  const blind = coverage.filter((kind) => kind.state !== 'watched' && kind.state !== 'excluded');
-  const excluded = coverage.filter((kind) => kind.state === 'excluded');
-  print(`\nCoverage: ${watched.length} kinds watched, ${blind.length} not seen, ${excluded.length} excluded.`);
+  const count = (state: ApiCoverage['state']): number => coverage.filter((kind) => kind.state === state).length;
+  const listing = count('listing');
+  const blind = coverage.filter(({ state }) => state !== 'watched' && state !== 'listing' && state !== 'excluded');
+  const first = listing === 0 ? '' : `${listing} being listed for the first time, `;
+  print(
+    `\nCoverage: ${count('watched')} kinds watched, ${first}${blind.length} not seen, ${count('excluded')} excluded.`,
+  );
   const listed = isWide ? coverage : blind;
   if (listed.length === 0) return;
   print(
