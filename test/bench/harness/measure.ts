@@ -21,7 +21,8 @@ export function costUs(work: (round: number) => unknown, minMs = 400): number {
   const run = (forMs: number): number => {
     const first = round;
     const untilMs = performance.now() + forMs;
-    while (performance.now() < untilMs) for (let i = 0; i < 20; i += 1) work(round++);
+    do for (let i = 0; i < 20; i += 1) work(round++);
+    while (performance.now() < untilMs);
     return round - first;
   };
   run(minMs / 2);
