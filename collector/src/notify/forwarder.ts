@@ -4,6 +4,7 @@
  * same ids. A receiver that is down makes this forwarder wait, nobody else.
  */
 import type { Logger } from 'pino';
+import { pause } from '../backoff.ts';
 import type { StreamId } from '../timeline/rows.ts';
 import type { OcsfEvent } from './ocsf.ts';
 import type { Sink } from './sink.ts';
@@ -149,17 +150,4 @@ async function deliverOneByOne(
     if (!(await deliver(options, [event], signal))) return false;
   }
   return true;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }

@@ -31,9 +31,8 @@ const accountsNamedKey = (name: string): string => JSON.stringify(['accounts nam
 export function accountOf(subject: Json): Account | undefined {
   const name = stringAt(subject, 'name');
   if (stringAt(subject, 'kind') === 'ServiceAccount') return { namespace: stringAt(subject, 'namespace'), name };
-  const [system, type, namespace, account] = name.split(':');
-  const isAccount = stringAt(subject, 'kind') === 'User' && system === 'system' && type === 'serviceaccount';
-  return isAccount && namespace !== undefined && account !== undefined ? { namespace, name: account } : undefined;
+  const [, namespace = '', account = ''] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name) ?? [];
+  return stringAt(subject, 'kind') === 'User' && account !== '' ? { namespace, name: account } : undefined;
 }
 
 function subjectKeys(subject: Json): readonly string[] {
