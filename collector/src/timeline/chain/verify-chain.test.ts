@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createVersionSource } from '../measure/realistic-versions.ts';
+import type { SqlFile } from '../reader/sql-file.ts';
+import type { SqlParameters, TimelineReader } from '../reader/timeline-reader.ts';
 import type { RecordedBatch, StreamId } from '../rows.ts';
 import { sampleBatches } from '../testing/sample-batches.ts';
 import { openTestStore, type TestStore } from '../testing/open-test-store.ts';
@@ -83,6 +85,22 @@ test('an untouched timeline is intact', async () => {
   assert.equal(verdict.verdict, 'intact');
   if (verdict.verdict === 'intact')
     assert.deepEqual({ epochs: verdict.epochs, batches: verdict.batches }, { epochs: 1, batches: 6 });
+});
+
+test('what is recorded while a timeline is verified does not break it', async () => {
+  const stream = streamOf('growing');
+  const batches = sampleOf(stream);
+  await recordSamples([batches.slice(0, 5)]);
+  const growing: TimelineReader = {
+    ...store.reader,
+    async all<Row>(sql: SqlFile, parameters: SqlParameters) {
+      const rows = await store.reader.all<Row>(sql, parameters);
+      await recordSamples([batches.slice(5)]);
+      return rows;
+    },
+  };
+  const verdict = await verifyChain(growing, stream);
+  assert.equal(verdict.verdict === 'intact' && verdict.batches, 5, JSON.stringify(verdict));
 });
 
 for (const [what, expected, statement] of tampering) {

@@ -73,16 +73,17 @@ export async function verifyChain(reader: TimelineReader, cluster: ClusterId): P
 
 type Progress = { batches: number; rows: number; link: string };
 
+/** Batches that are recorded meanwhile are not looked at: neither their rows nor that they were committed. */
 async function verifyStream(
   reader: TimelineReader,
   stream: StreamId,
-  recordedSequence: number,
+  lastSequence: number,
 ): Promise<Progress | Broken> {
-  const rows = chainRows(reader, stream, recordedSequence);
+  const rows = chainRows(reader, stream, lastSequence);
   const progress: Progress = { batches: 0, rows: 0, link: genesisLink };
   try {
     let next = await rows.next();
-    for await (const commit of reader.query<Commit>(commitsSql, stream)) {
+    for await (const commit of reader.query<Commit>(commitsSql, { ...stream, lastSequence })) {
       const found: ReadChainRow[] = [];
       while (next.done !== true && next.value.sequence <= commit.lastSequence) {
         found.push(next.value);
