@@ -41,6 +41,8 @@ export type { OpaBundle } from './language/rego/opa-bundle.ts';
 export { regoLimits } from './language/rego/rego-module.ts';
 export type { ControlCase, ControlFile } from './load/control-file.ts';
 export type { FrameworkFile } from './load/framework-file.ts';
+export { type ChangeControls, createChangeControls } from './change/change-controls.ts';
+export { clusterBefore } from './change/cluster-before.ts';
 export { type ClusterSource, clusterView } from './change/cluster-view.ts';
 export {
   type ChangeJudge,
@@ -49,6 +51,8 @@ export {
   type ObservedChange,
 } from './change/judge-change.ts';
 export type { KeptReads } from './change/kept-reads.ts';
+export { verdictReason } from './change/verdict-reason.ts';
+export { type ChangeForms, observedChange } from './change/observed-change.ts';
 export { type BundleResult, loadBundle } from './load/load-bundle.ts';
 export { type PolicyProblem, problemText } from './load/problem.ts';
 export type { PolicyFile } from './load/yaml-file.ts';

@@ -266,6 +266,18 @@ export type ApiRejection = {
 };
 
 /** What the timeline holds of a cluster, as it was judged. `order` is that of its streams: epoch, sequence, index. */
+/** A version as the change that somebody asked for. */
+export type ApiRecordedRequest = {
+  /** Who counts for policies; null: nobody is known. */
+  readonly requester: {
+    readonly username: string;
+    /** null: not told. */
+    readonly groups: readonly string[] | null;
+  } | null;
+  /** As of a change. */
+  readonly verdicts: readonly ApiChangeVerdict[];
+};
+
 export type ApiRecord = {
   readonly epoch: string;
   readonly order: readonly [epochOrdinal: number, sequence: number, index: number];
@@ -278,6 +290,8 @@ export type ApiRecord = {
       readonly op: ApiChange['op'];
       /** null: it was gone. */
       readonly body: Json;
+      /** Where it was asked for. */
+      readonly request?: ApiRecordedRequest;
     }
   | ({ readonly type: 'coverage' } & Pick<ApiCoverage, 'group' | 'resource' | 'kind' | 'state' | 'reason'>)
   | ({ readonly type: 'transition' } & Omit<ApiTransition, 'at' | 'changeId'>)

@@ -343,6 +343,8 @@ describe('after all of it', () => {
     const bundle = await loadPolicies({ folders: [], withLibrary: true });
     const changes = await system.all<ApiChange>('log');
     const until = new Date().toISOString();
+    const failed = ({ observedAt, verdicts }: ApiChange, since: string | null): number =>
+      since === null || observedAt > since ? verdicts.filter(({ state }) => state === 'fail').length : 0;
     for (const since of [null, changes[Math.floor(changes.length / 2)]?.observedAt ?? '']) {
       const [again, ...others] = await Array.fromAsync(
         replay(readRecording(api, 'practice', { since, until }), bundle),
@@ -351,6 +353,10 @@ describe('after all of it', () => {
       assert.deepEqual(again?.comparison.differences, []);
       assert.ok(again.comparison.same >= 100, String(again.comparison.same));
       assert.deepEqual([again.otherControls, again.gaps], [[], 0]);
+      assert.deepEqual(again.changes.differences, []);
+      const recorded = changes.reduce((sum, change) => sum + failed(change, since), 0);
+      assert.equal(again.changes.same, recorded);
+      assert.ok(recorded > 0, 'changes that failed');
     }
   });
 

@@ -94,20 +94,24 @@ function rangeOf({ values, now }: CommandContext) {
 }
 
 function isStopped(
-  { comparison }: ReplayedCluster,
+  { comparison, changes }: ReplayedCluster,
   gates: Readonly<Record<'new' | 'lost', Severity | undefined>>,
 ): boolean {
   return (['new', 'lost'] as const).some((verdict) => {
     const level = gates[verdict];
     if (level === undefined) return false;
     const stopping = severities.slice(severities.indexOf(level));
-    return stopping.some((severity) => (comparison.counts[verdict][severity] ?? 0) > 0);
+    return [comparison.counts, changes.counts].some((counts) =>
+      stopping.some((severity) => (counts[verdict][severity] ?? 0) > 0),
+    );
   });
 }
 
-function toData({ comparison, ...cluster }: ReplayedCluster) {
+function toData({ comparison, changes, ...cluster }: ReplayedCluster) {
   const { differences, left, same, counts } = comparison;
-  return { ...cluster, same, counts, notListed: left, differences: ordered(differences) };
+  const { left: notListed, ...ofChanges } = changes;
+  const found = { same, counts, notListed: left, differences: ordered(differences) };
+  return { ...cluster, ...found, changes: { ...ofChanges, notListed } };
 }
 
 /** Most severe first, then by place. */
@@ -120,7 +124,8 @@ function ordered(differences: readonly Difference[]): readonly Difference[] {
 
 type Shown = { readonly cluster: ReplayedCluster; readonly limit: number; readonly isWide: boolean };
 
-function printCluster({ print, columns, paint }: CommandContext, bundle: Bundle, { cluster, limit, isWide }: Shown) {
+function printCluster(context: CommandContext, bundle: Bundle, { cluster, limit, isWide }: Shown) {
+  const { print, columns, paint } = context;
   const { differences, left, same, counts } = cluster.comparison;
   const range = `${cluster.since === null ? 'the beginning' : localTime(cluster.since)} to ${localTime(cluster.until)}`;
   print(
@@ -145,21 +150,50 @@ function printCluster({ print, columns, paint }: CommandContext, bundle: Bundle,
   print(
     `\n${total(counts.new)} that were not recorded, ${total(counts.lost)} recorded that it does not find, ${total(counts.shifted)} at other times, ${same} the same. Posture at the end: ${cluster.score.score.toFixed(1)}.`,
   );
+  printChanges(context, { cluster, limit, isWide });
   const notes = [
     ...(cluster.gaps === 0 ? [] : [`${cluster.gaps} gaps reach into this time: what happened in them is not judged`]),
     ...(cluster.unanswered === 0 ? [] : [`${cluster.unanswered} verdicts are missing at the end (not assessable)`]),
     ...(cluster.otherControls.length === 0
       ? []
-      : [
-          `recorded findings of ${cluster.otherControls.length} controls that it does not have, or that judge changes, are not compared`,
-        ]),
-    ...(cluster.changeControls.length === 0
+      : [`recorded findings of ${cluster.otherControls.length} controls that it does not have are not compared`]),
+    ...(cluster.changes.unanswered === 0
       ? []
-      : [
-          `not replayed are policies that judge changes (oldObject, who asked): ${cluster.changeControls.map(printable).join(', ')}`,
-        ]),
+      : [`${cluster.changes.unanswered} verdicts about changes are missing: mostly, nobody knows who asked`]),
   ];
   for (const note of notes) print(paint.dim(`Note: ${note}.`));
+}
+
+/** Violations by changes, in the order in which they happened. */
+function printChanges({ print, columns, paint }: CommandContext, { cluster, limit, isWide }: Shown): void {
+  const { judged, differences, left, same, counts } = cluster.changes;
+  if (judged === 0 && differences.length === 0) return;
+  const shown = differences.slice(0, limit);
+  if (shown.length > 0)
+    print(
+      `\n${table(
+        ['', 'SEVERITY', 'CONTROL', 'CHANGED', 'WHEN', 'WHO', 'WHY'],
+        shown.map(({ verdict, severity, control, object, at, user, reason }) => [
+          verdict,
+          severity,
+          control,
+          objectText(object),
+          localTime(at),
+          user === '' ? '-' : user,
+          reason,
+        ]),
+        { columns: isWide ? undefined : columns, flexible: [3, 5, 6] },
+      )}`,
+    );
+  const more = differences.length - shown.length + left;
+  if (more > 0) print(paint.dim(`… and ${more} more (--limit N, or -o json)`));
+  print(
+    `\n${judged} changes were judged: ${total(counts.new)} violations that were not recorded, ${total(counts.lost)} recorded that it does not find, ${same} the same.`,
+  );
+}
+
+function objectText({ kind, namespace, name }: Pick<Difference['finding']['object'], 'kind' | 'namespace' | 'name'>) {
+  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }
 
 function total(counts: Readonly<Partial<Record<Severity, number>>>): number {
@@ -169,12 +203,11 @@ function total(counts: Readonly<Partial<Record<Severity, number>>>): number {
 const row =
   (isWide: boolean) =>
   ({ verdict, severity, finding, candidate, recorded: then }: Difference): readonly string[] => {
-    const { kind, namespace, name } = finding.object;
     return [
       verdict,
       severity,
       finding.control,
-      `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`,
+      objectText(finding.object),
       isWide ? finding.path : shortenStart(finding.path, pathWidth),
       spanText(candidate),
       spanText(then),

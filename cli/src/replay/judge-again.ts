@@ -3,17 +3,19 @@
  * were observed, so that the answers are those that the collector would have recorded. What is held is the cluster's
  * state (objects as text), whatever the length of the recording.
  */
-import type { ApiRecord, Json, JsonObject } from '@driftline/proto';
+import type { ApiRecord } from '@driftline/proto';
 import {
   type CompiledControl,
   createEngine,
   type Engine,
   type FindingKey,
+  type GroupKind,
   type JudgedTransition,
-  type ObjectChange,
-  type ObjectKey,
   type Severity,
 } from '@driftline/policy';
+import { changeIdOf } from './change-id.ts';
+import { createSecondChangeJudge, type JudgedChange } from './judge-changes.ts';
+import { createTextStore } from './text-store.ts';
 
 export type JudgedMove = {
   readonly finding: FindingKey;
@@ -27,7 +29,7 @@ export type JudgedMove = {
   readonly changeId: string | null;
 };
 
-type VersionRecord = Extract<ApiRecord, { type: 'version' }>;
+export type VersionRecord = Extract<ApiRecord, { type: 'version' }>;
 type CoverageRecord = Extract<ApiRecord, { type: 'coverage' }>;
 
 export type SecondJudge = {
@@ -36,6 +38,8 @@ export type SecondJudge = {
   /** What the beginning breaks. */
   begin(atUs: number): readonly JudgedMove[];
   judge(record: VersionRecord | CoverageRecord): readonly JudgedMove[];
+  /** What is said of the version as a change; asked before it is judged, because the cluster before it counts. */
+  judgeChange(record: VersionRecord): JudgedChange | undefined;
   /** What time alone has changed until then. */
   waitUntil(atUs: number): readonly JudgedMove[];
   readonly engine: Engine;
@@ -44,11 +48,13 @@ export type SecondJudge = {
 export function createSecondJudge(controls: readonly CompiledControl[]): SecondJudge {
   const coverage = new Map<string, CoverageRecord['state']>();
   const texts = createTextStore();
+  const covers = ({ group, kind }: GroupKind): boolean => isVisible(coverage.get(`${group}/${kind}`));
   const engine = createEngine({
-    controls,
-    covers: ({ group, kind }) => isVisible(coverage.get(`${group}/${kind}`)),
+    controls: controls.filter(({ judges }) => judges !== 'change'),
+    covers,
     store: texts,
   });
+  const changes = createSecondChangeJudge(controls, { ...texts, covers });
   const moves = (transitions: readonly JudgedTransition[], atUs: number, changeId: string | null = null) => {
     // Told to nobody here, and kept until it is taken.
     engine.takeUnansweredChanges();
@@ -74,6 +80,7 @@ export function createSecondJudge(controls: readonly CompiledControl[]): SecondJ
   return {
     engine,
     waitUntil,
+    judgeChange: (record) => changes.judge(record, Math.floor(microseconds(record.at) / 1_000)),
     take(record) {
       if (record.type === 'coverage') cover(record);
       else engine.load([texts.place(record)]);
@@ -95,10 +102,6 @@ function isVisible(state: CoverageRecord['state'] | undefined): boolean {
   return state === undefined || state === 'watched' || state === 'gone';
 }
 
-export function changeIdOf({ epoch, order }: ApiRecord): string {
-  return `${epoch}:${order[1]}${order[2] === 0 ? '' : `.${order[2]}`}`;
-}
-
 /** Of the API's moments, which have six digits below the second. */
 export function microseconds(at: string): number {
   return Date.parse(`${at.slice(0, 19)}Z`) * 1_000 + Number(at.slice(20).replace('Z', '').padEnd(6, '0'));
@@ -108,41 +111,4 @@ function moveOf(transition: JudgedTransition, atUs: number, changeId: string | n
   const { finding, state, severity, title, reason } = transition;
   const isOpen = state !== 'resolved' && state !== 'excepted';
   return { finding, isOpen, severity, title, reason, atUs, changeId };
-}
-
-type Stored = { readonly text: Buffer; readonly digest: string };
-
-/** Objects as JSON text, a fraction of what they take as objects; each is parsed when it is read. */
-function createTextStore() {
-  const stored = new Map<string, Stored>();
-  const read = ({ text }: Stored): JsonObject => JSON.parse(text.toString()) as JsonObject;
-  return {
-    get(key: ObjectKey): JsonObject | undefined {
-      const found = stored.get(keyText(key));
-      return found === undefined ? undefined : read(found);
-    },
-    /** Takes the version in; what the engine is to be told of it. */
-    place(record: VersionRecord): ObjectChange {
-      const { group, kind, namespace, name, uid } = record.object;
-      const key = { group, kind, namespace, name };
-      const before = stored.get(keyText(key));
-      const after = objectOf(record.body);
-      if (after === undefined) {
-        stored.delete(keyText(key));
-        return { key, uid, after };
-      }
-      const digest = changeIdOf(record);
-      stored.set(keyText(key), { text: Buffer.from(JSON.stringify(after)), digest });
-      const earlier = before === undefined ? undefined : { object: read(before), digest: before.digest };
-      return { key, uid, after, digest, earlier };
-    },
-  };
-}
-
-function objectOf(body: Json): JsonObject | undefined {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as JsonObject) : undefined;
-}
-
-function keyText({ group, kind, namespace, name }: ObjectKey): string {
-  return `${kind}.${group}/${namespace}/${name}`;
 }

@@ -47,7 +47,7 @@ export async function* readRecordingFile(path: string): AsyncGenerator<Recording
     line += 1;
     const entry = entryOf(text);
     if (entry === undefined || (entry.type === 'begin') !== (open === undefined))
-      throw new CliError(exitCode.badInput, `${path}:${line}: this is no recording that --save wrote`);
+      throw new CliError(exitCode.badInput, `${path}:${line}: this is no recording that --save of this version wrote`);
     if (entry.type === 'begin') open = entry.cluster;
     if (entry.type === 'end') open = undefined;
     yield entry;
@@ -62,7 +62,7 @@ function entryOf(text: string): RecordingEntry | undefined {
   if (!isJsonObject(value)) return undefined;
   const { type } = value;
   const isEntry =
-    (type === 'begin' && value['version'] === 1 && typeof value['cluster'] === 'string') ||
+    (type === 'begin' && value['version'] === 2 && typeof value['cluster'] === 'string') ||
     type === 'end' ||
     ((type === 'state' || type === 'record') && isRecord(value['record']));
   return isEntry ? (value as unknown as RecordingEntry) : undefined;

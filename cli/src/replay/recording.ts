@@ -8,7 +8,7 @@ import type { ApiClient, Query } from '../api-client.ts';
 export type Beginning = {
   readonly type: 'begin';
   /** Of this form. */
-  readonly version: 1;
+  readonly version: 2;
   readonly cluster: string;
   /** RFC 3339; null: from the first record on, so that no state precedes it. */
   readonly since: string | null;
@@ -36,11 +36,12 @@ export async function* readRecording(
 ): AsyncGenerator<RecordingEntry, void> {
   const records = (query: Query) => api.items<ApiRecord>('records', { cluster, ...query }, Number.POSITIVE_INFINITY);
   const gaps = await gapsIn(api, cluster, { since, until });
-  yield { type: 'begin', version: 1, cluster, since, until, gaps };
+  yield { type: 'begin', version: 2, cluster, since, until, gaps };
   if (since !== null)
     for (const type of judgedTypes)
       for await (const record of records({ type, at: since })) yield { type: 'state', record };
-  const of = (type: (typeof judgedTypes)[number]) => records({ type, since: since ?? undefined, until });
+  const of = (type: (typeof judgedTypes)[number]) =>
+    records({ type, since: since ?? undefined, until, ...(type === 'version' && { requests: 'true' }) });
   const judged = merged(of('coverage'), of('version'), (a, b) => compareOrder(a, b) <= 0);
   const all = merged(judged, of('transition'), (a, b) => a.at <= b.at);
   for await (const record of all) yield { type: 'record', record };

@@ -102,7 +102,7 @@ function recording(
   states: readonly ApiRecord[] = [],
 ): readonly RecordingEntry[] {
   return [
-    { type: 'begin', version: 1, cluster: 'c', since, until: '2026-01-01T00:00:30.000Z', gaps: 0 },
+    { type: 'begin', version: 2, cluster: 'c', since, until: '2026-01-01T00:00:30.000Z', gaps: 0 },
     ...states.map((record) => ({ type: 'state', record }) as const),
     ...records.map((record) => ({ type: 'record', record }) as const),
     { type: 'end', cluster: 'c' },
@@ -171,28 +171,55 @@ test('from a state on: what stands at the beginning is so at the beginning, not 
   });
 });
 
-test('what judges changes is not replayed, and is named', async () => {
+test('changes are judged by who asked for them, and compared with what was said of them then', async () => {
   const { match: _match, cel: _cel, ...head } = control;
-  const relabelled = {
+  const editedByHand = {
     ...head,
     id: 'OWN-002',
     admission: {
       matchConstraints: {
         resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['pods'] }],
       },
-      validations: [{ expression: 'object.spec == oldObject.spec', message: 'it is edited' }],
+      validations: [
+        {
+          expression: "object.?spec == oldObject.?spec || request.userInfo.username == 'robot'",
+          message: 'it is edited',
+        },
+      ],
     },
     cases: [
       { name: 'as it was', expect: 'pass', change: { oldObject: bad, object: bad }, objects: [] },
-      { name: 'edited', expect: 'fail', change: { oldObject: pod('web'), object: bad }, objects: [] },
+      { name: 'edited', expect: 'fail', change: { oldObject: pod('web'), object: bad, user: 'eve' }, objects: [] },
     ],
   };
-  const replayed = await only(recording([coverage(1, 'watched'), version(2, bad)]), bundleOf(control, relabelled));
-  assert.deepEqual(replayed.changeControls, ['OWN-002']);
-  assert.deepEqual(
-    replayed.comparison.differences.map(({ finding }) => finding.control),
-    ['OWN-001'],
-  );
+  const verdict = { id: 'v', title: 't', severity: 'high', reason: '', paths: [], bundle: 'b', at: at(4) } as const;
+  const edit = (username: string, ...failed: readonly string[]): ApiRecord => {
+    const record = version(4, bad);
+    assert.equal(record.type, 'version');
+    const requester = username === '' ? null : { username, groups: null };
+    const verdicts = failed.map((id) => ({ ...verdict, control: id, state: 'fail' as const, user: username }));
+    return { ...record, request: { requester, verdicts } };
+  };
+  const said = async (edited: ApiRecord, ...rest: readonly ApiRecord[]) => {
+    const story = [coverage(1, 'watched'), version(2, pod('web')), edited, ...rest];
+    const { changes, otherControls } = await only(recording(story), bundleOf(editedByHand));
+    const { judged, unanswered, same, differences, left } = changes;
+    assert.deepEqual([judged, left], [2 + rest.length, 0]);
+    const told = differences.map(({ verdict: found, control: id, user, changeId, reason }) =>
+      [found, id, user, changeId, reason].join(' '),
+    );
+    return { unanswered, same, told, otherControls };
+  };
+  const nothing = { unanswered: 0, same: 0, told: [], otherControls: [] };
+  assert.deepEqual(await said(edit('eve')), { ...nothing, told: ['new OWN-002 eve e1:4 it is edited'] });
+  assert.deepEqual(await said(edit('eve', 'OWN-002')), { ...nothing, same: 1 });
+  assert.deepEqual(await said(edit('robot', 'OWN-002')), { ...nothing, told: ['lost OWN-002 robot e1:4 '] });
+  assert.deepEqual(await said(edit('robot', 'OWN-009')), { ...nothing, otherControls: ['OWN-009'] });
+  // Nobody is known to have asked.
+  assert.deepEqual(await said(edit('')), { ...nothing, unanswered: 1 });
+  // Marked for deletion, and gone: one deletion, with which the rule has nothing to do.
+  const marked = { ...bad, metadata: { ...bad.metadata, deletionTimestamp: at(5) } };
+  assert.deepEqual(await said(edit('robot'), version(5, marked)), nothing);
 });
 
 test('a file holds the same entries; one that is cut off or something else is refused', async () => {

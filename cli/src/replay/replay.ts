@@ -2,6 +2,7 @@
 import type { ApiRecord } from '@driftline/proto';
 import { type Bundle, exceptControls, type ScoreCard } from '@driftline/policy';
 import { type Comparison, createFindingComparison, type FindingComparison } from './compare-findings.ts';
+import { compareVerdicts, type ComparingVerdicts, type VerdictComparison } from './compare-verdicts.ts';
 import { createSecondJudge, type JudgedMove, microseconds, type SecondJudge } from './judge-again.ts';
 import type { Beginning, RecordingEntry } from './recording.ts';
 
@@ -12,8 +13,8 @@ export type ReplayedCluster = Pick<Beginning, 'cluster' | 'since' | 'until' | 'g
   readonly comparison: Comparison;
   /** Controls with recorded findings that the candidate does not have: they are not compared. */
   readonly otherControls: readonly string[];
-  /** Controls of the candidate that judge changes: nothing is replayed for them. */
-  readonly changeControls: readonly string[];
+  /** What controls about changes say. */
+  readonly changes: VerdictComparison;
   /** Verdicts that the candidate does not have at the end: unjudged or not assessable. */
   readonly unanswered: number;
   readonly score: ScoreCard['cluster'];
@@ -38,18 +39,16 @@ class Run {
   readonly #judge: SecondJudge;
   readonly #comparison: FindingComparison;
   readonly #others = new Set<string>();
-  readonly #changeControls: readonly string[];
+  readonly #verdicts: ComparingVerdicts;
   #hasBegun = false;
   #versions = 0;
   #objects = 0;
 
   constructor(beginning: Beginning, { controls, exceptions }: Bundle) {
     this.#beginning = beginning;
-    // What judges changes says nothing of states: no finding comes of it, live or here.
-    const ofChanges = controls.filter(({ control }) => control.judges === 'change');
-    this.#changeControls = ofChanges.map(({ control }) => control.meta.id).sort();
-    const judging = controls.map(({ control }) => control).filter(({ judges }) => judges !== 'change');
+    const judging = controls.map(({ control }) => control);
     this.#known = new Set(judging.map(({ meta }) => meta.id));
+    this.#verdicts = compareVerdicts(this.#known, (control) => void this.#others.add(control));
     this.#judge = createSecondJudge(exceptControls(judging, exceptions, beginning.cluster));
     this.#comparison = createFindingComparison(momentText);
   }
@@ -63,9 +62,12 @@ class Run {
 
   record(record: ApiRecord): void {
     this.#begin();
+    if (record.type === 'version') {
+      this.#versions += 1;
+      this.#verdicts.change(record, this.#judge.judgeChange(record));
+    }
     if (record.type === 'transition') this.#recorded(record, false);
     else if (record.type !== 'rejected') this.#candidate(this.#judge.judge(record));
-    if (record.type === 'version') this.#versions += 1;
   }
 
   end(): ReplayedCluster {
@@ -83,7 +85,7 @@ class Run {
       objects: this.#objects,
       comparison: this.#comparison.end(untilUs),
       otherControls: [...this.#others].sort(),
-      changeControls: this.#changeControls,
+      changes: this.#verdicts.end(),
       unanswered: engine.unanswered().length,
       score: engine.score().cluster,
     };

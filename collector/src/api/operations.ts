@@ -194,6 +194,7 @@ export const operations: readonly Operation[] = [
       type: `${recordTypes.join(', ')} (default: version)`,
       since: 'recorded after',
       until: 'recorded at or before',
+      requests: 'true: versions tell who asked for them, and what was said of that (not with at)',
       at: 'instead: the last of each object, kind or finding at this moment; without what was deleted or resolved',
       ...paging,
     },
@@ -236,7 +237,8 @@ function recordQuestion(reader: Reader, query: RawQuery): RecordQuestion {
   if (query.at !== undefined && type === 'rejected')
     throw new Problem('bad-request', 'at: what was rejected has no state; use since and until');
   if (query.at !== undefined) return { cluster, type, when: { atUs: endOf('at', 0) } };
-  return { cluster, type, when: { sinceUs: endOf('since', -1), untilUs: endOf('until', endOfTimeUs) } };
+  const withRequests = oneOf(query, 'requests', ['true', 'false'], 'false') === 'true' && type === 'version';
+  return { cluster, type, withRequests, when: { sinceUs: endOf('since', -1), untilUs: endOf('until', endOfTimeUs) } };
 }
 
 type FindingsPage = { readonly items: readonly ApiFinding[]; readonly next: string | null };

@@ -7,8 +7,19 @@
  *
  * A control that later policies change or drop answers no more: what it said last stays.
  */
-import { type ClusterSource, clusterView, createChangeJudge, exceptControls } from '@driftline/policy';
+import {
+  type ClusterSource,
+  clusterBefore,
+  clusterView,
+  createChangeControls,
+  createChangeJudge,
+  exceptControls,
+  observedChange,
+  verdictReason,
+} from '@driftline/policy';
 import type {
+  ChangeControls,
+  ChangeForms,
   ChangeJudge,
   CompiledControl,
   GroupKind,
@@ -20,13 +31,12 @@ import type {
 import { canonicalJson, mayHoldMarker, objectKey } from '@driftline/proto';
 import type { JsonObject } from '@driftline/proto';
 import type { At, BatchRows } from '../batch-rows.ts';
+import { requesterOf } from '../forensics/requester.ts';
 import { sha256 } from '../inventory/hash.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ChangeVerdictRow, ChangeVerdictState, LinkRow, VersionRow } from '../timeline/rows.ts';
 import type { ClusterId, OpenVerdict } from '../timeline/timeline.ts';
-import { type ChangeControls, createChangeControls } from './change-controls.ts';
 import type { PolicyBundle } from './cluster-judge.ts';
-import { type ChangeForms, observedChange } from './observed-change.ts';
 
 export type ChangeBookLimits = {
   /** How long a change waits for another cause, by observation time; the correlator's window. */
@@ -109,18 +119,6 @@ const verdictIdCharacters = 32;
 
 const parsed = (text: string): JsonObject | null => (text === '' ? null : (JSON.parse(text) as JsonObject));
 
-/** Groups of an impersonated user are not in a link, and a user without any is one whose groups are not told. */
-const requesterOf = ({ user, impersonatedUser, groups }: LinkRow): Requester | undefined => {
-  if (impersonatedUser !== '') return { username: impersonatedUser, groups: undefined };
-  return user === '' ? undefined : { username: user, groups: groups.length === 0 ? undefined : groups };
-};
-
-const reasonOf = (verdict: Verdict): string => {
-  if ('reason' in verdict) return verdict.reason;
-  if (!('violations' in verdict)) return '';
-  return verdict.violations.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`)).join('; ');
-};
-
 const pathsOf = (verdict: Verdict): readonly string[] =>
   'violations' in verdict ? verdict.violations.map(({ path }) => path).filter((path) => path !== '') : [];
 
@@ -183,7 +181,7 @@ class ChangesOfCluster implements ChangeBook {
     const { epoch, sequence, observedAtUs, group, resource, kind, namespace, name, uid } = row;
     const place: Place = { changeEpoch: epoch, changeSequence: sequence, group, resource, kind, namespace, name, uid };
     const atMs = Math.floor(observedAtUs / 1000);
-    const view = clusterView(this.#clusterBefore(observed), atMs);
+    const view = clusterView(clusterBefore(this.#source(), observed), atMs);
     const { oldObject } = observed;
     const before = oldObject === null ? '' : beforeText;
     const holdsRedacted = before === undefined || mayHoldMarker(before) || mayHoldMarker(row.body);
@@ -254,7 +252,7 @@ class ChangesOfCluster implements ChangeBook {
       title,
       state: stateOf(verdict),
       stateBefore,
-      reason: reasonOf(verdict),
+      reason: verdictReason(verdict),
       paths: pathsOf(verdict),
       user,
       bundle,
@@ -263,24 +261,18 @@ class ChangesOfCluster implements ChangeBook {
     };
   }
 
-  /** The inventory holds the change already: of its object the form before counts. */
-  #clusterBefore({ key: own, oldObject }: ObservedChange): ClusterSource {
+  #source(): ClusterSource {
     const { inventory, covers } = this.#deps;
     return {
       covers,
       get({ group, kind, namespace, name }) {
-        const isOwn = group === own.group && kind === own.kind && namespace === own.namespace && name === own.name;
-        if (isOwn) return oldObject ?? undefined;
         const resource = inventory.resourceOf(group, kind);
         return resource === undefined ? undefined : inventory.shared(objectKey({ group, resource, namespace, name }));
       },
       *list({ group, kind }, namespace) {
         const resource = inventory.resourceOf(group, kind);
-        const isOwnKind = group === own.group && kind === own.kind;
-        if (isOwnKind && oldObject !== null && (namespace ?? own.namespace) === own.namespace) yield oldObject;
         for (const { ref } of resource === undefined ? [] : inventory.ofResource(group, resource)) {
           if (namespace !== undefined && ref.namespace !== namespace) continue;
-          if (isOwnKind && ref.namespace === own.namespace && ref.name === own.name) continue;
           const object = inventory.shared(objectKey(ref));
           if (object !== undefined) yield object;
         }

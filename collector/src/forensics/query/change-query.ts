@@ -6,17 +6,15 @@ import type { ApiChange, ApiChangeVerdict, JsonObject } from '@driftline/proto';
 import { loadSql } from '../../timeline/reader/sql-file.ts';
 import { assembleChange, type ChangeRow, type LinkColumns, originOf, possibleOrigins } from './assemble-change.ts';
 import { findingsOf, isFirst } from './findings-of-changes.ts';
-import { changesParameter, charactersOf, objectKey, objectsParameter, versionKey } from './object-key.ts';
+import { versionKey } from './object-key.ts';
 import { keyOf, regressionsByChange } from './regression-query.ts';
+import { linkKey, linksOf } from './link-query.ts';
 import { judgedKey, verdictsOf } from './verdict-query.ts';
 import { matchesSelector, type Selector } from './selector.ts';
-import { endOfTimeUs, inParameters, type TenantTimeline } from './timeline-query.ts';
+import { endOfTimeUs, type TenantTimeline } from './timeline-query.ts';
 import { fetchBodies, labelsOf, predecessors, type Predecessor } from './version-bodies.ts';
 
-const sql = {
-  changes: loadSql(import.meta.url, 'changes.sql'),
-  links: loadSql(import.meta.url, 'links.sql'),
-};
+const sql = loadSql(import.meta.url, 'changes.sql');
 
 export type ChangeFilter = {
   /** '' means any, here and below. */
@@ -61,7 +59,7 @@ export async function queryChanges(
   const kept: Facts[] = [];
   let after = page.after ?? fromTheEnd;
   for (let seen = 0; seen < maxCandidates; seen += wanted) {
-    const rows = await timeline.query<ChangeRow>(sql.changes, candidateParameters(filter, after, wanted));
+    const rows = await timeline.query<ChangeRow>(sql, candidateParameters(filter, after, wanted));
     const passed = await sift(timeline, filter, rows);
     const room = page.limit - kept.length;
     kept.push(...passed.slice(0, room));
@@ -154,32 +152,6 @@ function isViolated(verdicts: readonly ApiChangeVerdict[] | undefined): boolean 
 
 function isBy(user: string, link: LinkColumns | undefined): boolean {
   return user === '' || link?.user === user || link?.impersonatedUser === user;
-}
-
-async function linksOf(
-  timeline: TenantTimeline,
-  rows: readonly ChangeRow[],
-): Promise<ReadonlyMap<string, LinkColumns>> {
-  const links = await Promise.all(
-    inParameters(rows, charactersOf).map((part) =>
-      timeline.query<LinkColumns>(sql.links, {
-        objects: objectsParameter(part),
-        changes: changesParameter(part),
-      }),
-    ),
-  );
-  // Recorded order: a later link of the same change takes the place of an earlier one, and `none` takes it away.
-  const last = new Map(
-    links.flat().map((link) => [linkKey({ ...link, epoch: link.changeEpoch, sequence: link.changeSequence }), link]),
-  );
-  for (const [key, link] of last) if (link.confidence === 'none') last.delete(key);
-  return last;
-}
-
-type ChangeKey = Pick<ChangeRow, 'cluster' | 'epoch' | 'sequence' | 'group' | 'resource' | 'namespace' | 'name'>;
-
-function linkKey(change: ChangeKey): string {
-  return `${change.epoch}:${change.sequence}@${objectKey(change)}`;
 }
 
 /** Of the first of `all`, as many as have room. */

@@ -4,8 +4,11 @@
  */
 import type { ApiRecord, ApiRejection, ApiTransition, CoverageState, Op } from '@driftline/proto';
 import { loadSql, type SqlFile } from '../../../timeline/reader/sql-file.ts';
+import { requesterOf } from '../../requester.ts';
+import { linkKey, linksOf } from '../link-query.ts';
 import { apiObject } from '../object-key.ts';
 import { type TenantTimeline, toRfc3339 } from '../timeline-query.ts';
+import { judgedKey, verdictsOf } from '../verdict-query.ts';
 import { parseBody } from '../version-bodies.ts';
 
 export type RecordType = ApiRecord['type'];
@@ -15,6 +18,8 @@ export type RecordQuestion = {
   readonly type: RecordType;
   /** After and until, in microseconds; or the last of each at a moment. */
   readonly when: { readonly sinceUs: number; readonly untilUs: number } | { readonly atUs: number };
+  /** Versions tell who asked for them, and what was said of that. */
+  readonly withRequests?: boolean;
 };
 
 /** Where a page ended; its parts are those that the kind of question names (`positionShape`). */
@@ -114,8 +119,12 @@ export async function queryRecords(
     room: timeline.bodyCharacters,
   });
   const last = isCut || rows.length > page.limit ? rows[Math.min(rows.length, page.limit) - 1] : undefined;
+  const shown = rows.slice(0, page.limit);
   return {
-    items: rows.slice(0, page.limit).map((row) => recordOf(question, row)),
+    items:
+      question.withRequests === true
+        ? await versionsWithRequests(timeline, question.cluster, shown as unknown as VersionColumns[])
+        : shown.map((row) => recordOf(question, row)),
     next: last === undefined ? undefined : columns.map((column) => positionPart(last[column])),
   };
 }
@@ -145,10 +154,28 @@ function placeOf({ epoch, epochOrdinal, sequence, index, atUs }: OrderColumns) {
   return { epoch, order: [epochOrdinal, sequence, index], at: toRfc3339(atUs) } as const;
 }
 
-function versionRecord(cluster: string, row: VersionColumns): ApiRecord {
+function versionRecord(cluster: string, row: VersionColumns): Extract<ApiRecord, { type: 'version' }> {
   const { apiVersion, op } = row;
   const object = apiObject({ ...row, cluster });
   return { type: 'version', ...placeOf(row), object, apiVersion, op, body: parseBody(row.body) ?? null };
+}
+
+async function versionsWithRequests(
+  timeline: TenantTimeline,
+  cluster: string,
+  rows: readonly VersionColumns[],
+): Promise<readonly ApiRecord[]> {
+  const changes = rows.map((row) => ({ ...row, cluster }));
+  const [links, verdicts] = await Promise.all([linksOf(timeline, changes), verdictsOf(timeline, changes)]);
+  return changes.map((change) => {
+    const link = links.get(linkKey(change));
+    const asked = link === undefined ? undefined : requesterOf(link);
+    const requester = asked === undefined ? null : { username: asked.username, groups: asked.groups ?? null };
+    return {
+      ...versionRecord(cluster, change),
+      request: { requester, verdicts: verdicts.get(judgedKey(change)) ?? [] },
+    };
+  });
 }
 
 function coverageRecord(row: CoverageColumns): ApiRecord {

@@ -1,5 +1,5 @@
 /** The controls that judge changes, by kind: a change of a kind that none judges costs one look-up. */
-import type { ChangedKind, CompiledControl } from '@driftline/policy';
+import type { ChangedKind, CompiledControl } from '../contract.ts';
 
 export type ChangeControls = {
   of(kind: ChangedKind): readonly CompiledControl[];
