@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openRows } from './batch-rows.ts';
 import { createGroupRecorder, defaultGroupLimits } from './group-recorder.ts';
-import type { RecordedBatch } from './timeline/rows.ts';
+import type { AuditRow, RecordedBatch } from './timeline/rows.ts';
 import type { RefusedStream } from './timeline/timeline.ts';
 
 const batch = (sequence: number, cluster = 'east'): RecordedBatch =>
@@ -46,6 +46,34 @@ test('groups go to the writer in order, two under way at most, and what comes me
   await recorder.idle();
   await turn();
   assert.deepEqual(durable, [1, 2, 3, 4, 5]);
+});
+
+test('beside a group under way another begins when nothing follows, or when it is worth an insert', async () => {
+  const writer = heldWriter();
+  const recorder = createGroupRecorder(writer, { ...defaultGroupLimits, groupsUnderWay: 2, groupWorthCharacters: 10 });
+  const sequences = (): readonly (readonly number[])[] => writer.calls.map((call) => call.sequences);
+  const record = async (sequence: number, isFollowed: boolean, event = ''): Promise<void> => {
+    const rows = { ...batch(sequence), audits: [{ event } as AuditRow] };
+    recorder.record(rows, isFollowed).catch(assert.fail);
+    await turn();
+  };
+  await record(1, true);
+  await record(2, true);
+  assert.deepEqual(sequences(), [[1]]);
+  await record(3, true, 'ten letters');
+  assert.deepEqual(sequences(), [[1], [2, 3]]);
+  await record(4, true);
+  writer.calls[0]?.answer.resolve([]);
+  await turn();
+  assert.deepEqual(sequences(), [[1], [2, 3]]);
+  writer.calls[1]?.answer.resolve([]);
+  await turn();
+  assert.deepEqual(sequences(), [[1], [2, 3], [4]]);
+  await record(5, true);
+  await record(6, false);
+  assert.deepEqual(sequences(), [[1], [2, 3], [4], [5, 6]]);
+  for (const { answer } of writer.calls) answer.resolve([]);
+  await recorder.idle();
 });
 
 test('a refused stream fails its own batches, a broken writer all that follow', async () => {

@@ -2,6 +2,8 @@
  * Many batches, one write. While groups are being written the next one collects; so the store sees few large inserts
  * under load and immediate small ones when it is quiet, without a timer. Order is the order of the calls: the writer
  * commits in the order in which it was asked, so that the rows of a group may go in beside the commits of the one before.
+ * While more is known to come a second group waits until it is worth an insert: of many small ones each costs as much as
+ * a large one.
  */
 import type { RecordedBatch, StreamId } from './timeline/rows.ts';
 import type { RefusedStream, TimelineWriter } from './timeline/timeline.ts';
@@ -13,12 +15,15 @@ export type GroupLimits = {
   readonly groupCharacters: number;
   /** Groups that are written at the same time: rows of the next go in while the one before is being committed. */
   readonly groupsUnderWay: number;
+  /** Characters of a group that begins beside another one although more is known to follow. */
+  readonly groupWorthCharacters: number;
 };
 
 export const defaultGroupLimits: GroupLimits = {
   groupBatches: 512,
   groupCharacters: 32 * 1024 * 1024,
   groupsUnderWay: 2,
+  groupWorthCharacters: 1024 * 1024,
 };
 
 /** The writer takes nothing more of this stream: what memory holds of the cluster does not continue what is stored. */
@@ -38,9 +43,10 @@ export class StreamRefusedError extends Error {
 export type GroupRecorder = {
   /**
    * Resolves when the batch is durable. Rejects with StreamRefusedError when only its stream is refused; with any other
-   * error, for this and every later batch, when the writer is closed or broken.
+   * error, for this and every later batch, when the writer is closed or broken. `isFollowed`: another batch is about to
+   * be recorded, most likely; nothing waits for it longer than until the group under way is written.
    */
-  record(batch: RecordedBatch): Promise<void>;
+  record(batch: RecordedBatch, isFollowed?: boolean): Promise<void>;
   /** Resolves when nothing waits any more; never rejects. */
   idle(): Promise<void>;
 };
@@ -63,6 +69,9 @@ class QueueOfGroups implements GroupRecorder {
   readonly #observe: (seconds: number, batches: number) => void;
   readonly #waiting: Waiting[] = [];
   readonly #underWay = new Set<Promise<void>>();
+  #waitingCharacters = 0;
+  /** Every batch that waits is followed by another. */
+  #isFollowed = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -75,9 +84,11 @@ class QueueOfGroups implements GroupRecorder {
     this.#observe = observe;
   }
 
-  record(batch: RecordedBatch): Promise<void> {
+  record(batch: RecordedBatch, isFollowed = false): Promise<void> {
     const durable = Promise.withResolvers<void>();
     this.#waiting.push({ batch, durable });
+    this.#waitingCharacters += charactersOf(batch);
+    this.#isFollowed = isFollowed && (this.#isFollowed || this.#waiting.length === 1);
     this.#start();
     return durable.promise;
   }
@@ -88,6 +99,8 @@ class QueueOfGroups implements GroupRecorder {
 
   #start(): void {
     if (this.#waiting.length === 0 || this.#underWay.size >= this.#limits.groupsUnderWay) return;
+    const isWorthIt = !this.#isFollowed || this.#waitingCharacters >= this.#limits.groupWorthCharacters;
+    if (this.#underWay.size > 0 && !isWorthIt) return;
     // Whatever is recorded in the same turn shares the group.
     const written = Promise.resolve().then(() => this.#write(this.#takeGroup()));
     this.#underWay.add(written);
@@ -105,7 +118,9 @@ class QueueOfGroups implements GroupRecorder {
       if (count > 0 && (count >= this.#limits.groupBatches || characters > this.#limits.groupCharacters)) break;
       count += 1;
     }
-    return this.#waiting.splice(0, count);
+    const taken = this.#waiting.splice(0, count);
+    this.#waitingCharacters = this.#waiting.reduce((sum, { batch }) => sum + charactersOf(batch), 0);
+    return taken;
   }
 
   /** Never rejects. */

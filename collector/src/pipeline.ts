@@ -150,7 +150,7 @@ class PipelineOfClusters implements Pipeline {
 
   async #takeBatches(line: ClusterLine, memory: ClusterMemory, items: readonly StreamBatch[]): Promise<Done> {
     const durable: Promise<void>[] = [];
-    for (const item of items) {
+    for (const [at, item] of items.entries()) {
       const stream = streamOf(memory, item.stream.epoch);
       if (!this.#opened.has(stream)) {
         // Here the wait for the store is this cluster's; in the writer it would be everybody's.
@@ -161,7 +161,8 @@ class PipelineOfClusters implements Pipeline {
       const hasHole = admission.type === 'admitted' && admission.missing !== undefined;
       if (hasHole && (await this.#adoptBelow(line, memory, item.stream, item.batch.firstSequence)))
         return { done: handled(Promise.all(durable)), isOutdated: true };
-      durable.push(handled(this.#takeBatch(line, memory, item, admission)));
+      const isFollowed = at + 1 < items.length;
+      durable.push(handled(this.#takeBatch(line, memory, { item, admission, isFollowed })));
       await nextTurn();
     }
     return { done: handled(Promise.all(durable)) };
@@ -181,7 +182,11 @@ class PipelineOfClusters implements Pipeline {
 
   // --- the line ---------------------------------------------------------------------------------------------------
 
-  #takeBatch(line: ClusterLine, memory: ClusterMemory, item: StreamBatch, admission: Admission): Promise<void> {
+  #takeBatch(
+    line: ClusterLine,
+    memory: ClusterMemory,
+    { item, admission, isFollowed }: { item: StreamBatch; admission: Admission; isFollowed: boolean },
+  ): Promise<void> {
     const { metrics } = this.#deps;
     const stream = streamOf(memory, item.stream.epoch);
     switch (admission.type) {
@@ -200,7 +205,7 @@ class PipelineOfClusters implements Pipeline {
           limits: this.#deps.limits,
         });
         const found = verdicts.map((verdict) => ({ type: 'kind-verdict', stream: item.stream, verdict }) as const);
-        const recorded = this.#record(line, { id: item.stream, stream }, rows);
+        const recorded = this.#record(line, { id: item.stream, stream, isFollowed }, rows);
         return Promise.all([recorded, this.#answers.publish([...asked, ...found])]).then(() => undefined);
       }
     }
@@ -222,10 +227,10 @@ class PipelineOfClusters implements Pipeline {
 
   async #record(
     line: ClusterLine,
-    { id, stream }: { readonly id: StreamId; readonly stream: StreamMemory },
+    { id, stream, isFollowed }: { readonly id: StreamId; readonly stream: StreamMemory; readonly isFollowed?: boolean },
     rows: RecordedBatch,
   ): Promise<void> {
-    await line.recording(this.#recorder.record(rows));
+    await line.recording(this.#recorder.record(rows, isFollowed));
     stream.recordedSequence = Math.max(stream.recordedSequence, rows.lastSequence);
     const { metrics, now } = this.#deps;
     metrics.transitions.inc(rows.transitions.length);
