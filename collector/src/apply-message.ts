@@ -106,9 +106,9 @@ const formsOf = (
 const sizeOf = (delta: Delta): number => (delta.full ?? delta.patch ?? '').length;
 
 /** Another object has the place of one whose end was never told: an agent that has lost its state does not know of it. */
-const takeEndOfPredecessor = (step: MessageStep, delta: Delta, at: At): void => {
+const takeEndOfPredecessor = (step: MessageStep, delta: Delta, key: string, at: At): void => {
   const { op, ref, resourceVersion } = delta;
-  const before = step.memory.inventory.get(objectKey(ref));
+  const before = step.memory.inventory.get(key);
   if (op === 'deleted' || before === undefined || before.ref.uid === '' || ref.uid === '') return;
   if (before.ref.uid === ref.uid) return;
   const { apiVersion } = before;
@@ -143,8 +143,10 @@ const askForInstances = ({ memory, needFull }: MessageStep, gone: ObjectRef): vo
 
 const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
   const { memory, stream, rows, metrics } = step;
-  takeEndOfPredecessor(step, delta, at);
-  const applied = applyDelta(memory.inventory, delta, stream.epoch);
+  // Made once: what a map has to look for under a new text is the dearest part of looking.
+  const key = objectKey(delta.ref);
+  takeEndOfPredecessor(step, delta, key, at);
+  const applied = applyDelta(memory.inventory, delta, stream.epoch, key);
   switch (applied.type) {
     case 'version':
       memory.wanted.delete(applied.key);
@@ -152,7 +154,7 @@ const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
       if (delta.op === 'deleted') askForInstances(step, applied.ref);
       return;
     case 'duplicate':
-      memory.wanted.delete(objectKey(delta.ref));
+      memory.wanted.delete(key);
       metrics.duplicates.inc();
       return;
     case 'need-full':
@@ -164,8 +166,8 @@ const takeDelta = (step: MessageStep, delta: Delta, at: At): void => {
       const { reason, detail } = applied;
       reject(step, at, { source: 'delta', reason, detail, bytes: sizeOf(delta) });
       // It came, and would come the same again: its next change is asked for.
-      if (delta.full !== undefined) memory.wanted.delete(objectKey(delta.ref));
-      const known = memory.inventory.get(objectKey(delta.ref));
+      if (delta.full !== undefined) memory.wanted.delete(key);
+      const known = memory.inventory.get(key);
       rows.gaps.push(lostVersionGap(delta, known?.resourceVersion ?? '', `rejected: ${reason}`, at));
       return;
     }

@@ -138,12 +138,11 @@ const read = (inventory: Inventory, key: string, delta: Delta): Attempt => {
   return rejected('no-body', 'neither a full object nor a patch');
 };
 
-/** Applies the delta to the inventory when, and only when, the result is a version or a duplicate. */
-export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): Applied => {
+/** Applies the delta to the inventory when, and only when, the result is a version or a duplicate. `key`: that of its object. */
+export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string, key = objectKey(delta.ref)): Applied => {
   const { ref } = delta;
   if (ref.resource === '' || ref.name === '')
     return rejected('reference', 'the object has no resource or no name').failed;
-  const key = objectKey(ref);
   if (delta.op === 'deleted') return deletion(inventory, key, delta);
   const before = inventory.get(key);
   const { resourceVersion } = delta;
@@ -167,7 +166,7 @@ export const applyDelta = (inventory: Inventory, delta: Delta, epoch: string): A
     contentHash: delta.contentHash,
     epoch,
   };
-  inventory.put(entry, form.text, form.after);
+  inventory.put(entry, form.text, form.after, key);
   const { text, after } = form;
   return { type: 'version', key, ref, text, after, paths, before, earlier, earlierText, removed: undefined };
 };

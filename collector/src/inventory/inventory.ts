@@ -35,8 +35,11 @@ export type Inventory = {
   object(key: string): JsonObject | undefined;
   /** The same, but shared with whoever asks: nobody writes to it. Its keys may come in another order. */
   shared(key: string): JsonObject | undefined;
-  /** `object` is what `text` says; nobody writes to it from now on. Given, it is at hand for `shared` for a while. */
-  put(entry: InventoryEntry, text: string, object?: JsonObject): void;
+  /**
+   * `object` is what `text` says; nobody writes to it from now on. Given, it is at hand for `shared` for a while. `key`:
+   * the entry's, where the caller has made it already.
+   */
+  put(entry: InventoryEntry, text: string, object?: JsonObject, key?: string): void;
   /** The same content was reported again, perhaps at another version or by another epoch. */
   touch(key: string, seen: { readonly resourceVersion: string; readonly epoch: string; readonly uid: string }): void;
   remove(key: string): RemovedEntry | undefined;
@@ -120,8 +123,7 @@ class CompactInventory implements Inventory {
     return this.#parsed.get(key)?.object ?? this.object(key);
   }
 
-  put(entry: InventoryEntry, text: string, object?: JsonObject): void {
-    const key = objectKey(entry.ref);
+  put(entry: InventoryEntry, text: string, object?: JsonObject, key = objectKey(entry.ref)): void {
     this.#store(key, { ...entry, text });
     this.#resources.set(kindKey(entry.ref.group, entry.ref.kind), entry.ref.resource);
     this.#heat(key, text.length);
