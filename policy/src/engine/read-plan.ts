@@ -120,6 +120,11 @@ function distinct<T extends Positioned>(readers: readonly Reader<T>[]): readonly
   return [...bySlot.values()];
 }
 
+/** What objects inherit is functions, which no JSON is, and `__proto__`: to ask each name whose it is would be dear. */
+function isOwnValue(object: JsonObject, name: string, value: Json): boolean {
+  return typeof value !== 'function' && (name !== '__proto__' || Object.hasOwn(object, name));
+}
+
 /** Beyond as many, names are taken from the object: most of what is read is not there, and asking for that is dear. */
 const askedByName = 6;
 
@@ -178,7 +183,7 @@ class Walk<T extends Positioned> {
         left -= 1;
         continue;
       }
-      const isOwn = other !== undefined && Object.hasOwn(after, name);
+      const isOwn = other !== undefined && isOwnValue(after, name, other);
       if (isOwn) left -= 1;
       const member = members.get(name);
       if (member !== undefined) this.compare(member, value, isOwn ? other : undefined, false);
@@ -197,8 +202,8 @@ class Walk<T extends Positioned> {
     for (const _name in after) left += 1;
     for (const name in before) {
       const value = before[name];
-      // No JSON value is one that objects inherit: what is identical is the object's own.
-      const other = value === after[name] ? value : ownValue(after, name);
+      const found = after[name];
+      const other = found === undefined || !isOwnValue(after, name, found) ? undefined : found;
       if (other !== undefined) left -= 1;
       if (value === other) continue;
       if (this.#compareAt(members.get(name), value, other, !differs)) differs = true;

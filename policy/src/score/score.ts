@@ -62,8 +62,6 @@ export function percentOf(earned: number, possible: number): number {
   return possible === 0 ? 100 : Math.round((earned / possible) * 10_000) / 100;
 }
 
-const isZero = (count: number): boolean => count === 0;
-
 /** Counts that can be added to and taken from. */
 export class PairSum {
   readonly counts = { passing: 0, failing: 0, excepted: 0, notAssessable: 0, unjudged: 0 };
@@ -115,8 +113,8 @@ export class PairSum {
 
   isEmpty(): boolean {
     const { passing, failing, excepted, notAssessable, unjudged } = this.counts;
-    const pairs = [passing, failing, excepted, notAssessable, unjudged];
-    return pairs.every(isZero) && severities.every((severity) => isZero(this.open[severity]));
+    if (passing !== 0 || failing !== 0 || excepted !== 0 || notAssessable !== 0 || unjudged !== 0) return false;
+    return severities.every((severity) => this.open[severity] === 0);
   }
 
   score(scope: string): Score {

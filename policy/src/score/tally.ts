@@ -62,9 +62,29 @@ export class Tally {
   /** One (control, object) goes from one standing to another. */
   move(control: string, place: Place, from: Standing, to: Standing): void {
     if (from.code === to.code && from.open === to.open) return;
-    // Counted up first: what goes to zero in between is dropped.
-    this.#count(control, place, to, 1);
-    this.#count(control, place, from, -1);
+    const isCounted = counting.has(to.code);
+    const wasCounted = counting.has(from.code);
+    if (!isCounted && !wasCounted) return;
+    const counted = this.#countedOf(control);
+    const { measure, byPlace } = counted;
+    const key = `${place.namespace.length} ${place.namespace}${place.owner}`;
+    let pairs = byPlace.get(key);
+    if (pairs === undefined) {
+      pairs = { place, sums: this.#sumsOf(control, measure, place), codes: new Map(), open: 0 };
+      byPlace.set(key, pairs);
+    }
+    if (isCounted) countCode(pairs.codes, to.code, 1);
+    if (wasCounted) countCode(pairs.codes, from.code, -1);
+    if (pairs.codes.size === 0) byPlace.delete(key);
+    if (byPlace.size === 0) this.#byControl.delete(control);
+    const opened = (isCounted ? to.open : 0) - (wasCounted ? from.open : 0);
+    pairs.open += opened;
+    const points = pointsOf(measure.weight);
+    this.#inAll(pairs, (sum) => {
+      if (isCounted) sum.add(to.code, points, 1);
+      if (wasCounted) sum.add(from.code, points, -1);
+      if (opened !== 0) sum.addOpen(measure.severity, opened);
+    });
   }
 
   /** What the namespace's objects that name nobody belong to from now on; '' when it names nobody. */
@@ -124,25 +144,6 @@ export class Tally {
     });
   }
 
-  #count(control: string, place: Place, { code, open }: Standing, by: 1 | -1): void {
-    if (!counting.has(code)) return;
-    const { measure, byPlace } = this.#countedOf(control);
-    const key = `${place.namespace.length} ${place.namespace}${place.owner}`;
-    let pairs = byPlace.get(key);
-    if (pairs === undefined) {
-      pairs = { place, sums: this.#sumsOf(control, measure, place), codes: new Map(), open: 0 };
-      byPlace.set(key, pairs);
-    }
-    const left = (pairs.codes.get(code) ?? 0) + by;
-    if (left === 0) pairs.codes.delete(code);
-    else pairs.codes.set(code, left);
-    if (pairs.codes.size === 0) byPlace.delete(key);
-    if (byPlace.size === 0) this.#byControl.delete(control);
-    pairs.open += open * by;
-    this.#add(pairs, measure, code, by);
-    if (open !== 0) this.#addOpen(pairs, measure, open * by);
-  }
-
   #countedOf(control: string): Counted {
     const known = this.#byControl.get(control);
     if (known !== undefined) return known;
@@ -153,19 +154,12 @@ export class Tally {
     return created;
   }
 
-  #addAll(pairs: Pairs, measure: Measure, sign: 1 | -1): void {
-    for (const [code, count] of pairs.codes) this.#add(pairs, measure, code, sign * count);
-    this.#addOpen(pairs, measure, sign * pairs.open);
-  }
-
-  /** `by` pairs more of this outcome, wherever they count. */
-  #add(pairs: Pairs, { weight }: Measure, code: number, by: number): void {
+  #addAll(pairs: Pairs, { weight, severity }: Measure, sign: 1 | -1): void {
     const points = pointsOf(weight);
-    this.#inAll(pairs, (sum) => sum.add(code, points, by));
-  }
-
-  #addOpen(pairs: Pairs, { severity }: Measure, by: number): void {
-    this.#inAll(pairs, (sum) => sum.addOpen(severity, by));
+    this.#inAll(pairs, (sum) => {
+      for (const [code, count] of pairs.codes) sum.add(code, points, sign * count);
+      sum.addOpen(severity, sign * pairs.open);
+    });
   }
 
   #inAll({ place, sums }: Pairs, add: (sum: PairSum) => void): void {
@@ -201,6 +195,12 @@ export class Tally {
     }
     return one.sum;
   }
+}
+
+function countCode(codes: Map<number, number>, code: number, by: 1 | -1): void {
+  const left = (codes.get(code) ?? 0) + by;
+  if (left === 0) codes.delete(code);
+  else codes.set(code, left);
 }
 
 function scoreOf({ scope, sum }: ScopeSum): Score {

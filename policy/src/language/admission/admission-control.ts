@@ -8,6 +8,7 @@ import type {
   Verdict,
 } from '../../contract.ts';
 import { objectKeyOf, stringAt } from '../read-json.ts';
+import { subjectContext } from '../subject-context.ts';
 import type { CelPolicy } from './cel-policy.ts';
 import type { Asked, ResourceMatch } from './match-resources.ts';
 import type { Params } from './params.ts';
@@ -43,7 +44,7 @@ export function admissionControl(parts: AdmissionParts): CompiledControl {
     reads: () => reads,
     judgesKind: (kind) => matches.every((match) => match.judgesKind(kind)),
     selfContained: params === undefined && !cel.readsNamespace && !matches.some((match) => match.readsNamespace),
-    evaluate: (object, view) => evaluate(parts, creationOf(object, objectKeyOf(object)), view),
+    evaluate: (object, view) => evaluate(parts, creationOf(object, subjectContext(object).key), view),
   };
 }
 
@@ -72,7 +73,7 @@ function evaluate(
   asked?: Asked,
 ): Verdict {
   const subject = change.object ?? change.oldObject ?? {};
-  const key = objectKeyOf(subject);
+  const { key } = subjectContext(subject);
   if (!matches.every((match) => match.appliesTo(subject, key, view, asked))) return { verdict: 'not-applicable' };
   const bindings = bindingsOf(cel, change, { key, view });
   const given = params?.read(key, view);

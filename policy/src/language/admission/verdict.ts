@@ -11,7 +11,12 @@ export function failed(reasons: readonly string[]): Verdict {
 
 /** With parameters the policy is evaluated once for each of them, and applies where it applies with one. */
 export function evaluateEach(cel: CelPolicy, bindings: Bindings, params?: readonly JsonObject[]): Verdict {
-  const each = (params ?? [null]).map((one) => cel.evaluate({ bindings: { ...bindings, params: one } }));
+  if (params === undefined) return verdictOf(cel.evaluate({ bindings: { ...bindings, params: null } }));
+  const each = params.map((one) => cel.evaluate({ bindings: { ...bindings, params: one } }));
   const applied = each.filter((reasons) => reasons !== undefined);
-  return applied.length === 0 ? { verdict: 'not-applicable' } : failed([...new Set(applied.flat())]);
+  return verdictOf(applied.length === 0 ? undefined : applied.flat());
+}
+
+function verdictOf(reasons: readonly string[] | undefined): Verdict {
+  return reasons === undefined ? { verdict: 'not-applicable' } : failed([...new Set(reasons)]);
 }
