@@ -268,11 +268,17 @@ test('batches that come while a group is written share the next group', async ()
   const agent = new AgentStream('e1');
   await pipeline.handle([item(agent, cutOf(agent.put(configMap('first'), body('first', {}))))]);
   const before = store.groups;
-  store.delay = () => new Promise((resolve) => setTimeout(resolve, 500));
+  const mayBeWritten = Promise.withResolvers<void>();
+  store.delay = () => mayBeWritten.promise;
   const batches = Array.from({ length: 50 }, (_, at) =>
     item(agent, cutOf(agent.put(configMap('a'), body('a', { size: at })))),
   );
-  await Promise.all(batches.map((batch) => pipeline.handle([batch])));
+  const handled = Promise.all(batches.map((batch) => pipeline.handle([batch])));
+  const { lastSequence } = batches[49]!.batch;
+  const isTaken = (): boolean => pipeline.memories()[0]!.streams.get('e1')!.nextSequence > lastSequence;
+  while (!isTaken()) await new Promise((resolve) => setImmediate(resolve));
+  mayBeWritten.resolve();
+  await handled;
   assert.equal(versionsOf(store).length, 51);
   assert.ok(store.groups - before <= 3, `${store.groups - before} groups`);
   await pipeline.close();
