@@ -23,6 +23,8 @@ export class TimelineReading {
   #open: { readonly url: string; readonly reader: TimelineReader } | undefined;
   readonly #last = new Map<string, string>();
   readonly #through = new Map<string, number>();
+  /** What was recorded when `current` last read versions. */
+  #recorded = '';
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
@@ -55,9 +57,13 @@ export class TimelineReading {
 
   /**
    * The last form of every object that is there, for whoever waits and asks again and again: only what was recorded since
-   * the last call is read. `history` reads all there is.
+   * the last call is read, and no version where nothing was. `history` reads all there is.
    */
   async current(): Promise<ReadonlyMap<string, string>> {
+    const recorded = JSON.stringify(
+      await this.ask('SELECT epoch, max(last_sequence) FROM batch_commits GROUP BY epoch ORDER BY epoch'),
+    );
+    if (recorded === this.#recorded) return this.#last;
     const isNew = `AND NOT arrayExists((known, last) -> known = resource_versions.epoch AND sequence <= last,
       {epochs:Array(String)}, {lasts:Array(UInt64)})`;
     const known = { epochs: [...this.#through.keys()], lasts: [...this.#through.values()] };
@@ -66,6 +72,7 @@ export class TimelineReading {
       if (version.op === 'deleted') this.#last.delete(keyOf(version));
       else this.#last.set(keyOf(version), version.body);
     }
+    this.#recorded = recorded;
     return this.#last;
   }
 
