@@ -2,6 +2,7 @@
  * One message of a batch: applied to the cluster's memory, judged and correlated, its rows written into the batch. Never
  * throws: input that breaks a step becomes a rejected row and, where a version is lost with it, a gap. The line goes on.
  */
+import type { ChangeForms } from '@driftline/policy';
 import { isAuditEvents, objectKey } from '@driftline/proto';
 import type {
   AuditMessage,
@@ -36,7 +37,6 @@ import { type Applied, applyDelta } from './inventory/apply-delta.ts';
 import { compareDigest, compareEntries } from './inventory/compare-kind.ts';
 import { definedBy, isDefinition } from './inventory/definitions.ts';
 import { syncKind } from './inventory/sync-kind.ts';
-import type { ChangeForms } from './judge/observed-change.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { LinkRow, VersionRow } from './timeline/rows.ts';
 

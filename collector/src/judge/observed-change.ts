@@ -1,1 +1,0 @@
-export type { ChangeForms } from '@driftline/policy';
