@@ -41,9 +41,11 @@ function writeObject(object: JsonObject, depth: number): string {
   for (const key of sortedKeys(object)) {
     const value = object[key];
     if (value === undefined) continue;
-    text += (text === '' ? '' : ',') + writeKey(key) + write(value, depth);
+    const { first, next } = writeKey(key);
+    text = text === '' ? first : text + next;
+    text += write(value, depth);
   }
-  return `{${text}}`;
+  return text === '' ? '{}' : `${text}}`;
 }
 
 /** Most strings need no escape: looking is cheaper than having them written. */
@@ -51,16 +53,20 @@ function writeString(text: string): string {
   return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-/** Names of members with their colon, as written: the same ones come in object after object. Never holds a value. */
-const writtenKeys = new Map<string, string>();
+/** What stands before a member's value: where it is the first of its object, and where another one is before it. */
+type WrittenKey = { readonly first: string; readonly next: string };
+
+/** Names of members as written: the same ones come in object after object. Never holds a value. */
+const writtenKeys = new Map<string, WrittenKey>();
 const maxWrittenKeys = 8192;
 const maxWrittenKeyLength = 128;
 const maxInsertedKeys = 24;
 
-function writeKey(key: string): string {
+function writeKey(key: string): WrittenKey {
   const known = writtenKeys.get(key);
   if (known !== undefined) return known;
-  const written = `${writeString(key)}:`;
+  const name = writeString(key);
+  const written = { first: `{${name}:`, next: `,${name}:` };
   if (key.length <= maxWrittenKeyLength) {
     if (writtenKeys.size >= maxWrittenKeys) writtenKeys.clear();
     writtenKeys.set(key, written);

@@ -56,10 +56,13 @@ function arraysEqual(a: readonly Json[], b: readonly Json[]): boolean {
 }
 
 function objectsEqual(a: JsonObject, b: JsonObject): boolean {
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  for (const key of keys) if (!Object.hasOwn(b, key) || !jsonEqual(a[key], b[key])) return false;
-  return true;
+  let more = 0;
+  for (const key in a) {
+    if (!Object.hasOwn(b, key) || !jsonEqual(a[key], b[key])) return false;
+    more++;
+  }
+  for (const _key in b) more--;
+  return more === 0;
 }
 
 /** `items` with each item mapped; the same list when that changes none. */
@@ -78,7 +81,7 @@ export function mapItems(items: readonly Json[], map: (item: Json, index: number
 /** `object` with each member mapped; the same object when that changes none. */
 export function mapMembers(object: JsonObject, map: (value: Json, key: string) => Json): JsonObject {
   let result: MutableObject | undefined;
-  for (const key of Object.keys(object)) {
+  for (const key in object) {
     const value = object[key];
     if (value === undefined) continue;
     const mapped = map(value, key);

@@ -25,7 +25,7 @@ function diffValue(before: Json, after: Json, path: Segment[], out: PatchOperati
 
 function diffObject(before: JsonObject, after: JsonObject, path: Segment[], out: PatchOperation[]): void {
   const depth = path.length;
-  for (const key of Object.keys(before)) {
+  for (const key in before) {
     const old = before[key];
     const next = ownValue(after, key);
     if (old === next || old === undefined) continue;
@@ -34,7 +34,7 @@ function diffObject(before: JsonObject, after: JsonObject, path: Segment[], out:
     else diffValue(old, next, path, out);
     path.length = depth;
   }
-  for (const key of Object.keys(after)) {
+  for (const key in after) {
     const next = after[key];
     if (next === undefined || ownValue(before, key) !== undefined) continue;
     path[depth] = key;

@@ -69,6 +69,12 @@ test('invariant: times are those of the calendar', () => {
       assert.equal(parseTimestampUs(text), us);
     }),
   );
+  // Whole seconds are read without the pattern: what that makes of any text is what the pattern makes of it.
+  const digits = fc.stringMatching(/^\d{4}-[01]\d-[0-3]\d[Tt ][0-2]\d:[0-6]\d:[0-6x]\d$/);
+  fc.assert(
+    fc.property(digits, (text) => assert.equal(parseTimestampUs(`${text}Z`), parseTimestampUs(`${text}.0Z`), text)),
+    { numRuns: 1_000 },
+  );
   assert.equal(parseTimestampUs('2024-02-29T12:00:00+02:30'), Date.parse('2024-02-29T12:00:00+02:30') * 1000);
   assert.equal(parseTimestampUs('2024-02-29T12:00:00.123456789Z'), Date.parse('2024-02-29T12:00:00.123Z') * 1000 + 456);
   for (const text of [
