@@ -63,8 +63,10 @@ export class Inventory {
     if (subject.present || subject.pins > 0 || subject.verdicts !== undefined) return;
     const { subjects } = this.#kind(subject.key);
     const inNamespace = subjects.get(subject.key.namespace);
-    inNamespace?.delete(subject.key.name);
-    if (inNamespace?.size === 0) subjects.delete(subject.key.namespace);
+    // One that was dropped before may have a successor that others read.
+    if (inNamespace?.get(subject.key.name) !== subject) return;
+    inNamespace.delete(subject.key.name);
+    if (inNamespace.size === 0) subjects.delete(subject.key.namespace);
   }
 
   /** The node of those who read the object itself. */

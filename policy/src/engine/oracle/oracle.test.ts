@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '@driftline/proto';
 import * as fc from 'fast-check';
 import type { CompiledControl, GroupKind } from '../../contract.ts';
 import type { Score } from '../../score/score.ts';
@@ -151,6 +152,30 @@ for (const held of ['objects in the engine', 'objects in a store']) {
     );
   });
 }
+
+test('an object that is to be judged again, and goes, takes nobody else along who waits for its return', () => {
+  const place = { group: '', namespace: 'b', name: 'x' };
+  const metadata = { namespace: 'b', name: 'x' };
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata, automountServiceAccountToken: false };
+  const change = (kind: string, after: JsonObject | undefined, group = '') => ({
+    key: { ...place, group, kind },
+    uid: '1',
+    after,
+  });
+  const rbac = 'rbac.authorization.k8s.io';
+  const binding = { apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata, roleRef: 'hostile', subjects: [] };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { serviceAccountName: 'x' } };
+  const world = new World();
+  const engine = createEngine({ controls: world.controls, covers: world.covers });
+  for (const changes of [
+    [change('ServiceAccount', account)],
+    // The binding wakes what judges the account; the pod is judged before that, and finds no account.
+    [change('RoleBinding', binding, rbac), change('ServiceAccount', undefined), change('Pod', pod)],
+    [change('ServiceAccount', account)],
+  ])
+    world.run(engine, { type: 'changes', changes });
+  assert.deepEqual(stateOf(engine), stateOf(world.fromScratch().engine));
+});
 
 test('a restored engine repeats nothing', () => {
   fc.assert(
